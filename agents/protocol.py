@@ -1,0 +1,117 @@
+"""How agents and benchmarks meet: ask/tell agents, and a runner that counts and keeps the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
+
+State = Any
+"""An agent's state: any pytree of fixed shape."""
+
+
+class Agent(NamedTuple):
+    """Three pure functions. The runner (or a real training loop) calls init once, then ask and tell in turn."""
+
+    init: Callable[[Key[Array, ""]], State]
+    """key -> state"""
+    ask: Callable[[Key[Array, ""], State], tuple[Arch, State]]
+    """key, state -> (the architecture to look up, state)"""
+    tell: Callable[[State, Arch, QueryResult], State]
+    """state, architecture, result -> state. `result.val` may be NaN (`valid` False): it must do no harm."""
+
+
+@runtime_checkable
+class AgentConfig(Protocol):
+    """The settings of an agent: a frozen, hashable dataclass, one file an algorithm."""
+
+    def build(self, space: SearchSpace) -> Agent:
+        """The agent on `space`. Called while tracing: use the space's arrays, copy none of them."""
+
+
+class History(NamedTuple):
+    """One run, in the order of the queries; [budget] each, with leading [seeds] when vmapped.
+
+    arch: the architectures looked up. val: validation accuracy as observed. reported: what the search is
+    judged by (`Benchmark.reported`; the agent never saw it). sim_seconds: simulated training seconds of the
+    query. valid: the look-up had an answer. is_new: first look-up of this architecture in the run.
+    incumbent: position of the best valid observation so far, -1 before the first.
+    """
+
+    arch: Arch
+    val: Float[Array, "*seeds budget"]
+    reported: Float[Array, "*seeds budget"]
+    sim_seconds: Float[Array, "*seeds budget"]
+    valid: Bool[Array, "*seeds budget"]
+    is_new: Bool[Array, "*seeds budget"]
+    incumbent: Int[Array, "*seeds budget"]
+
+
+def same_arch(a: Arch, b: Arch, batch_dims: int) -> Bool[Array, "*batch"]:
+    """Whether architectures are equal, over `batch_dims` leading dimensions after broadcasting."""
+    equal = a == b
+    return equal.all(axis=tuple(range(batch_dims, equal.ndim)))
+
+
+def first_seen(archs: Arch) -> Bool[Array, " budget"]:
+    """Where [budget] architectures stand for the first time.
+
+    Sorted, equal ones lie side by side, the earliest first; comparing all pairs would cost budget^2.
+    """
+    budget = archs.shape[0]
+    columns = archs.reshape(budget, -1).T
+    *columns, order = jax.lax.sort((*columns, jnp.arange(budget)), num_keys=len(columns) + 1)
+    repeats = jnp.stack([column[1:] == column[:-1] for column in columns]).all(axis=0)
+    return jnp.ones(budget, bool).at[order[1:]].set(~repeats)
+
+
+def best_so_far(val: Float[Array, " budget"], valid: Bool[Array, " budget"]) -> Int[Array, " budget"]:
+    """Position of the best valid value up to each query, the earliest of equals; -1 before the first."""
+    seen = jnp.where(valid, val, -jnp.inf)
+    before = jax.lax.cummax(jnp.concatenate([jnp.array([-jnp.inf], val.dtype), seen[:-1]]))
+    return jax.lax.cummax(jnp.where(seen > before, jnp.arange(val.shape[0], dtype=jnp.int32), -1))
+
+
+def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, ""]) -> History:
+    """One run of exactly `budget` queries. Pure: jit it, vmap it over keys (`run_seeds` does both).
+
+    The incumbent is the best observation by validation accuracy; the earliest wins a tie.
+    """
+    init_key, key = jax.random.split(key)
+
+    def query(state: State, key: Key[Array, ""]) -> tuple[State, tuple[Arch, QueryResult]]:
+        ask_key, query_key = jax.random.split(key)
+        arch, state = agent.ask(ask_key, state)
+        result = benchmark.query(arch, query_key)
+        result = result._replace(valid=result.valid & ~jnp.isnan(result.val))
+        return agent.tell(state, arch, result), (arch, result)
+
+    _, (archs, results) = jax.lax.scan(query, agent.init(init_key), jax.random.split(key, budget))
+    return History(
+        arch=archs,
+        val=results.val,
+        reported=jax.vmap(benchmark.reported)(archs),
+        sim_seconds=results.sim_seconds,
+        valid=results.valid,
+        is_new=first_seen(archs),
+        incumbent=best_so_far(results.val, results.valid),
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 2))
+def run_seeds(config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]) -> History:
+    """`run_search` for every key at once; fields gain a leading [seeds]."""
+    agent = config.build(benchmark.space)
+    return jax.vmap(lambda key: run_search(agent, benchmark, budget, key))(keys)
+
+
+def seed_keys(seed: int, seeds: int) -> Key[Array, " seeds"]:
+    """The keys of a run: seed number i has the same key however many seeds run beside it."""
+    root = jax.random.key(seed)
+    return jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(seeds))

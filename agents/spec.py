@@ -1,0 +1,103 @@
+"""Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` where an agent reads its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterable
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import agents
+from agents.protocol import AgentConfig
+from bench.errors import UserError
+
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parse(word: str) -> tuple[str, AgentConfig]:
+    """(label, settings) of a word such as `evolution:population=100,tournament=10`; the label is the word.
+
+    Values are converted to the types of the settings' fields. An agent whose settings class has a class method
+    `from_spec(text)` reads all that follows the colon itself (`dqn:CHECKPOINT`; "" without a colon).
+    Raises `UserError`, naming what would be valid, for an unknown agent, option or value.
+    """
+    label = word.strip()
+    name, _, text = label.partition(":")
+    settings = agents.config(name)
+    if hasattr(settings, "from_spec"):
+        return label, settings.from_spec(text)
+    try:
+        return label, settings(**_options(settings, text))
+    except UserError as error:
+        raise UserError(f"agent {label!r}: {error}") from None
+
+
+def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
+    """label -> settings, in order. Raises `UserError` when a word stands there twice, or when there is none."""
+    parsed: dict[str, AgentConfig] = {}
+    for word in words:
+        label, config = parse(word)
+        if label in parsed:
+            raise UserError(f"agent {label!r} is given twice; expected different agents or different options")
+        parsed[label] = config
+    if not parsed:
+        raise UserError(f"no agents given; expected at least one of {', '.join(agents.names())}")
+    return parsed
+
+
+def _options(settings: type, text: str) -> dict[str, Any]:
+    """The keyword arguments that `key=value,key=value` stands for."""
+    fields = [field.name for field in dataclasses.fields(settings) if field.init]
+    hints = get_type_hints(settings)
+    expected = f"expected {', '.join(f'{field}=...' for field in fields)}" if fields else "it has no options"
+    options: dict[str, Any] = {}
+    for item in text.split(",") if text else []:
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals:
+            raise UserError(f"found {item!r} where an option key=value should stand; {expected}")
+        if key not in fields:
+            raise UserError(f"unknown option {key!r}; {expected}")
+        if key in options:
+            raise UserError(f"option {key!r} is given twice; expected once")
+        options[key] = convert(key, value, hints[key])
+    missing = [
+        field.name
+        for field in dataclasses.fields(settings)
+        if field.init
+        and field.name not in options
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UserError(f"option {missing[0]!r} is missing; {expected}")
+    return options
+
+
+def convert(key: str, text: str, hint: Any) -> Any:
+    """The value of type `hint` (bool, int, float, str, a `Literal`, or a union of them with None) that `text` spells."""
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [part for part in get_args(hint) if part is not types.NoneType]
+        if len(inner) < len(get_args(hint)) and text.lower() == "none":
+            return None
+        for part in inner[:-1]:
+            try:
+                return convert(key, text, part)
+            except UserError:
+                continue
+        return convert(key, text, inner[-1])
+    if get_origin(hint) is Literal:
+        spelled = {str(choice): choice for choice in get_args(hint)}
+        if text in spelled:
+            return spelled[text]
+        raise UserError(f"found {key}={text!r}; expected one of {', '.join(spelled)}")
+    if hint is bool:
+        if text.lower() in BOOLEANS:
+            return BOOLEANS[text.lower()]
+        raise UserError(f"found {key}={text!r}; expected true or false")
+    if hint in (int, float, str):
+        try:
+            return hint(text)
+        except ValueError:
+            kind = {int: "a whole number", float: "a number"}[hint]
+            raise UserError(f"found {key}={text!r}; expected {kind}") from None
+    raise UserError(f"option {key!r} is of type {hint}, which has no spelling here; set it from Python")

@@ -1,0 +1,175 @@
+"""Runs on disk: `<out>/<hash>/{manifest.json, history.npz}`. The manifest is written last: with it, a run is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import UserError
+from bench.files import atomic_path, sha256
+
+if TYPE_CHECKING:
+    from agents.protocol import History
+
+FORMAT = "rlnas-run"
+FORMAT_VERSION = 1
+MANIFEST, HISTORY = "manifest.json", "history.npz"
+
+
+class DamagedRun(UserError):
+    """A run folder whose files contradict each other, or are not a run at all."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What decides every byte of a run's history. benchmark: `Benchmark.describe()`. config: the agent's fields."""
+
+    benchmark: Mapping[str, Any]
+    agent: str
+    config: Mapping[str, Any]
+    budget: int
+    seed: int
+    seeds: int
+
+    def identity(self) -> dict[str, Any]:
+        return {"format": FORMAT, "version": FORMAT_VERSION} | to_json(dataclasses.asdict(self))
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits of the SHA-256 of the identity's canonical JSON; the run folder's name."""
+        return hash_of(self.identity())
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run. history: numpy arrays, [seeds, budget, ...]. label: what figures and tables call it."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    history: History
+    label: str
+
+
+def to_json(value: Any) -> Any:
+    """`value` in JSON's own types: NaN and infinities become null, tuples lists, numpy scalars numbers, paths text."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"no JSON for a {type(value).__name__}: {value!r}")
+
+
+def hash_of(value: Any) -> str:
+    """16 hex digits of the SHA-256 of canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON, written whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(to_json(value), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Who made a run: the versions its bytes may depend on."""
+
+    def of(package: str) -> str:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return "source"
+
+    return {"rlnas": of("rlnas"), "python": platform.python_version()} | {p: of(p) for p in ("jax", "numpy")}
+
+
+def save_history(path: Path, history: History) -> None:
+    """One array a field, not compressed: equal histories are equal bytes, whatever zlib is installed."""
+    with atomic_path(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **{name: np.asarray(x) for name, x in history._asdict().items()})
+
+
+def load_history(path: Path, seeds: int, budget: int) -> History:
+    """The history of [seeds, budget]; `DamagedRun` names the file and what is wrong with it."""
+    from agents.protocol import History
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            history = History(**{name: file[name] for name in History._fields})
+    except FileNotFoundError:
+        raise DamagedRun(f"{path} is missing; run the comparison again") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).strip("'\"").splitlines()[0] if str(error) else type(error).__name__
+        raise DamagedRun(f"{path} is damaged ({reason}); run the comparison again") from None
+    for name, array in history._asdict().items():
+        if array.shape[:2] != (seeds, budget):
+            raise DamagedRun(f"{path} is damaged ({name} has shape {array.shape}, expected ({seeds}, {budget}, ...))")
+    return history
+
+
+def save(
+    folder: Path, spec: RunSpec, history: History, *, label: str, facts: Mapping[str, Any], wall_seconds: float
+) -> None:
+    """Write the run, the manifest last. facts: what redrawing needs besides the history (see `sweep.facts`)."""
+    from datetime import UTC, datetime
+
+    save_history(folder / HISTORY, history)
+    manifest = (
+        spec.identity()
+        | {"hash": spec.hash, "label": label}
+        | dict(facts)
+        | {
+            "history_sha256": sha256(folder / HISTORY),
+            "versions": versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "wall_seconds": round(wall_seconds, 3),
+        }
+    )
+    write_json(folder / MANIFEST, manifest)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether `folder` has a manifest. `load` may still find the run damaged."""
+    return (folder / MANIFEST).is_file()
+
+
+def load(folder: Path, label: str | None = None) -> Run:
+    """The run in `folder`; `DamagedRun` when its files are not what the manifest says."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DamagedRun(f"{folder} is no finished run (no {MANIFEST}); run the comparison again")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = manifest["format"], manifest["version"]
+        if found != (FORMAT, FORMAT_VERSION):
+            expected = f"{FORMAT} version {FORMAT_VERSION}"
+            raise DamagedRun(f"{path} is {found[0]} version {found[1]}, expected {expected}; run the comparison again")
+        fields = {field.name: manifest[field.name] for field in dataclasses.fields(RunSpec)}
+        if RunSpec(**fields).hash != manifest["hash"]:
+            raise DamagedRun(f"{path} was edited: its settings do not have the hash {manifest['hash']}")
+        if not (folder / HISTORY).is_file() or sha256(folder / HISTORY) != manifest["history_sha256"]:
+            raise DamagedRun(f"{folder / HISTORY} is missing or not what {MANIFEST} says; run the comparison again")
+        history = load_history(folder / HISTORY, manifest["seeds"], manifest["budget"])
+        return Run(folder, manifest, history, manifest["label"] if label is None else label)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise DamagedRun(f"{path} is no manifest of a run ({reason}); run the comparison again") from None

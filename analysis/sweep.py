@@ -1,0 +1,95 @@
+"""From an agent's settings to a stored run: seeds in equal chunks, so that a kill loses one chunk at most."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis import store
+
+if TYPE_CHECKING:
+    from agents.protocol import AgentConfig, History
+    from bench.benchmark import Benchmark
+
+CHUNK = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """An agent in a comparison. name: as registered. label: as asked for, e.g. `evolution:population=30`."""
+
+    name: str
+    label: str
+    config: AgentConfig
+
+
+def spec_of(contender: Contender, benchmark: Benchmark, budget: int, seed: int, seeds: int) -> store.RunSpec:
+    """The identity of the run."""
+    fields = dataclasses.asdict(contender.config)  # type: ignore[call-overload]
+    return store.RunSpec(benchmark.describe(), contender.name, fields, budget, seed, seeds)
+
+
+def facts(contender: Contender, benchmark: Benchmark) -> dict[str, Any]:
+    """What figures and tables need besides the history, so that they can be redrawn without the benchmark.
+
+    pretraining: null, or what a learned agent's settings say in an attribute of that name:
+    {"lookups": how many queries were spent before the search, "trained_on": on what}.
+    """
+    return {
+        "reports": benchmark.reports,
+        "optimum": float(benchmark.optimum),
+        "architectures": float(benchmark.space.size),
+        "pretraining": getattr(contender.config, "pretraining", None),
+    }
+
+
+def run_agent(
+    contender: Contender,
+    benchmark: Benchmark,
+    spec: store.RunSpec,
+    folder: Path,
+    progress: Callable[[int], None] = lambda seeds: None,
+) -> store.Run:
+    """Run all seeds, store the run in `folder`, load it back. progress: told how many seeds have been finished.
+
+    Seed number i has its own key, so the chunks decide nothing but what is on disk when the process is killed.
+    The last chunk is filled up with seeds that are thrown away: one shape, one compilation.
+    """
+    import jax
+
+    from agents.protocol import History, run_seeds, seed_keys
+
+    started = time.monotonic()
+    chunk = math.ceil(spec.seeds / math.ceil(spec.seeds / CHUNK))
+    starts = range(0, spec.seeds, chunk)
+    keys = seed_keys(spec.seed, len(starts) * chunk)
+    made_by = "-".join(store.versions().values())  # chunks of other versions are no part of this run
+    parts: list[History] = []
+    paths: list[Path] = []
+    for start in starts:
+        stop = min(start + chunk, spec.seeds)
+        path = folder / f"part-{start:06d}-{stop:06d}-{made_by}.npz"
+        try:
+            part = store.load_history(path, stop - start, spec.budget)
+        except store.DamagedRun:
+            result = run_seeds(contender.config, benchmark, spec.budget, keys[start : start + chunk])
+            part = History(*(np.asarray(x)[: stop - start] for x in jax.device_get(result)))
+            if len(starts) > 1:
+                store.save_history(path, part)
+        parts.append(part)
+        paths.append(path)
+        progress(stop - start)
+    history = History(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    wall = time.monotonic() - started
+    store.save(
+        folder, spec, history, label=contender.label, facts=facts(contender, benchmark), wall_seconds=wall
+    )
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return store.load(folder, contender.label)

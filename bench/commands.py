@@ -1,0 +1,228 @@
+"""The commands about benchmark files: `rlnas bench convert | fetch | import-csv | list | info | export`.
+
+Each is a frozen config, whose fields and their docstrings become the options, and a function that
+runs it. Results are printed to stdout, progress to stderr.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Turn an official NAS-Bench-101 file (TFRecord) into a table; TensorFlow is not needed."""
+
+    file: Path
+    """nasbench_only108.tfrecord, nasbench_full.tfrecord, or another file of that format (EC-NAS)."""
+    name: str | None = None
+    """Name of the table; nb101-108 and nb101-full for the official files, else the file's name."""
+    out: Path | None = None
+    """Where to write the table; default: the cache folder, where commands find it by its name."""
+    sha256: str | None = None
+    """SHA-256 the file must have (hex); "any" accepts a file that is only named like an official one."""
+    allow_missing: bool = False
+    """Accept an incomplete file: what is missing is missing in the table too."""
+    max_vertices: int = 7
+    """Look for cells with at most so many vertices."""
+
+
+@dataclass(frozen=True)
+class FetchConfig:
+    """Download a benchmark's file (resumable, checked) and convert it."""
+
+    name: str = "nb101"
+    """What to fetch: nb101 (108 epochs, 0.5 GB) or nb101-full (four budgets, 2.1 GB)."""
+    url: tuple[str, ...] = ()
+    """Addresses to try before the known ones."""
+    from_file: Path | None = None
+    """Check and use a file that is here already, instead of downloading."""
+    folder: Path | None = None
+    """Where the download goes; default: the cache folder."""
+    convert: bool = True
+    """Convert it to a table right away."""
+
+
+@dataclass(frozen=True)
+class ImportCsvConfig:
+    """Import any CSV table of NAS-Bench-101 cells.
+
+    A line names its cell by module_hash, or by ops with upper_triangle_bits or adjacency, and holds
+    validation_accuracy and, if known, test_accuracy, train_accuracy (fractions), training_time (s).
+    Long form: columns epochs and repeat. Wide form: validation_accuracy_108ep_repeat0 and so on.
+    """
+
+    file: Path
+    """A .csv or .csv.gz file with a header line."""
+    name: str
+    """Name of the table."""
+    out: Path | None = None
+    """Where to write the table; default: the cache folder, where commands find it by its name."""
+    columns: tuple[str, ...] = ()
+    """COLUMN=NAME for columns that go by other names, e.g. acc=validation_accuracy."""
+    epochs: int | None = None
+    """The budget, where the file does not say after how many epochs."""
+    percent: bool = False
+    """Accuracies are percentages."""
+    note: tuple[str, ...] = ()
+    """Remarks to keep in the table, e.g. where the file is from."""
+    max_vertices: int = 7
+    """Look for cells with at most so many vertices."""
+
+
+@dataclass(frozen=True)
+class ListConfig:
+    """List the tables that are here, and what can be had."""
+
+
+@dataclass(frozen=True)
+class InfoConfig:
+    """Print what a table holds, its best cells' accuracies and its own noise."""
+
+    table: str
+    """Name or path of a table."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write a table as CSV or parquet."""
+
+    table: str
+    """Name or path of a table."""
+    format: str = "csv"
+    """csv or parquet; the ending of --out goes before it."""
+    shape: str = "long"
+    """long: a line a run; wide: a line a cell."""
+    out: Path | None = None
+    """File to write; default: NAME.csv or NAME.parquet here."""
+
+
+def run_convert(config: ConvertConfig) -> None:
+    from bench.nb101.convert import convert
+
+    path = convert(
+        config.file,
+        config.out,
+        name=config.name,
+        sha256=config.sha256,
+        allow_missing=config.allow_missing,
+        max_vertices=config.max_vertices,
+    )
+    _announce(path, named=config.out is None)
+
+
+def run_fetch(config: FetchConfig) -> None:
+    from bench.fetch import download_named, fetch
+
+    download = download_named(config.name)
+    path = fetch(download, config.folder, urls=config.url, from_file=config.from_file)
+    print(f"{path}: complete, sha256 {download.sha256}")
+    if config.convert:
+        run_convert(ConvertConfig(path, sha256=download.sha256))
+    else:
+        print(f"next: rlnas bench convert {path}")
+
+
+def run_import_csv(config: ImportCsvConfig) -> None:
+    from bench.nb101.import_csv import import_csv
+
+    path = import_csv(
+        config.file,
+        config.out,
+        name=config.name,
+        columns=config.columns,
+        epochs=config.epochs,
+        percent=config.percent,
+        notes=config.note,
+        max_vertices=config.max_vertices,
+    )
+    _announce(path, named=config.out is None)
+
+
+def run_list(config: ListConfig) -> None:
+    from bench.fetch import DOWNLOADS
+    from bench.nb101.table import Table, available, embedded_dir
+
+    lines = [("name", "cells", "budgets (epochs)", "repeats", "file")]
+    for name, path in available().items():
+        try:
+            table = Table.load(path)
+        except UserError as error:
+            lines.append((name, "-", "-", "-", str(error)))
+            continue
+        file = "embedded" if path.parent == embedded_dir() else str(path)
+        budgets = ", ".join(map(str, table.epochs))
+        lines.append((name, f"{len(table.row):,}", budgets, str(table.repeats), file))
+    _print_aligned(lines)
+    print("\nto be had")
+    _print_aligned([(f"  rlnas bench fetch {name}", download.what) for name, download in DOWNLOADS.items()])
+    print("  rlnas bench import-csv FILE --name NAME   any CSV of NAS-Bench-101 cells")
+
+
+def run_info(config: InfoConfig) -> None:
+    from bench.nb101.table import Table, find
+
+    path = find(config.table)
+    table = Table.load(path)
+    meta = table.meta
+    top = int(table.epochs[-1])
+
+    def accuracy(value: float) -> str:
+        return "unknown" if value != value else f"{value:.6f} (mean over repeats, {top} epochs)"
+
+    lines = [
+        ("name", table.name),
+        ("file", str(path)),
+        ("source", meta.get("source", "")),
+        ("cells", f"{len(table.row):,}, at most {meta['max_vertices']} vertices"),
+        ("budgets", ", ".join(map(str, table.epochs)) + " epochs"),
+        ("repeats", str(table.repeats)),
+        ("parameters", f"{table.params.min():,} to {table.params.max():,}"),
+        ("best validation", accuracy(table.best_val)),
+        ("best test", accuracy(table.best_test)),
+    ]
+    for i, epochs in enumerate(table.epochs):
+        noise = table.noise(i)
+        if noise.repeats < 2 or noise.cells < 3:
+            text = "unknown: it takes two repeats of three cells"
+        else:
+            text = (
+                f"rank correlation between repeats {noise.spearman:.3f}; "
+                f"sd between cells {noise.sd_between_cells:.4f}, between repeats {noise.sd_between_repeats:.4f}; "
+                f"share of variance between cells {noise.share_between_cells:.2f}, of the mean of {noise.repeats} {noise.reliability:.2f}"
+            )
+        lines.append((f"noise at {epochs} epochs", text))
+    for key in ("splits", "recipe"):
+        lines += [(key, ", ".join(f"{k} {v}" for k, v in meta.get(key, {}).items()))] if meta.get(key) else []
+    lines += [("note", note) for note in meta.get("notes", [])]
+    _print_aligned(lines)
+
+
+def run_export(config: ExportConfig) -> None:
+    from bench.nb101.export import FORMATS, export
+    from bench.nb101.table import Table, find
+
+    if config.format not in FORMATS:
+        raise UserError(f"--format {config.format}: expected one of {', '.join(FORMATS)}")
+    table = Table.load(find(config.table))
+    path = export(table, config.out or Path(f"{table.name}.{config.format}"), shape=config.shape)
+    print(f"{path}: {len(table.row):,} cells, {len(table.epochs)} budgets, {table.repeats} repeats")
+
+
+def _announce(path: Path, *, named: bool) -> None:
+    from bench.nb101.table import Table
+
+    table = Table.load(path)
+    print(f"{path}: {len(table.row):,} cells, {len(table.epochs)} budgets, {table.repeats} repeats")
+    for note in table.meta["notes"]:
+        print(f"note: {note}")
+    print(f"next: rlnas bench info {table.name if named else path}")
+
+
+def _print_aligned(lines: Sequence[tuple[str, ...]]) -> None:
+    """Columns two spaces apart; the last one as long as it likes."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,141 @@
+"""A table as CSV or parquet, for every other tool; `import_csv` reads the CSV back.
+
+Columns: module_hash, num_vertices, upper_triangle_bits (0/1, row by row), ops (separated by |),
+trainable_params, then in long form (a line a run, also where nothing was measured) epochs, repeat,
+validation_accuracy, test_accuracy, train_accuracy, training_time; in wide form (a line a cell) the
+measurements as validation_accuracy_108ep_repeat0 and so on. Repeats count from 0 as in the noise
+policy `repeat=i`. Accuracies are fractions, times seconds. Learning curves are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.errors import UserError
+from bench.files import atomic_path
+from bench.nb101.cell import OPS
+from bench.nb101.forms import Cells
+from bench.nb101.reference import Reference
+from bench.nb101.table import MEASURES, Table
+
+FORMATS = ("csv", "parquet")
+SHAPES = ("long", "wide")
+COLUMN = {
+    "val": "validation_accuracy",
+    "test": "test_accuracy",
+    "train": "train_accuracy",
+    "seconds": "training_time",
+}
+BATCH_CELLS = 1 << 13
+
+
+def export(table: Table, path: Path | str, *, shape: str = "long", progress: bool = True) -> Path:
+    """Write the table; the ending of `path` chooses the format: .csv, .csv.gz or .parquet."""
+    path = Path(path)
+    if shape not in SHAPES:
+        raise UserError(f"shape {shape!r}; expected one of {', '.join(SHAPES)}")
+    writers = {".csv": _csv_writer, ".csv.gz": _csv_writer, ".parquet": _parquet_writer}
+    writer = next((w for ending, w in writers.items() if path.name.endswith(ending)), None)
+    if writer is None:
+        raise UserError(f"{path}: cannot tell the format; expected a name ending in {', '.join(writers)}")
+    reference = Reference(table.meta["max_vertices"])
+    bar = tqdm(total=len(table.row), desc=f"export {path.name}", unit=" cells", disable=None if progress else True)
+    with bar, atomic_path(path) as temporary, writer(temporary) as write:
+        for start in range(0, len(table.row), BATCH_CELLS):
+            chunk = slice(start, start + BATCH_CELLS)
+            columns = _cell_columns(table.row[chunk], reference)
+            write(columns | _wide(table, chunk) if shape == "wide" else _long(table, chunk, columns))
+            bar.update(len(table.row[chunk]))
+    return path
+
+
+def _cell_columns(rows: np.ndarray, reference: Reference) -> dict[str, np.ndarray]:
+    cells = Cells(*(column[rows] for column in reference.cells))
+    return {
+        "module_hash": np.array([reference.name(int(row)) for row in rows]),
+        "num_vertices": cells.num_vertices.astype(np.int32),
+        "upper_triangle_bits": np.array([_triangle(int(v), int(b)) for v, b in zip(*cells[:2], strict=True)]),
+        "ops": np.array([_operations(int(v), ops) for v, ops in zip(cells.num_vertices, cells.ops, strict=True)]),
+        "trainable_params": reference.parameters[rows],
+    }
+
+
+def _triangle(v: int, bits: int) -> str:
+    return "".join(str(bits >> (x + y * (y - 1) // 2) & 1) for x in range(v) for y in range(x + 1, v))
+
+
+def _operations(v: int, ops: np.ndarray) -> str:
+    return "|".join(("input", *(OPS[label] for label in ops[: v - 2]), "output"))
+
+
+def _long(table: Table, chunk: slice, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    _, budgets, repeats = table.val.shape
+    cells = len(table.row[chunk])
+    runs = {key: np.repeat(column, budgets * repeats) for key, column in columns.items()}
+    runs["epochs"] = np.tile(np.repeat(table.epochs, repeats), cells)
+    runs["repeat"] = np.tile(np.arange(repeats, dtype=np.int32), cells * budgets)
+    return runs | {COLUMN[m]: getattr(table, m)[chunk].ravel() for m in MEASURES}
+
+
+def _wide(table: Table, chunk: slice) -> dict[str, np.ndarray]:
+    return {
+        f"{COLUMN[m]}_{epochs}ep_repeat{r}": getattr(table, m)[chunk, b, r]
+        for m in MEASURES
+        for b, epochs in enumerate(table.epochs)
+        for r in range(table.repeats)
+    }
+
+
+Write = Callable[[dict[str, np.ndarray]], None]
+
+
+@contextmanager
+def _csv_writer(path: Path) -> Iterator[Write]:
+    opened: Any = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        started = False
+
+        def write(columns: dict[str, np.ndarray]) -> None:
+            nonlocal started
+            if not started:
+                writer.writerow(columns)
+                started = True
+            writer.writerows(zip(*(_text(column) for column in columns.values()), strict=True))
+
+        yield write
+
+
+def _text(column: np.ndarray) -> list[str]:
+    """Shortest text that reads back as the same number; a gap is empty."""
+    text = column.astype(str).tolist()
+    return ["" if t == "nan" else t for t in text] if column.dtype.kind == "f" else text
+
+
+@contextmanager
+def _parquet_writer(path: Path) -> Iterator[Write]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer = None
+    try:
+
+        def write(columns: dict[str, np.ndarray]) -> None:
+            nonlocal writer
+            batch = pa.table({key: pa.array(column, from_pandas=True) for key, column in columns.items()})
+            if writer is None:
+                writer = pq.ParquetWriter(path, batch.schema)
+            writer.write_table(batch)
+
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()

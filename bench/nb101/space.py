@@ -1,0 +1,158 @@
+"""The cells of a table as a search space in JAX: sample, neighbours, encode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, Int8, Int32, Key, UInt32
+
+from bench.draw import draw
+from bench.errors import UserError
+from bench.nb101 import cell as reference
+from bench.nb101.cell import MAX_VERTICES, OPS, Cell
+from bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, rows_of
+
+NO_OP = 3  # in two bits: an interior vertex that is not there
+NUM_LABELS = len(OPS) + 2
+NUM_FEATURES = MAX_VERTICES * (MAX_VERTICES + NUM_LABELS)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class CellSpace:
+    """The M cells of a table; an architecture is the int32 row number of a cell in it.
+
+    In a complete table that is the canonical row (`bench.nb101.forms`); in a partial one `rows` says which
+    canonical row it is, and neighbours are those present.
+
+    bits: uint32 [M], `Cell.bits`. ops: uint32 [M], two bits an interior vertex from the lowest up, 3 = none.
+    offsets: int32 [M + 1] and flat: int32 [E], the neighbour lists. rows: int32 [M], ascending.
+    """
+
+    bits: UInt32[Array, " M"]
+    ops: UInt32[Array, " M"]
+    offsets: Int32[Array, " bounds"]
+    flat: Int32[Array, " E"]
+    rows: Int32[Array, " M"]
+    max_degree: int = field(metadata={"static": True})
+
+    num_features = NUM_FEATURES
+
+    @property
+    def size(self) -> int:
+        return self.rows.shape[-1]
+
+    def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
+        """A cell of the table, uniformly."""
+        return jax.random.randint(key, (), 0, self.rows.shape[-1], jnp.int32)
+
+    def degree(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
+        return self.offsets[arch + 1] - self.offsets[arch]
+
+    def neighbour(self, arch: Int32[Array, ""], index: Int[Array, "*n"]) -> Int32[Array, "*n"]:
+        return self.flat[self.offsets[arch] + index]
+
+    def neighbours(self, key: Key[Array, ""], arch: Int32[Array, ""], n: int) -> tuple[Int32[Array, " n"], Bool[Array, " n"]]:
+        index, mask = draw(key, self.degree(arch), n)
+        return jnp.where(mask, self.neighbour(arch, index), arch), mask
+
+    def encode(self, arch: Int32[Array, "*n"]) -> Int8[Array, "*n 84"]:
+        """int8 [84]: the 7 x 7 adjacency matrix, flattened, then for each of 7 vertices one-hot over
+        (input, conv3x3, conv1x1, maxpool3x3, output); all zero for the vertices a smaller cell lacks.
+
+        The paper's encoding; padding smaller cells at the end is ours.
+        """
+        bits, ops = self.bits[arch][..., None], self.ops[arch][..., None]
+        edges = (bits >> _EDGE_SHIFT) & _EDGE_MASK
+        label = ((ops >> _OP_SHIFT) & 3).astype(jnp.int8) + 1  # as in the one-hot order; no operation gives the output's
+        interior = (label[..., 1:-1] < NUM_LABELS - 1).sum(-1, keepdims=True)
+        label = jnp.where(_VERTEX == 0, 0, jnp.where(_VERTEX <= interior + 1, label, -1))
+        one_hot = (label[..., None] == jnp.arange(NUM_LABELS)).astype(jnp.int8)
+        return jnp.concatenate([edges.astype(jnp.int8), one_hot.reshape(*one_hot.shape[:-2], -1)], axis=-1)
+
+    def cell(self, arch: int) -> Cell:
+        """The readable cell of row `arch`."""
+        if not 0 <= int(arch) < self.size:
+            raise UserError(f"found architecture {arch}; expected a row from 0 to {int(self.size) - 1}")
+        ops = int(self.ops[arch])
+        labels = [ops >> 2 * i & 3 for i in range(MAX_VERTICES - 2)]
+        labels = [label for label in labels if label != NO_OP]
+        return reference.from_bits(len(labels) + 2, int(self.bits[arch]), labels)
+
+    def row(self, cell: Cell) -> int:
+        """The architecture of a cell in any isomorphic form; `UserError` when the table lacks it."""
+        ops = np.full((1, MAX_VERTICES - 2), UNUSED, np.uint8)
+        ops[0, : len(cell.labels)] = cell.labels
+        columns = Cells(np.array([cell.num_vertices], np.uint8), np.array([cell.bits], np.uint32), ops)
+        canonical = int(rows_of(columns)[0])
+        place = int(np.searchsorted(np.asarray(self.rows), canonical))
+        if place == self.size or int(self.rows[place]) != canonical:
+            raise UserError(
+                f"the cell ({cell.num_vertices} vertices, {cell.num_edges} edges) is not in the table of "
+                f"{int(self.size)} cells; choose one that `rlnas bench export` lists, or a larger table"
+            )
+        return place
+
+    def parse(self, text: str) -> Int32[Array, ""]:
+        """The architecture of `format`'s text."""
+        bits, _, ops = text.strip().partition(" ")
+        names = ops.split(",")
+        n = len(names)
+        if not ops or len(bits) != n * (n - 1) // 2 or set(bits) - {"0", "1"}:
+            raise UserError(
+                f"found {text!r}; expected the upper triangle row by row, a space and the operations, "
+                "e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
+            )
+        matrix, digits = [[0] * n for _ in range(n)], iter(bits)
+        for x in range(n):
+            for y in range(x + 1, n):
+                matrix[x][y] = int(next(digits))
+        return jnp.int32(self.row(reference.parse(matrix, names)))
+
+    def format(self, arch: int) -> str:
+        """E.g. `110101 input,maxpool3x3,maxpool3x3,output`: upper triangle row by row, operations."""
+        cell = self.cell(arch)
+        n = cell.num_vertices
+        bits = "".join(str(cell.matrix[x][y]) for x in range(n) for y in range(x + 1, n))
+        return f"{bits} {','.join(cell.ops)}"
+
+
+_X, _Y = (grid.ravel() for grid in np.mgrid[:MAX_VERTICES, :MAX_VERTICES])
+_EDGE_MASK = (_X < _Y).astype(np.uint32)
+_EDGE_SHIFT = (_X + _Y * (_Y - 1) // 2).astype(np.uint32) * _EDGE_MASK
+_VERTEX = np.arange(MAX_VERTICES)
+_OP_SHIFT = (2 * (_VERTEX - 1)).clip(0).astype(np.uint32)  # vertex 6 has a pair too: always none
+
+
+def pack_ops(ops: np.ndarray) -> np.ndarray:
+    """uint32 [M] of `Cells.ops` uint8 [M, 5]: two bits a vertex, 3 where there is none."""
+    fields = np.where(ops == UNUSED, NO_OP, ops).astype(np.uint32)
+    fields = np.pad(fields, ((0, 0), (0, 1)), constant_values=NO_OP)  # vertex 6 is never interior
+    return (fields << (2 * np.arange(fields.shape[1], dtype=np.uint32))).sum(1, dtype=np.uint32)
+
+
+def make_space(rows: np.ndarray, max_vertices: int) -> CellSpace:
+    """The space of canonical `rows` (int32 [M], ascending): the sub-graph of the cells present."""
+    every = cells(max_vertices)
+    offsets, flat = neighbour_lists(max_vertices)
+    total = len(every.bits)
+    if len(rows) < total:
+        place = np.full(total, -1, np.int32)
+        place[rows] = np.arange(len(rows), dtype=np.int32)
+        source = np.repeat(place, np.diff(offsets))
+        target = place[flat]
+        inside = (source >= 0) & (target >= 0)
+        counts = np.bincount(source[inside], minlength=len(rows))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        flat = target[inside]
+    return CellSpace(
+        bits=jnp.asarray(every.bits[rows]),
+        ops=jnp.asarray(pack_ops(every.ops[rows])),
+        offsets=jnp.asarray(offsets),
+        flat=jnp.asarray(flat),
+        rows=jnp.asarray(rows, jnp.int32),
+        max_degree=max(1, int(np.diff(offsets).max())),
+    )

@@ -1,0 +1,253 @@
+"""The columnar table of a NAS-Bench-101 benchmark: one `.npz`, opened whole.
+
+Axes: M cells (canonical rows, ascending), B budgets in epochs (ascending), R repeats.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.errors import UserError
+from bench.files import atomic_path, cache_dir
+from bench.nb101.forms import COUNTS
+
+FORMAT, VERSION = "rlnas-nb101-table", 1
+MEASURES = ("val", "test", "train", "seconds")
+SMALL_BYTES = 1 << 23  # below this a table is compressed; above it, opening fast matters more
+_DTYPES = {"row": np.int32, "epochs": np.int32, "params": np.int32, "curve_epochs": np.int32}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table in memory. The constructor does not check; `validate`, `load` and `save` do."""
+
+    row: np.ndarray  # int32 [M], rows of the canonical table (sorted by vertices, bits, operations)
+    epochs: np.ndarray  # int32 [B]
+    params: np.ndarray  # int32 [M], trainable parameters
+    val: np.ndarray  # float32 [M, B, R], fractions, NaN where missing
+    test: np.ndarray  # float32 [M, B, R]
+    train: np.ndarray  # float32 [M, B, R]
+    seconds: np.ndarray  # float32 [M, B, R], training time
+    meta: dict[str, Any] = field(default_factory=dict)  # see `make_meta`
+    curve_epochs: np.ndarray | None = None  # int32 [C]
+    curve_val: np.ndarray | None = None  # float32 [M, R, C], validation accuracy while training
+
+    @property
+    def name(self) -> str:
+        return str(self.meta.get("name", ""))
+
+    @property
+    def repeats(self) -> int:
+        return int(self.val.shape[2])
+
+    @property
+    def best_val(self) -> float:
+        """Best mean validation accuracy at the largest budget; NaN when there is none."""
+        return _best(self.val)
+
+    @property
+    def best_test(self) -> float:
+        """Best mean test accuracy at the largest budget; NaN when there is none."""
+        return _best(self.test)
+
+    def noise(self, budget: int = -1) -> Noise:
+        """How far the repeats' validation accuracies agree at `epochs[budget]`."""
+        return noise_of(self.val[:, budget])
+
+    def validate(self, where: str = "table") -> None:
+        """Raise `UserError`, naming the first thing that is wrong."""
+
+        def check(holds: bool, found: str, expected: str) -> None:
+            if not holds:
+                raise UserError(f"{where}: {found}, expected {expected}; make the table again")
+
+        for key in ("format", "version", "name", "max_vertices"):
+            check(key in self.meta, f"no {key!r} in its metadata", "a table made by rlnas")
+        vertices = self.meta["max_vertices"]
+        check(vertices in COUNTS, f"max_vertices {vertices!r} in its metadata", f"one of {list(COUNTS)}")
+        found = f"format {self.meta['format']!r} version {self.meta['version']!r}"
+        check((self.meta["format"], self.meta["version"]) == (FORMAT, VERSION), found, f"{FORMAT!r} version {VERSION}")
+        check(self.row.ndim == 1 and self.row.size > 0, f"row of shape {self.row.shape}", "[cells]")
+        check(self.epochs.ndim == 1 and self.epochs.size > 0, f"epochs of shape {self.epochs.shape}", "[budgets]")
+        check(bool((np.diff(self.row) > 0).all() and self.row[0] >= 0), "rows out of order", "ascending rows")
+        check(bool((np.diff(self.epochs) > 0).all()), f"epochs {self.epochs}", "ascending epochs")
+        total = sum(count for v, count in COUNTS.items() if v <= vertices)
+        check(int(self.row[-1]) < total, f"row {self.row[-1]}", f"rows below {total}")
+        check(self.params.shape == self.row.shape, f"params of shape {self.params.shape}", f"{self.row.shape}")
+        shape = (self.row.size, self.epochs.size, self.val.shape[-1] if self.val.ndim == 3 else 1)
+        for key in MEASURES:
+            values = getattr(self, key)
+            check(values.shape == shape and shape[2] > 0, f"{key} of shape {values.shape}", f"{shape}")
+            highest = np.inf if key == "seconds" else 1
+            inside = not ((values < 0) | (values > highest)).any()
+            check(inside, f"{key} outside its range", "fractions from 0 to 1 and seconds from 0 up")
+        if self.curve_val is not None and self.curve_epochs is not None:
+            shape = (self.row.size, shape[2], self.curve_epochs.size)
+            check(self.curve_val.shape == shape, f"curve_val of shape {self.curve_val.shape}", f"{shape}")
+
+    @classmethod
+    def load(cls, path: Path | str) -> Table:
+        """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; `rlnas bench list` shows the tables that are there")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if not isinstance(file, np.lib.npyio.NpzFile):
+                    raise UserError(f"{path}: a single array, expected a table (.npz); convert or import it first")
+                missing = [key for key in ("row", "epochs", "params", *MEASURES, "meta") if key not in file]
+                if missing:
+                    raise UserError(f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make it again")
+                arrays = {key: file[key] for key in file.files}
+            meta = json.loads(str(arrays.pop("meta")))
+        except UserError:
+            raise
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(f"{path}: damaged or no table ({reason}); make it again") from None
+        if not isinstance(meta, dict):
+            raise UserError(f"{path}: the metadata is no JSON object; make the table again")
+        fields = {key: value for key, value in arrays.items() if key in cls.__dataclass_fields__}
+        for key, value in fields.items():
+            dtype = np.dtype(_DTYPES.get(key, np.float32))
+            if value.dtype != dtype:
+                raise UserError(f"{path}: {key} is {value.dtype}, expected {dtype}; make the table again")
+        table = cls(**fields, meta=meta)
+        table.validate(str(path))
+        return table
+
+    def save(self, path: Path | str) -> None:
+        """Write the whole table or nothing."""
+        self.validate(f"table {self.name!r}")
+        arrays = {key: getattr(self, key) for key in ("row", "epochs", "params", *MEASURES)}
+        if self.curve_val is not None and self.curve_epochs is not None:
+            arrays |= {"curve_epochs": self.curve_epochs, "curve_val": self.curve_val}
+        arrays = {key: np.asarray(value, _DTYPES.get(key, np.float32)) for key, value in arrays.items()}
+        arrays["meta"] = np.array(json.dumps(self.meta, sort_keys=True))
+        small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            (np.savez_compressed if small else np.savez)(file, **arrays)
+
+
+class Noise(NamedTuple):
+    """A table's own noise, over the cells whose repeats are all there. NaN where it has no meaning."""
+
+    cells: int
+    repeats: int
+    spearman: float  # rank correlation between two repeats, mean over the pairs
+    sd_between_cells: float  # of the mean over repeats
+    sd_between_repeats: float  # of a cell (n - 1), mean over the cells
+    share_between_cells: float  # of the variance of a single repeat
+    reliability: float  # the same share for the mean over all repeats (Spearman-Brown)
+
+
+def noise_of(values: np.ndarray) -> Noise:
+    """values float [M, R]. One repeat, or fewer than three complete cells, tell nothing of noise."""
+    from scipy.stats import rankdata
+
+    values = values[~np.isnan(values).any(axis=1)].astype(np.float64)
+    cells, repeats = values.shape
+    nan = float("nan")
+    if cells < 3:
+        return Noise(cells, repeats, nan, nan, nan, nan, nan)
+    between = float(values.mean(axis=1).std(ddof=1))
+    if repeats < 2:
+        return Noise(cells, repeats, nan, between, nan, nan, nan)
+    ranks = rankdata(values, axis=0)
+    constant = bool((ranks.std(axis=0) == 0).any())
+    correlation = np.full((repeats, repeats), nan) if constant else np.corrcoef(ranks, rowvar=False)
+    within = float(values.var(axis=1, ddof=1).mean())
+    signal = max(between**2 - within / repeats, 0.0)  # one-way analysis of variance
+    share = signal / (signal + within) if signal + within else nan
+    return Noise(
+        cells,
+        repeats,
+        float(correlation[np.triu_indices(repeats, 1)].mean()),
+        between,
+        float(values.std(axis=1, ddof=1).mean()),
+        share,
+        repeats * share / (1 + (repeats - 1) * share),
+    )
+
+
+def repeat_mean(values: np.ndarray) -> np.ndarray:
+    """float64 [..., R] -> [...]: the mean over the repeats that are there, NaN where none is."""
+    there = ~np.isnan(values)
+    total = np.where(there, values, 0).sum(axis=-1, dtype=np.float64)
+    count = there.sum(axis=-1)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _best(values: np.ndarray) -> float:
+    means = repeat_mean(values[:, -1])
+    return float("nan") if np.isnan(means).all() else float(np.nanmax(means))
+
+
+def make_meta(
+    name: str,
+    *,
+    max_vertices: int,
+    source: str,
+    recipe: dict[str, Any] | None = None,
+    splits: dict[str, Any] | None = None,
+    notes: list[str] | None = None,
+    created_by: str = "rlnas",
+) -> dict[str, Any]:
+    """The metadata of a table: max_vertices names the space, splits the sizes of the data splits."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": name,
+        "max_vertices": max_vertices,
+        "source": source,
+        "recipe": recipe or {},
+        "splits": splits or {},
+        "notes": notes or [],
+        "created_by": created_by,
+    }
+
+
+def tables_dir() -> Path:
+    """Where converted and imported tables live."""
+    return cache_dir() / "tables"
+
+
+def embedded_dir() -> Path:
+    """Where the tables that ship with the project live: inside the package, else beside it."""
+    package = Path(__file__).parents[1]
+    return next((d for d in (package / "data", package.parent / "data") if d.is_dir()), package.parent / "data")
+
+
+def available() -> dict[str, Path]:
+    """Every named table that is there; a user's own table goes before an embedded one of that name."""
+    folders = (embedded_dir(), tables_dir())
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.npz")) if path.name[0] != "."}
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file of a table given by name or path."""
+    tables = available()
+    if str(name_or_path) in tables:
+        return tables[str(name_or_path)]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    known = ", ".join(tables) or "none yet"
+    raise UserError(
+        f"no table {str(name_or_path)!r}: neither a known name ({known}) nor a file; "
+        "`rlnas bench list` says how to get more"
+    )
+
+
+def default_path(name: str) -> Path:
+    """Where a new table of that name goes."""
+    if not name or not all(c.isalnum() or c in "._-" for c in name) or name[0] == ".":
+        raise UserError(f"table name {name!r}; expected letters, digits, '.', '_' and '-'")
+    return tables_dir() / f"{name}.npz"

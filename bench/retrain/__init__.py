@@ -1,0 +1,1 @@
+"""Real trainings. torch lives in this package and nowhere else (extra `retrain`)."""

@@ -1,0 +1,116 @@
+"""A synthetic benchmark for tests of agents: any number of architectures, ring or random neighbours, NaN on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
+
+from bench.benchmark import QueryResult
+from bench.draw import draw
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ListSpace:
+    """Rows 0..M-1 with neighbour lists. offsets: int32 [M + 1], flat: int32 [E]."""
+
+    offsets: Int32[Array, " M+1"]
+    flat: Int32[Array, " E"]
+    max_degree: int = field(metadata={"static": True})
+
+    num_features = 1
+
+    @property
+    def size(self) -> int:
+        return self.offsets.shape[0] - 1
+
+    def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
+        return jax.random.randint(key, (), 0, self.offsets.shape[0] - 1, jnp.int32)
+
+    def degree(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
+        return self.offsets[arch + 1] - self.offsets[arch]
+
+    def neighbour(self, arch: Int32[Array, ""], index: Int[Array, "*n"]) -> Int32[Array, "*n"]:
+        return self.flat[self.offsets[arch] + index]
+
+    def neighbours(
+        self, key: Key[Array, ""], arch: Int32[Array, ""], n: int
+    ) -> tuple[Int32[Array, " n"], Bool[Array, " n"]]:
+        index, mask = draw(key, self.degree(arch), n)
+        return jnp.where(mask, self.neighbour(arch, index), arch), mask
+
+    def encode(self, arch: Int32[Array, ""]) -> Int8[Array, " 1"]:
+        return (arch[None] % 2).astype(jnp.int8)
+
+    def parse(self, text: str) -> Int32[Array, ""]:
+        return jnp.int32(int(text))
+
+    def format(self, arch: Any) -> str:
+        return str(int(arch))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ListBenchmark:
+    """val, test: float32 [M]; NaN in `val` is an architecture without an answer. Every look-up costs `seconds`."""
+
+    space: ListSpace
+    val: Float32[Array, " M"]
+    test: Float32[Array, " M"]
+    seconds: float = field(default=2.0, metadata={"static": True})
+
+    name = "stand-in"
+    noise = "mean"
+    reports = "test accuracy"
+
+    @property
+    def optimum(self) -> Float32[Array, ""]:
+        return jnp.nanmax(self.test)
+
+    def query(self, arch: Int32[Array, ""], key: Key[Array, ""]) -> QueryResult:
+        inside = (arch >= 0) & (arch < self.val.shape[0])
+        row = jnp.clip(arch, 0, self.val.shape[0] - 1)
+        valid = inside & ~jnp.isnan(self.val[row])
+        nan = jnp.float32(jnp.nan)
+        answers = self.val[row], self.test[row], jnp.float32(self.seconds)
+        return QueryResult(*(jnp.where(valid, x, nan) for x in answers), valid)
+
+    def reported(self, arch: Int32[Array, ""]) -> Float32[Array, ""]:
+        return self.test[arch]
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "noise": self.noise, "reports": self.reports}
+
+
+def make(neighbours: list[list[int]], val: np.ndarray) -> ListBenchmark:
+    """The benchmark of explicit neighbour lists and validation accuracies [M]; test = val + .01."""
+    degrees = [len(row) for row in neighbours]
+    space = ListSpace(
+        offsets=jnp.asarray(np.concatenate([[0], np.cumsum(degrees)]), jnp.int32),
+        flat=jnp.asarray(np.concatenate([*neighbours, [0]]), jnp.int32),  # never empty: a gather needs an element
+        max_degree=max(1, *degrees),
+    )
+    val = np.asarray(val, np.float32)
+    return ListBenchmark(space, jnp.asarray(val), jnp.asarray(val + np.float32(0.01)))
+
+
+def ring(val: np.ndarray) -> ListBenchmark:
+    """Rows in a circle, each with the two beside it as neighbours."""
+    m = len(val)
+    return make([[(i - 1) % m, (i + 1) % m] for i in range(m)], val)
+
+
+def scrambled(rows: int, degree: int, seed: int = 0, missing: float = 0.0) -> ListBenchmark:
+    """Degrees from 0 to 2 * `degree`, random neighbours (no self, none twice), a share `missing` without a value."""
+    rng = np.random.default_rng(seed)
+    neighbours = []
+    for row in range(rows):
+        others = rng.choice(rows - 1, rng.integers(2 * degree + 1), replace=False)
+        neighbours.append((others + (others >= row)).tolist())
+    val = rng.uniform(0.5, 1.0, rows)
+    return make(neighbours, np.where(rng.random(rows) < missing, np.nan, val))
