@@ -1,4 +1,4 @@
-"""Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` where an agent reads its own."""
+"""Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` for agents that read text."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def parse(word: str) -> tuple[str, AgentConfig]:
     `from_spec(text)` reads all that follows the colon itself (`dqn:CHECKPOINT`; "" without a colon).
     Raises `UserError`, naming what would be valid, for an unknown agent, option or value.
     """
-    label = word.strip()
-    name, _, text = label.partition(":")
+    name, _, text = word.strip().partition(":")
+    label = f"{name}:{text}" if text else name
     settings = agents.config(name)
     if hasattr(settings, "from_spec"):
         return label, settings.from_spec(text)
@@ -74,7 +74,7 @@ def _options(settings: type, text: str) -> dict[str, Any]:
 
 
 def convert(key: str, text: str, hint: Any) -> Any:
-    """The value of type `hint` (bool, int, float, str, a `Literal`, or a union of them with None) that `text` spells."""
+    """The value that `text` spells: of type bool, int, float, str, a `Literal`, or a union of them and None."""
     if get_origin(hint) in (Union, types.UnionType):
         inner = [part for part in get_args(hint) if part is not types.NoneType]
         if len(inner) < len(get_args(hint)) and text.lower() == "none":

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
-if TYPE_CHECKING:
-    from agents.protocol import History
+from agents.protocol import History
 
 
-def incumbent_values(history: History) -> Float[np.ndarray, "seeds budget"]:
-    """What the incumbent after each query is reported as, a fraction; NaN before the first valid answer."""
-    reported = np.asarray(history.reported, np.float64)
-    picked = np.take_along_axis(reported, np.maximum(history.incumbent, 0), axis=-1)
+def incumbent_values(
+    history: History, of: Float[np.ndarray, "seeds budget"] | None = None
+) -> Float[np.ndarray, "seeds budget"]:
+    """What the incumbent after each query is reported as, a fraction; NaN before the first valid answer.
+
+    of: another array of the history, e.g. `history.val` for the validation accuracy it was kept for.
+    """
+    values = np.asarray(history.reported if of is None else of, np.float64)
+    picked = np.take_along_axis(values, np.maximum(history.incumbent, 0), axis=-1)
     return np.where(np.asarray(history.incumbent) >= 0, picked, np.nan)
 
 

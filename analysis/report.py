@@ -76,6 +76,7 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
     picked = values[:, places].T
     iqm, mean = (stats.bootstrap([picked], statistic) for statistic in (stats.iqm, stats.mean))
     median = stats.median(picked)
+    validation = stats.iqm(curves.incumbent_values(run.history, of=np.asarray(run.history.val))[:, places].T)
     distinct = curves.distinct(run.history)[:, places].mean(axis=0)
     seconds = curves.elapsed(run.history)[:, places].mean(axis=0)
     optimum = math.nan if manifest["optimum"] is None else manifest["optimum"]
@@ -96,6 +97,7 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
             "accuracy_mean_low": mean.low[i],
             "accuracy_mean_high": mean.high[i],
             "accuracy_median": median[i],
+            "validation_iqm": validation[i],
             "regret_iqm": optimum - iqm.value[i],
             "regret_iqm_low": optimum - iqm.high[i],
             "regret_iqm_high": optimum - iqm.low[i],
@@ -120,15 +122,14 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
     """The table for a terminal: a title, aligned columns, and what they mean."""
     manifest, reference = runs[0].manifest, reference_of(runs)
     learned = any(run.manifest["pretraining"] for run in runs)
-    header = ["queries", "agent", f"{manifest['reports']} %", "regret (points)"]
+    header = ["queries", "agent", f"{manifest['reports']} %", "regret (points)", "validation %"]
     header += [f"P(better than {reference.label})" if reference else "P(better than random)", "distinct", "sim. time"]
     header += ["pre-training look-ups", "trained on"] if learned else []
     lines: list[list[str]] = []
     for row in table:
-        first = not lines or row["queries"] != previous
-        previous = row["queries"]
-        line = [str(row["queries"]) if first else "", row["agent"]]
+        line = [str(row["queries"]) if row["agent"] == table[0]["agent"] else "", row["agent"]]
         line += [interval(row, key, 100, 2) for key in ("accuracy_iqm", "regret_iqm")]
+        line.append(number(row["validation_iqm"], 100, 2))
         if reference is None:
             line.append("no random_search here")
         elif row["agent"] == reference.label:
@@ -140,27 +141,35 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
             line += [f"{row['pretraining_lookups']:,}", row["trained_on"] or "-"]
         lines.append(line)
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    right = {"queries", "distinct", "sim. time", "pre-training look-ups"}
+    right = {"queries", "validation %", "distinct", "sim. time", "pre-training look-ups"}
 
     def aligned(line: Sequence[str]) -> str:
         cells = zip(line, widths, header, strict=True)
         return "  ".join(c.rjust(w) if h in right else c.ljust(w) for c, w, h in cells).rstrip()
 
-    seeds = sorted({run.manifest["seeds"] for run in runs})
-    title = f"{ground(manifest)}, {' to '.join(str(s) for s in {seeds[0]: 0, seeds[-1]: 0})} seeds an agent"
+    title = f"{ground(manifest)}, {seeds_of(runs)}"
     notes = [
         "Interquartile means over seeds [95 % bootstrap interval] of the incumbent, the best by validation so far.",
-        "P counts a tie as half. Queries include repeats; distinct and simulated time are means over seeds.",
+        "Agents see validation accuracy only, as the noise policy answers it. P counts a tie as half. Queries include",
+        "those asked before; distinct ones and simulated time are means over seeds.",
     ]
     body = [title, "", aligned(header), "  ".join("-" * w for w in widths), *map(aligned, lines), "", *notes]
     return "\n".join(body)
 
 
-def ground(manifest: dict[str, Any]) -> str:
+def ground(manifest: dict[str, Any], *, named: bool = True) -> str:
     """What was searched, in a phrase."""
     facts = manifest["benchmark"]
-    epochs = f" at {facts['epochs']} epochs" if facts.get("epochs") is not None else ""
-    return f"{facts.get('name')}{epochs}, {manifest['architectures']:,.0f} architectures, noise {facts.get('noise')}"
+    parts = [str(facts.get("name"))] if named else []
+    parts.append(f"{manifest['architectures']:,.0f} architectures")
+    parts += [f"{facts['epochs']} epochs"] if facts.get("epochs") is not None else []
+    return ", ".join([*parts, f"noise policy {facts.get('noise')}", f"{manifest['budget']:,} queries a run"])
+
+
+def seeds_of(runs: Sequence[Run]) -> str:
+    """How many runs there are of each agent."""
+    seeds = sorted({run.manifest["seeds"] for run in runs})
+    return f"{' to '.join(f'{n:,}' for n in dict.fromkeys((seeds[0], seeds[-1])))} seeds an agent"
 
 
 def number(value: float | None, scale: float, digits: int) -> str:
@@ -174,12 +183,12 @@ def interval(row: Row, key: str, scale: float, digits: int) -> str:
 
 
 def humanise(seconds: float | None) -> str:
-    """A duration with its unit: 7.2 s, 12 min, 3.4 h, 5.1 days."""
+    """A duration with its unit: 7.2 s, 12.0 min, 3.4 h, 5.1 days."""
     if seconds is None:
         return "-"
     for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
         if seconds < until:
-            return f"{seconds / size:.3g} {unit}"
+            return f"{seconds / size:.1f} {unit}"
     return f"{seconds / 86_400:,.1f} days"
 
 

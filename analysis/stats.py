@@ -41,14 +41,12 @@ def iqm(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*point
 
 def mean(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*points"]:
     """Mean over seeds."""
-    return values.mean(axis=-1)
+    return np.asarray(values.mean(axis=-1))
 
 
 def median(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*points"]:
     """Median over seeds; NaN as soon as one value is."""
-    if np.isnan(values).any():
-        return np.where(np.isnan(values).any(axis=-1), np.nan, np.nanmedian(np.nan_to_num(values), axis=-1))
-    return np.median(values, axis=-1)
+    return np.where(np.isnan(values).any(axis=-1), np.nan, np.median(np.nan_to_num(values), axis=-1))
 
 
 def bootstrap(

@@ -10,21 +10,20 @@ import platform
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from agents.protocol import History
 from bench.errors import UserError
 from bench.files import atomic_path, sha256
 
-if TYPE_CHECKING:
-    from agents.protocol import History
-
 FORMAT = "rlnas-run"
 FORMAT_VERSION = 1
-MANIFEST, HISTORY = "manifest.json", "history.npz"
+MANIFEST, HISTORY, PART = "manifest.json", "history.npz", "part"
 
 
 class DamagedRun(UserError):
@@ -110,10 +109,8 @@ def save_history(path: Path, history: History) -> None:
 
 def load_history(path: Path, seeds: int, budget: int) -> History:
     """The history of [seeds, budget]; `DamagedRun` names the file and what is wrong with it."""
-    from agents.protocol import History
-
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             history = History(**{name: file[name] for name in History._fields})
     except FileNotFoundError:
         raise DamagedRun(f"{path} is missing; run the comparison again") from None
@@ -130,8 +127,6 @@ def save(
     folder: Path, spec: RunSpec, history: History, *, label: str, facts: Mapping[str, Any], wall_seconds: float
 ) -> None:
     """Write the run, the manifest last. facts: what redrawing needs besides the history (see `sweep.facts`)."""
-    from datetime import UTC, datetime
-
     save_history(folder / HISTORY, history)
     manifest = (
         spec.identity()
@@ -145,6 +140,12 @@ def save(
         }
     )
     write_json(folder / MANIFEST, manifest)
+
+
+def forget_parts(folder: Path) -> None:
+    """Remove the chunks of seeds that an unfinished run left behind (see `sweep.run_agent`)."""
+    for path in folder.glob(f"{PART}-*.npz"):
+        path.unlink(missing_ok=True)
 
 
 def is_done(folder: Path) -> bool:

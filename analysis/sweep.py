@@ -7,15 +7,14 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jax
 import numpy as np
 
+from agents.protocol import AgentConfig, History, run_seeds, seed_keys
 from analysis import store
-
-if TYPE_CHECKING:
-    from agents.protocol import AgentConfig, History
-    from bench.benchmark import Benchmark
+from bench.benchmark import Benchmark
 
 CHUNK = 50
 
@@ -61,35 +60,26 @@ def run_agent(
     Seed number i has its own key, so the chunks decide nothing but what is on disk when the process is killed.
     The last chunk is filled up with seeds that are thrown away: one shape, one compilation.
     """
-    import jax
-
-    from agents.protocol import History, run_seeds, seed_keys
-
     started = time.monotonic()
     chunk = math.ceil(spec.seeds / math.ceil(spec.seeds / CHUNK))
     starts = range(0, spec.seeds, chunk)
     keys = seed_keys(spec.seed, len(starts) * chunk)
     made_by = "-".join(store.versions().values())  # chunks of other versions are no part of this run
     parts: list[History] = []
-    paths: list[Path] = []
     for start in starts:
         stop = min(start + chunk, spec.seeds)
-        path = folder / f"part-{start:06d}-{stop:06d}-{made_by}.npz"
+        path = folder / f"{store.PART}-{start:06d}-{stop:06d}-{made_by}.npz"
         try:
             part = store.load_history(path, stop - start, spec.budget)
         except store.DamagedRun:
             result = run_seeds(contender.config, benchmark, spec.budget, keys[start : start + chunk])
-            part = History(*(np.asarray(x)[: stop - start] for x in jax.device_get(result)))
+            part = History._make(np.asarray(x)[: stop - start] for x in jax.device_get(result))
             if len(starts) > 1:
                 store.save_history(path, part)
         parts.append(part)
-        paths.append(path)
         progress(stop - start)
-    history = History(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    history = History._make(np.concatenate(fields) for fields in zip(*parts, strict=True))
     wall = time.monotonic() - started
-    store.save(
-        folder, spec, history, label=contender.label, facts=facts(contender, benchmark), wall_seconds=wall
-    )
-    for path in paths:
-        path.unlink(missing_ok=True)
+    store.save(folder, spec, history, label=contender.label, facts=facts(contender, benchmark), wall_seconds=wall)
+    store.forget_parts(folder)
     return store.load(folder, contender.label)

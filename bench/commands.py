@@ -7,15 +7,21 @@ runs it. Results are printed to stdout, progress to stderr.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tyro.conf import Positional
 
 from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.nb101.table import Table
 
 
 @dataclass(frozen=True)
 class ConvertConfig:
     """Turn an official NAS-Bench-101 file (TFRecord) into a table; TensorFlow is not needed."""
 
-    file: Path
+    file: Positional[Path]
     """nasbench_only108.tfrecord, nasbench_full.tfrecord, or another file of that format (EC-NAS)."""
     name: str | None = None
     """Name of the table; nb101-108 and nb101-full for the official files, else the file's name."""
@@ -33,7 +39,7 @@ class ConvertConfig:
 class FetchConfig:
     """Download a benchmark's file (resumable, checked) and convert it."""
 
-    name: str = "nb101"
+    name: Positional[str] = "nb101"
     """What to fetch: nb101 (108 epochs, 0.5 GB) or nb101-full (four budgets, 2.1 GB)."""
     url: tuple[str, ...] = ()
     """Addresses to try before the known ones."""
@@ -54,7 +60,7 @@ class ImportCsvConfig:
     Long form: columns epochs and repeat. Wide form: validation_accuracy_108ep_repeat0 and so on.
     """
 
-    file: Path
+    file: Positional[Path]
     """A .csv or .csv.gz file with a header line."""
     name: str
     """Name of the table."""
@@ -81,7 +87,7 @@ class ListConfig:
 class InfoConfig:
     """Print what a table holds, its best cells' accuracies and its own noise."""
 
-    table: str
+    table: Positional[str]
     """Name or path of a table."""
 
 
@@ -89,7 +95,7 @@ class InfoConfig:
 class ExportConfig:
     """Write a table as CSV or parquet."""
 
-    table: str
+    table: Positional[str]
     """Name or path of a table."""
     format: str = "csv"
     """csv or parquet; the ending of --out goes before it."""
@@ -183,16 +189,17 @@ def run_info(config: InfoConfig) -> None:
         ("best validation", accuracy(table.best_val)),
         ("best test", accuracy(table.best_test)),
     ]
-    for i, epochs in enumerate(table.epochs):
-        noise = table.noise(i)
-        if noise.repeats < 2 or noise.cells < 3:
-            text = "unknown: it takes two repeats of three cells"
-        else:
-            text = (
-                f"rank correlation between repeats {noise.spearman:.3f}; "
-                f"sd between cells {noise.sd_between_cells:.4f}, between repeats {noise.sd_between_repeats:.4f}; "
-                f"share of variance between cells {noise.share_between_cells:.2f}, of the mean of {noise.repeats} {noise.reliability:.2f}"
-            )
+    measured = [(epochs, table.noise(i)) for i, epochs in enumerate(table.epochs)]
+    measured = [(epochs, noise) for epochs, noise in measured if noise.repeats > 1 and noise.cells > 2]
+    if not measured:
+        lines.append(("noise", "unknown: it takes two repeats of three cells"))
+    for epochs, noise in measured:
+        text = (
+            f"rank correlation between repeats {noise.spearman:.3f}; "
+            f"sd between cells {noise.sd_between_cells:.4f}, between repeats {noise.sd_between_repeats:.4f}; "
+            f"share of variance between cells {noise.share_between_cells:.2f}, "
+            f"of the mean of {noise.repeats} {noise.reliability:.2f}"
+        )
         lines.append((f"noise at {epochs} epochs", text))
     for key in ("splits", "recipe"):
         lines += [(key, ", ".join(f"{k} {v}" for k, v in meta.get(key, {}).items()))] if meta.get(key) else []
@@ -208,17 +215,23 @@ def run_export(config: ExportConfig) -> None:
         raise UserError(f"--format {config.format}: expected one of {', '.join(FORMATS)}")
     table = Table.load(find(config.table))
     path = export(table, config.out or Path(f"{table.name}.{config.format}"), shape=config.shape)
-    print(f"{path}: {len(table.row):,} cells, {len(table.epochs)} budgets, {table.repeats} repeats")
+    print(f"{path}: {_size(table)}")
 
 
 def _announce(path: Path, *, named: bool) -> None:
     from bench.nb101.table import Table
 
     table = Table.load(path)
-    print(f"{path}: {len(table.row):,} cells, {len(table.epochs)} budgets, {table.repeats} repeats")
+    print(f"{path}: {_size(table)}")
     for note in table.meta["notes"]:
         print(f"note: {note}")
     print(f"next: rlnas bench info {table.name if named else path}")
+
+
+def _size(table: "Table") -> str:
+    budgets = ", ".join(map(str, table.epochs))
+    repeats = "1 repeat" if table.repeats == 1 else f"{table.repeats} repeats"
+    return f"{len(table.row):,} cells x {repeats} at {budgets} epochs"
 
 
 def _print_aligned(lines: Sequence[tuple[str, ...]]) -> None:

@@ -1,8 +1,9 @@
-"""A synthetic benchmark for tests of agents: any number of architectures, ring or random neighbours, NaN on demand."""
+"""Synthetic benchmarks for tests of agents: explicit neighbour lists, NaN on demand, vectors as architectures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -52,6 +53,71 @@ class ListSpace:
 
     def format(self, arch: Any) -> str:
         return str(int(arch))
+
+
+BASE, DIGITS = 3, 4
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class GridSpace:
+    """Vectors of 4 digits below 3, as int8 [4] (not a scalar, as DARTS cells are not); neighbours differ in one."""
+
+    num_features = DIGITS
+    size = BASE**DIGITS
+    max_degree = DIGITS * (BASE - 1)
+
+    def sample(self, key: Key[Array, ""]) -> Int8[Array, " 4"]:
+        return jax.random.randint(key, (DIGITS,), 0, BASE, jnp.int8)
+
+    def degree(self, arch: Int8[Array, " 4"]) -> Int32[Array, ""]:
+        return jnp.int32(self.max_degree)
+
+    def neighbour(self, arch: Int8[Array, " 4"], index: Int[Array, ""]) -> Int8[Array, " 4"]:
+        place, change = index // (BASE - 1), index % (BASE - 1) + 1
+        return arch.at[place].set(((arch[place] + change) % BASE).astype(jnp.int8))
+
+    def neighbours(
+        self, key: Key[Array, ""], arch: Int8[Array, " 4"], n: int
+    ) -> tuple[Int8[Array, "n 4"], Bool[Array, " n"]]:
+        index, mask = draw(key, self.degree(arch), n)
+        archs = jax.vmap(lambda i: self.neighbour(arch, i))(index)
+        return jnp.where(mask[:, None], archs, arch), mask
+
+    def encode(self, arch: Int8[Array, " 4"]) -> Int8[Array, " 4"]:
+        return arch
+
+    def parse(self, text: str) -> Int8[Array, " 4"]:
+        return jnp.asarray([int(digit) for digit in text], jnp.int8)
+
+    def format(self, arch: Any) -> str:
+        return "".join(str(int(digit)) for digit in arch)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class GridBenchmark:
+    """`GridSpace`; the accuracy is (digits read in base 3) / 128, exact in binary: a step up in a digit is one up."""
+
+    space: GridSpace = field(default_factory=GridSpace)
+
+    name = "grid"
+    noise = "mean"
+    reports = "test accuracy"
+
+    @property
+    def optimum(self) -> Float32[Array, ""]:
+        return jnp.float32(80 / 128)
+
+    def query(self, arch: Int8[Array, " 4"], key: Key[Array, ""]) -> QueryResult:
+        value = self.reported(arch)
+        return QueryResult(value, value, jnp.float32(1.0), ((arch >= 0) & (arch < BASE)).all())
+
+    def reported(self, arch: Int8[Array, " 4"]) -> Float32[Array, ""]:
+        return (arch * BASE ** jnp.arange(DIGITS)).sum() / jnp.float32(128)
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "noise": self.noise, "reports": self.reports}
 
 
 @jax.tree_util.register_dataclass
@@ -114,3 +180,9 @@ def scrambled(rows: int, degree: int, seed: int = 0, missing: float = 0.0) -> Li
         neighbours.append((others + (others >= row)).tolist())
     val = rng.uniform(0.5, 1.0, rows)
     return make(neighbours, np.where(rng.random(rows) < missing, np.nan, val))
+
+
+def neighbour_lists(benchmark: ListBenchmark) -> list[set[int]]:
+    """The neighbours of every row, as plain Python sets; also of a `TableBenchmark`."""
+    offsets, flat = np.asarray(benchmark.space.offsets), np.asarray(benchmark.space.flat)
+    return [set(flat[a:b].tolist()) for a, b in pairwise(offsets)]

@@ -67,7 +67,7 @@ def test_the_smallest_cell():
 
 
 def test_channels_are_split_over_the_vertices_that_feed_the_output():
-    # 1, 2 and 3 feed the output: 128 = 43 + 43 + 42; 4 feeds only 1 in the matrix below (as vertex 1).
+    # Three vertices feed the output: 128 = 43 + 43 + 42. Vertex 1 feeds only vertex 2, so it is as wide.
     cell = parse(upper(6, (0, 1), (1, 2), (0, 3), (0, 4), (2, 5), (3, 5), (4, 5)), ["input", *[CONV1] * 4, "output"])
     assert vertex_channels(cell, 64, 128) == [64, 43, 43, 43, 42, 128]
 
@@ -129,11 +129,13 @@ def test_the_hash_tells_labels_and_direction_apart():
     priority=st.permutations(range(7)),
 )
 def test_the_hash_and_the_parameters_do_not_depend_on_the_numbering(bits, labels, priority):
-    # A chain besides, so that there is a path; what is too much is dropped from the top.
-    bits |= sum(1 << (v + v * (v + 1) // 2) for v in range(6))
+    # The chain 0 -> 1 -> ... -> 6, so that there is a path; what is too much goes, the lowest bits first.
+    chain = [v + v * (v + 1) // 2 for v in range(6)]
+    bits |= sum(1 << b for b in chain)
     while bits.bit_count() > 9:
-        bits &= ~(1 << next(b for b in range(21) if bits >> b & 1 and b not in (0, 2, 5, 9, 14, 20)))
-    raw = from_bits(7, bits & ~(1 << priority[0]), labels)  # one edge less, or the same: chains only would be dull
+        bits &= ~(1 << next(b for b in range(21) if bits >> b & 1 and b not in chain))
+    # Without one edge of the chain the numbering has some freedom.
+    raw = from_bits(7, bits & ~(1 << chain[priority[0] % 6]), labels)
     try:
         cell = parse(raw.matrix, raw.ops)
     except UserError:

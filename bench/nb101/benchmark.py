@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,14 @@ class TableBenchmark:
                 f"{self.name}; choose another budget or noise policy (`rlnas bench info {self.name}`)"
             )
         return result
+
+    def restrict(self, places: np.ndarray) -> TableBenchmark:
+        """The benchmark of some of the rows (ascending): the others, their values and the ways through them are gone."""
+        space = make_space(np.asarray(self.space.rows)[places], int(self.space.num_vertices()[places].max()))
+        names = ("val", "test", "seconds", "mean_val", "mean_test", "mean_seconds")
+        columns = {name: getattr(self, name)[places] for name in names}
+        best = jnp.nanmax(columns["mean_val" if self.reports == "validation accuracy" else "mean_test"])
+        return replace(self, space=space, optimum=best, **columns)
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -79,7 +79,7 @@ def convert(
         notes=notes,
         created_by="rlnas bench convert",
     )
-    out = Path(out) if out else table.default_path(name)
+    out = Path(out) if out else table.new_path(name, official=official is not None)
     table.Table(params=reference.parameters[dense.row], meta=meta, **dense._asdict()).save(out)
     return out
 
@@ -96,7 +96,7 @@ def _stream(path: Path, reference: Reference, progress: bool) -> tuple[Measureme
         disable=None if progress else True,
     )
     with bar:
-        for block in read_blocks(path, digest):
+        for block in read_blocks(path, digest.update):
             runs = decode(block)
             row = _checked_rows(block, runs, reference)
             parts.append(

@@ -1,8 +1,8 @@
 """The vectorised engine of the cell space: what the rest of the project imports.
 
-A cell is a row number: row r of `cells()` is a cell, the canonical representative of its isomorphism class,
-and everything else refers to it by r. How it is done stands in `forms` (enumeration), `rows` (from
-any graph to its row), `neighbours`, `official` (module hashes, parameters) and `hashing`.
+A cell is a number: row r of `cells()` is the canonical representative of an isomorphism class, and
+everything else refers to it by r. How it is done stands in `forms` (enumeration), `rows` (from any
+graph to its row), `neighbours`, `official` (module hashes, parameters) and `hashing`.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ Arrays = dict[str, np.ndarray]
 
 def enumerate_cells(max_vertices: int) -> Cells:
     """All cells with at most `max_vertices` (2..7) vertices, in canonical order: by (V, bits, ops), a
-    cell being represented by the smallest (bits, ops) of its upper-triangular forms. So the cells with fewer
-    vertices are a prefix: 1, 7, 91, 2532, 64542, 423624 rows for 2..7. Read-only arrays."""
+    cell being represented by the smallest (bits, ops) of its upper-triangular forms. So the cells with
+    fewer vertices are a prefix: 1, 7, 91, 2532, 64542, 423624 rows for 2..7. Read-only arrays."""
     return enumerate_space(max_vertices)[0]
 
 
@@ -109,7 +109,8 @@ def _cached(
         return build()
     path = cache_dir() / name
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because numpy leaves the file open when it is no archive.
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         if sound(arrays):
             return arrays

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
+from bench.nb101.cell import MAX_VERTICES
 from bench.nb101.forms import UNUSED
 
 # Odd constants without meaning, one tuple a lane: of the label, an edge in, an edge out, a round, the end.
@@ -33,7 +33,7 @@ def wl_hash(adjacency: Any, labels: Any, xp: ModuleType = jnp) -> tuple[Any, Any
 
     adjacency: bool or uint8 [..., n, n], pruned; labels: uint8 [..., n], 255 (`UNUSED`) on padding,
     which must have no edges. The same bits from numpy and from jax.numpy (which has no uint64 unless
-    told so, hence two lanes). As many rounds as vertices: each mixes into a vertex the sums of what
+    told so, hence two lanes). As many rounds as a cell can have vertices: each mixes into a vertex the sums of what
     its in- and, with another constant, its out-neighbours were.
     """
     edges = xp.asarray(adjacency).astype(xp.uint32)
@@ -41,7 +41,7 @@ def wl_hash(adjacency: Any, labels: Any, xp: ModuleType = jnp) -> tuple[Any, Any
     hashes = []
     for label, edge_in, edge_out, own, end in (map(xp.uint32, lane) for lane in _LANES):
         colour = _mix(xp.asarray(labels).astype(xp.uint32) * label + end, xp)
-        for _ in range(edges.shape[-1]):
+        for _ in range(MAX_VERTICES):  # not the matrix's size: padding must not count
             into = (edges * _mix(colour ^ edge_in, xp)[..., :, None]).sum(-2, dtype=xp.uint32)
             out = (edges * _mix(colour ^ edge_out, xp)[..., None, :]).sum(-1, dtype=xp.uint32)
             colour = _mix(_mix(_mix(colour + own, xp) ^ into, xp) * edge_in ^ out, xp)
@@ -49,9 +49,3 @@ def wl_hash(adjacency: Any, labels: Any, xp: ModuleType = jnp) -> tuple[Any, Any
         total = xp.where(used, _mix(colour ^ end, xp), xp.uint32(0)).sum(-1, dtype=xp.uint32, keepdims=True)
         hashes.append(_mix(total, xp)[..., 0])
     return hashes[0], hashes[1]
-
-
-def wl_hash64(adjacency: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """`wl_hash` in numpy as one uint64 [...]."""
-    high, low = wl_hash(adjacency, labels, np)
-    return np.asarray(high).astype(np.uint64) << np.uint64(32) | low

@@ -94,7 +94,7 @@ def import_csv(
     file names none. percent: accuracies are 0..100. notes go into the table's metadata. Gaps become
     NaN. Raises `UserError` naming the line.
     """
-    path, out = Path(path), Path(out) if out else table.default_path(name)
+    path, out = Path(path), Path(out) if out else table.new_path(name)
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a .csv or .csv.gz file")
     reference = Reference(max_vertices)
@@ -369,10 +369,15 @@ def _notes(header: Header, dense: measurements.Dense, space: int) -> list[str]:
     if len(dense.row) < space:
         notes.append(f"incomplete: {len(dense.row):,} of {space:,} cells")
     for measure in table.MEASURES:
-        missing = np.isnan(getattr(dense, measure))
-        for b, epochs in enumerate(dense.epochs):
-            if missing[:, b].any():
-                notes.append(f"no {measure} at {epochs} epochs for {missing[:, b].mean():.1%} of the runs")
+        known = ~np.isnan(getattr(dense, measure))
+        shares = known.mean(axis=(0, 2))
+        if not known.any():
+            notes.append(f"{measure} is unknown")
+        elif (shares < 1).any():
+            at = ", ".join(
+                f"{share:.0%} at {epochs} epochs" for share, epochs in zip(shares, dense.epochs, strict=True)
+            )
+            notes.append(f"{measure} is known for {at}")
     if header.ignored:
         notes.append(f"columns not imported: {', '.join(header.ignored)}")
     return notes

@@ -14,10 +14,10 @@ removed, an operation changed. Everything else here is ours:
 each followed by pruning, and kept if it is a valid cell and another cell. Edits are judged on the
 graph, not on its matrix: a cell's neighbours do not depend on how its vertices are numbered.
 
-The relation is not symmetric and is not made so. Changing an operation can be undone by one edit, and so can an
-edge flip that prunes nothing and the adding or removing of a vertex with one edge in and one edge out
-(if nothing else is pruned). One-way are removals that prune more than they name, and the removal of a
-vertex with more than one edge in or out.
+The relation is not symmetric and is not made so. One edit undoes a change of operation, the adding of
+anything, the removal of an edge that prunes nothing, and the removal of a vertex with one edge in and
+one edge out that prunes nothing else. One-way are removals that prune more than they name, and the
+removal of a vertex with more than one edge in or out, unless the same cell is reached another way.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from bench.nb101.cell import MAX_EDGES, MAX_VERTICES
+from bench.nb101.cell import MAX_VERTICES
 from bench.nb101.forms import EDGE_X, EDGE_Y, NUM_OPS, UNUSED, Cells, RowIndex, enumerate_space, form_key, num_bits
 
 INPUT, OUTPUT = 3, 4  # labels beside the operations 0, 1, 2; `UNUSED` (255) for padding
@@ -31,8 +31,8 @@ def to_form(matrix: Any, output: Any, xp: ModuleType = np) -> tuple[Any, Any, An
     """Prune graphs in any vertex numbering and number what is left upper-triangularly.
 
     matrix: bool [..., n, n], n <= 7, vertex 0 the input; output: int [...], the output vertex.
-    Returns num_vertices int32 [...], 0 where no cell is left (a cycle anywhere, no path, more than 9
-    edges); bits int32 [...]; place int32 [..., n], every vertex's new number, 7 if pruned.
+    Returns num_vertices int32 [...], 0 where no graph is left (a cycle anywhere, or no path); bits
+    int32 [...], of any number of edges; place int32 [..., n], every vertex's new number, 7 if pruned.
     """
     matrix = xp.asarray(matrix) != 0
     vertices = xp.arange(matrix.shape[-1])
@@ -52,8 +52,7 @@ def to_form(matrix: Any, output: Any, xp: ModuleType = np) -> tuple[Any, Any, An
     matrix = matrix & keep[..., :, None] & keep[..., None, :]
     bit = place[..., :, None] + num_bits(place)[..., None, :]
     edges = xp.where(matrix, xp.int32(1) << bit, 0)
-    num_edges = matrix.sum((-2, -1), dtype=xp.int32)
-    valid = ~cyclic & keep[..., 0] & ~is_output[..., 0] & is_output.any(-1) & (num_edges <= MAX_EDGES)
+    valid = ~cyclic & keep[..., 0] & ~is_output[..., 0] & is_output.any(-1)
     num_vertices = xp.where(valid, keep.sum(-1, dtype=xp.int32), 0)
     return num_vertices, edges.sum((-2, -1), dtype=xp.int32), xp.where(keep, place, MAX_VERTICES)
 
@@ -68,7 +67,8 @@ def weights_of(num_vertices: Any, place: Any, xp: ModuleType = np) -> Any:
 
 
 def find_form(index: RowIndex, num_vertices: Any, bits: Any, xp: ModuleType = np) -> tuple[Any, Any]:
-    """Where a form's labellings start in `index.rows`, int32 [...], and whether there is one, bool [...]."""
+    """Where a form's labellings start in `index.rows`, int32 [...], and whether there is one, bool [...]:
+    not for `num_vertices` 0, nor for more than 9 edges, of which the index has no form."""
     num_vertices, keys = xp.asarray(num_vertices), xp.asarray(index.keys)
     key = form_key(num_vertices, xp.asarray(bits))
     where = xp.clip(xp.searchsorted(keys, key), 0, len(keys) - 1)

@@ -73,6 +73,11 @@ class CellSpace:
         one_hot = (label[..., None] == jnp.arange(NUM_LABELS)).astype(jnp.int8)
         return jnp.concatenate([edges.astype(jnp.int8), one_hot.reshape(*one_hot.shape[:-2], -1)], axis=-1)
 
+    def num_vertices(self) -> np.ndarray:
+        """int [M]: vertices of every cell of the table."""
+        ops = np.asarray(self.ops)[:, None] >> (2 * np.arange(MAX_VERTICES - 2, dtype=np.uint32)) & 3
+        return 2 + (ops != NO_OP).sum(1)
+
     def cell(self, arch: int) -> Cell:
         """The readable cell of row `arch`."""
         if not 0 <= int(arch) < self.size:

@@ -50,7 +50,7 @@ def write_synthetic(
             seconds = progress * (900 + reference.parameters[chunk, None, None] / 1e4) * rng.normal(1, 0.01, shape)
             messages = _messages(np.array(budgets), train, val, test, seconds, reference.parameters[chunk])
             records = []
-            for at, row in enumerate(chunk):
+            for at, row in enumerate(chunk.tolist()):
                 head = f'["{reference.name(row)}", '
                 for b, epochs in enumerate(budgets):
                     start = f"{head}{epochs}, {specs[row]}"

@@ -17,6 +17,7 @@ import numpy as np
 from bench.errors import UserError
 from bench.files import atomic_path, cache_dir
 from bench.nb101.forms import COUNTS
+from bench.nb101.published import OFFICIAL
 
 FORMAT, VERSION = "rlnas-nb101-table", 1
 MEASURES = ("val", "test", "train", "seconds")
@@ -37,7 +38,7 @@ class Table:
     seconds: np.ndarray  # float32 [M, B, R], training time
     meta: dict[str, Any] = field(default_factory=dict)  # see `make_meta`
     curve_epochs: np.ndarray | None = None  # int32 [C]
-    curve_val: np.ndarray | None = None  # float32 [M, R, C], validation accuracy while training
+    curve_train: np.ndarray | None = None  # float32 [M, R, C], accuracy on the training batches of an epoch
 
     @property
     def name(self) -> str:
@@ -88,9 +89,9 @@ class Table:
             highest = np.inf if key == "seconds" else 1
             inside = not ((values < 0) | (values > highest)).any()
             check(inside, f"{key} outside its range", "fractions from 0 to 1 and seconds from 0 up")
-        if self.curve_val is not None and self.curve_epochs is not None:
+        if self.curve_train is not None and self.curve_epochs is not None:
             shape = (self.row.size, shape[2], self.curve_epochs.size)
-            check(self.curve_val.shape == shape, f"curve_val of shape {self.curve_val.shape}", f"{shape}")
+            check(self.curve_train.shape == shape, f"curve_train of shape {self.curve_train.shape}", f"{shape}")
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
@@ -99,9 +100,9 @@ class Table:
         if not path.is_file():
             raise UserError(f"{path}: no such file; `rlnas bench list` shows the tables that are there")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                if not isinstance(file, np.lib.npyio.NpzFile):
-                    raise UserError(f"{path}: a single array, expected a table (.npz); convert or import it first")
+            if not zipfile.is_zipfile(path):
+                raise ValueError("no .npz file")
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 missing = [key for key in ("row", "epochs", "params", *MEASURES, "meta") if key not in file]
                 if missing:
                     raise UserError(f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make it again")
@@ -109,7 +110,7 @@ class Table:
             meta = json.loads(str(arrays.pop("meta")))
         except UserError:
             raise
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, KeyError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"{path}: damaged or no table ({reason}); make it again") from None
         if not isinstance(meta, dict):
@@ -127,8 +128,8 @@ class Table:
         """Write the whole table or nothing."""
         self.validate(f"table {self.name!r}")
         arrays = {key: getattr(self, key) for key in ("row", "epochs", "params", *MEASURES)}
-        if self.curve_val is not None and self.curve_epochs is not None:
-            arrays |= {"curve_epochs": self.curve_epochs, "curve_val": self.curve_val}
+        if self.curve_train is not None and self.curve_epochs is not None:
+            arrays |= {"curve_epochs": self.curve_epochs, "curve_train": self.curve_train}
         arrays = {key: np.asarray(value, _DTYPES.get(key, np.float32)) for key, value in arrays.items()}
         arrays["meta"] = np.array(json.dumps(self.meta, sort_keys=True))
         small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
@@ -247,7 +248,14 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def default_path(name: str) -> Path:
-    """Where a new table of that name goes."""
+    """Where a table of that name belongs."""
     if not name or not all(c.isalnum() or c in "._-" for c in name) or name[0] == ".":
         raise UserError(f"table name {name!r}; expected letters, digits, '.', '_' and '-'")
     return tables_dir() / f"{name}.npz"
+
+
+def new_path(name: str, *, official: bool = False) -> Path:
+    """`default_path`, but the names of the official tables are theirs alone."""
+    if not official and name in {o.name for o in OFFICIAL}:
+        raise UserError(f"table name {name!r} belongs to the official table; choose another --name")
+    return default_path(name)

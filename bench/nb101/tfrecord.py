@@ -19,10 +19,10 @@ import json
 import struct
 from base64 import b64decode
 from binascii import a2b_base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -88,12 +88,6 @@ class Runs(NamedTuple):
     seconds: np.ndarray
 
 
-class Digest(Protocol):
-    """What `hashlib.sha256()` returns, as far as it is used here."""
-
-    def update(self, data: bytes, /) -> None: ...
-
-
 def position(path: Path, index: int, offset: int) -> str:
     """How every message names a record. index counts from 0, the text from 1."""
     return f"{path.name}: record {index + 1:,} (byte offset {offset:,})"
@@ -111,18 +105,20 @@ def frame(payload: bytes) -> bytes:
     return b"".join((length, struct.pack("<I", masked_crc(length)), payload, struct.pack("<I", masked_crc(payload))))
 
 
-def read_blocks(path: Path, digest: Digest | None = None, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(
+    path: Path, on_bytes: Callable[[bytes], object] | None = None, block_bytes: int = BLOCK_BYTES
+) -> Iterator[Block]:
     """Stream the file; every length and payload is checked before it is handed out.
 
-    `digest` is fed all bytes on the way. Raises `UserError` with record number and byte offset when
-    a checksum is wrong, the file ends inside a record, or there is no record at all.
+    `on_bytes` is called with all bytes on the way (to hash them). Raises `UserError` with record number
+    and byte offset when a checksum is wrong, the file ends inside a record, or there is no record at all.
     """
     number, start, rest = 0, 0, b""  # records done, file offset of `rest`, bytes of an unfinished record
     lengths: dict[bytes, int] = {}  # headers seen: few lengths occur, so each header is checked once
     with open(path, "rb") as file:
         while chunk := file.read(block_bytes):
-            if digest is not None:
-                digest.update(chunk)
+            if on_bytes is not None:
+                on_bytes(chunk)
             data = rest + chunk
             offsets: list[int] = []
             payloads: list[bytes] = []

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from bench.errors import UserError
 from bench.files import atomic_path
 from bench.nb101.cell import Cell, module_hash
-from bench.retrain.trainer import Recipe
+from bench.retrain.recipe import Recipe
 
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
 
@@ -39,7 +39,7 @@ def default_folder(dataset: str, recipe: Recipe) -> Path:
 def tabulate(
     cells: Sequence[Cell], dataset: str, recipe: Recipe, seeds: Sequence[int], folder: Path, workers: int
 ) -> list[str]:
-    """Train what is missing in `folder`, seed by seed; returns one line a failed training.
+    """Train what is missing in `folder`, seed after seed; returns one line a failed training.
 
     Each finished training is one line of `records.jsonl`, written at once, so that an interrupted
     run loses at most the trainings under way. Raises `UserError` when `folder` holds another recipe.

@@ -1,0 +1,45 @@
+"""How well a policy searches: mean incumbents at a few query counts, from random starts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int, Key
+
+from agents.dqn import DQNConfig
+from agents.dqn_search import searcher
+from agents.protocol import History, run_search
+from bench.benchmark import Benchmark
+
+QUERIES = (10, 20, 50)
+
+
+class Incumbents(NamedTuple):
+    """Means over seeds of the incumbent after each of `QUERIES`: validation accuracy, and the reported one."""
+
+    val: Float32[Array, " counts"]
+    reported: Float32[Array, " counts"]
+
+
+def incumbents(history: History) -> Incumbents:
+    """Of a history [seeds, budget]; NaN where a run has no valid observation yet."""
+    at = history.incumbent[:, jnp.array(QUERIES) - 1]
+
+    def mean(values: Float32[Array, "seeds budget"]) -> Float32[Array, " counts"]:
+        picked = jnp.take_along_axis(values, jnp.maximum(at, 0), axis=1)
+        return jnp.nanmean(jnp.where(at >= 0, picked, jnp.nan), axis=0)
+
+    return Incumbents(mean(history.val), mean(history.reported))
+
+
+@partial(jax.jit, static_argnums=0)
+def evaluate(
+    config: DQNConfig, params: Any, benchmark: Benchmark, keys: Key[Array, " seeds"]
+) -> tuple[Incumbents, Int[Array, "seeds budget ..."]]:
+    """Greedy searches with `params` (traced: one program for a whole training), and what they looked up."""
+    agent = searcher(config, benchmark.space, params)
+    history = jax.vmap(lambda key: run_search(agent, benchmark, max(QUERIES), key))(keys)
+    return incumbents(history), history.arch

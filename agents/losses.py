@@ -1,0 +1,59 @@
+"""The pieces of value learning: pure, unbatched maths; names carry time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Int
+
+
+def huber(error: Float32[Array, "*b"], delta: float = 1.0) -> Float32[Array, "*b"]:
+    """error^2 / 2 within delta, linear beyond (Huber 1964)."""
+    size = jnp.abs(error)
+    inner = jnp.minimum(size, delta)
+    return 0.5 * inner**2 + delta * (size - inner)
+
+
+def double_q_target(
+    r_t: Float32[Array, "*b"],
+    discount_t: Float32[Array, "*b"],
+    q_t_online: Float32[Array, "*b a"],
+    q_t_target: Float32[Array, "*b a"],
+) -> Float32[Array, "*b"]:
+    """r + discount x q_target[argmax q_online] (van Hasselt, Guez, Silver 2016). Masked actions are very low in both."""
+    a_t = q_t_online.argmax(-1)
+    return r_t + discount_t * take(q_t_target, a_t)
+
+
+def take(q: Float32[Array, "*b a"], action: Int[Array, "*b"]) -> Float32[Array, "*b"]:
+    """q[action]."""
+    return jnp.take_along_axis(q, action[..., None], axis=-1)[..., 0]
+
+
+class NStep(NamedTuple):
+    """reward: the discounted sum. discount: what the bootstrap value counts. last: the step it bootstraps behind."""
+
+    reward: Float32[Array, ""]
+    discount: Float32[Array, ""]
+    last: Int[Array, ""]
+
+
+def n_step(r_t: Float32[Array, " n"], truncated_t: Bool[Array, " n"], gamma: Any) -> NStep:
+    """The n-step return of steps 0..n-1, cut behind the first truncation.
+
+    Partial episode bootstrapping (Pardo et al. 2018): a truncation ends the sum, not the value; the return
+    bootstraps from the observation after step `last`, which at a truncation is the real last one of the episode.
+    """
+    n = r_t.shape[0]
+    steps = jnp.arange(n)
+    last = jnp.where(truncated_t.any(), jnp.argmax(truncated_t), n - 1)
+    powers = jnp.asarray(gamma, jnp.float32) ** steps
+    reward = jnp.where(steps <= last, r_t * powers, 0.0).sum()
+    return NStep(reward, powers[last] * gamma, last)
+
+
+def epsilon_ladder(actors: int, base: float = 0.4, exponent: float = 7.0) -> Float32[Array, " actors"]:
+    """base^(1 + exponent i / (actors - 1)) for actor i, constant in time (Ape-X, Horgan et al. 2018)."""
+    share = jnp.arange(actors) / max(actors - 1, 1)
+    return jnp.asarray(base, jnp.float32) ** (1.0 + exponent * share)

@@ -1,0 +1,182 @@
+"""The command `rlnas`. Which command runs what stands in `COMMANDS`; nothing is imported before it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from typing import Any, NamedTuple
+
+from bench.errors import UserError
+
+
+class Command(NamedTuple):
+    """config: `module:class` of a frozen dataclass, its options. run: `module:function` that takes one. Both lazy."""
+
+    config: str
+    run: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "compare": Command(
+        "analysis.compare:Compare", "analysis.compare:run", "compare search agents at a query budget: figure and table"
+    ),
+    "plot": Command("analysis.redraw:Plot", "analysis.redraw:run", "draw figure and table again from stored runs"),
+    "speed": Command(
+        "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
+    ),
+    "bench list": Command("bench.commands:ListConfig", "bench.commands:run_list", "which tables are here or to be had"),
+    "bench info": Command("bench.commands:InfoConfig", "bench.commands:run_info", "what a table holds, and its noise"),
+    "bench fetch": Command("bench.commands:FetchConfig", "bench.commands:run_fetch", "download an official file"),
+    "bench convert": Command(
+        "bench.commands:ConvertConfig", "bench.commands:run_convert", "an official TFRecord file into a table"
+    ),
+    "bench import-csv": Command(
+        "bench.commands:ImportCsvConfig", "bench.commands:run_import_csv", "any CSV of NAS-Bench-101 cells into a table"
+    ),
+    "bench export": Command("bench.commands:ExportConfig", "bench.commands:run_export", "a table as CSV or parquet"),
+    "bench tabulate": Command(
+        "bench.retrain.assemble:TabulateConfig", "bench.retrain.assemble:run_tabulate", "train cells for real and make a table of it"
+    ),
+}
+GROUPS = {"bench": "Benchmarks: the tables of trained architectures that are searched."}
+ABOUT = "Reinforcement-learning neural architecture search where a table look-up stands in for training."
+EXAMPLES = {
+    "": """\
+examples:
+  rlnas compare                         the four baselines on the table that comes along, 200 seeds each
+  rlnas compare --agents random_search evolution:population=100,tournament=10 --budget 50
+  rlnas plot runs/compare-* --out figures
+  rlnas bench list                      the benchmarks that are here, and how to get more
+
+A comparison is read from its figure and table under runs/compare-<hash>/; runs that are done are kept and reused.""",
+    "bench": """\
+examples:
+  rlnas bench info nb101-digits
+  rlnas bench fetch nb101               the official NAS-Bench-101 file, 0.5 GB, checked and converted
+  rlnas bench convert nasbench_full.tfrecord""",
+}
+BOX = re.compile(r"\x1b\[[0-9;]*m|[╭╮╰╯│─┌┐└┘]")
+ADVICE = re.compile(r"For full helptext|Argument helptext|Perhaps you meant|Similar|=====|\.\.\.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status: 0, 2 for bad input (one line on stderr), 130 when interrupted."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        dispatch(args)
+        sys.stdout.flush()
+        return 0
+    except UserError as error:
+        return fail(str(error))
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return fail(f"{error.strerror}: {error.filename}")
+    except KeyboardInterrupt:
+        print("\nrlnas: interrupted; the same command again goes on where it can", file=sys.stderr)
+        return 130
+
+
+def fail(reason: str) -> int:
+    print(f"rlnas: error: {' '.join(reason.split())}", file=sys.stderr)
+    return 2
+
+
+def dispatch(args: list[str]) -> None:
+    """Find the command that `args` begin with, read its options, run it."""
+    if args[:1] == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"rlnas {version('rlnas')}")
+        return
+    name = group = args[0] if args else ""
+    options = args[1:]
+    if name in GROUPS:
+        name, options = " ".join(args[:2]), args[2:]
+    else:
+        group = ""
+    word = name.removeprefix(group).strip()
+    if name in COMMANDS:
+        command = COMMANDS[name]
+        load(command.run)(parse(name, load(command.config), options))
+    elif word in ("", "-h", "--help", "help"):
+        print(help_text(group))
+    else:
+        raise UserError(unknown(word, group))
+
+
+def parse(name: str, config: type, options: list[str]) -> Any:
+    """The config of `options`. tyro's multi-line box of an error becomes the one line of a `UserError`."""
+    import inspect
+
+    import tyro
+
+    errors = io.StringIO()
+    try:
+        with redirect_stderr(errors):
+            return tyro.cli(
+                config,
+                prog=f"rlnas {name}",
+                args=options,
+                description=inspect.getdoc(config),  # as written; tyro would drop the examples
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):  # --help
+            raise
+        raise UserError(f"{one_line(errors.getvalue())}; see rlnas {name} --help") from None
+
+
+def one_line(box: str) -> str:
+    """The gist of a box that tyro draws: its paragraphs without frame, option lists and advice."""
+    paragraphs: list[list[str]] = [[]]
+    for line in box.splitlines()[1:]:  # the first line is the title of the frame
+        if "───" in line:
+            paragraphs.append([])
+        elif text := BOX.sub("", line).strip():
+            paragraphs[-1].append(text)
+    said = [" ".join(lines) for lines in paragraphs if lines and not ADVICE.match(lines[0])]
+    meant = [lines[1].split(" ")[0] for lines in paragraphs if len(lines) > 1 and lines[0].startswith("Perhaps")]
+    text = re.sub(r"^Error parsing \w+Config: ", "", "; ".join(said))  # from the checks of the config itself
+    return text.rstrip(".") + "".join(f" (perhaps {option}?)" for option in meant)
+
+
+def load(target: str) -> Any:
+    """The attribute that `module:attribute` names."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def help_text(group: str) -> str:
+    """The overview of all commands, or of a group's."""
+    listed = {name: command.summary for name, command in COMMANDS.items() if name.startswith(group)}
+    width = max(map(len, listed))
+    usage = " ".join(["usage: rlnas", *([group] if group else []), "COMMAND [OPTIONS]"])
+    lines = [usage, "", GROUPS.get(group, ABOUT), "", "commands:"]
+    lines += [f"  rlnas {name.ljust(width)}  {summary}" for name, summary in listed.items()]
+    lines += ["", "`rlnas COMMAND --help` explains a command and its options.", "", EXAMPLES[group]]
+    return "\n".join(lines)
+
+
+def unknown(word: str, group: str) -> str:
+    """The line about a command that does not exist."""
+    names = [name.removeprefix(group).strip() for name in COMMANDS if name.startswith(group)]
+    names = list(dict.fromkeys(name.split(" ")[0] for name in names))
+    near = difflib.get_close_matches(word, names, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    prefix = f"rlnas {group}".strip()
+    return f"unknown command {word!r} of {prefix}; expected one of {', '.join(names)}{hint} (see {prefix} --help)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

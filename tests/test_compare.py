@@ -1,0 +1,291 @@
+"""The comparison from options to files: complete, resumable, equal bytes, redrawn from histories alone."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.random_search import RandomSearch
+from analysis import compare, plots, redraw, report, store, sweep
+from analysis.compare import Compare
+from analysis.redraw import Plot
+from bench.errors import UserError
+from tests.tables import small_table
+
+AGENTS = ("random_search", "evolution:population=4,tournament=2")
+FILES = {"figure.png", "figure.svg", "table.csv", "summary.json"}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "small.npz"
+    small_table().save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Compare:
+    """A small comparison that has been run."""
+    out = tmp_path_factory.mktemp("runs")
+    config = Compare(benchmark=str(table), agents=AGENTS, budget=12, seeds=6, out=out)
+    compare.run(config)
+    return config
+
+
+def folders(out: Path) -> tuple[list[Path], Path]:
+    """(run folders, comparison folder)."""
+    inside = sorted(out.iterdir())
+    comparisons = [path for path in inside if path.name.startswith("compare-")]
+    assert len(comparisons) == 1
+    return [path for path in inside if path not in comparisons], comparisons[0]
+
+
+def runs_of(config: Compare) -> list[store.Run]:
+    return redraw.collect([folders(config.out)[1]])
+
+
+def test_everything_is_left_behind(config: Compare) -> None:
+    runs, comparison = folders(config.out)
+    assert {path.name for path in comparison.iterdir()} == FILES
+    assert len(runs) == 2
+    for folder in runs:
+        assert {path.name for path in folder.iterdir()} == {"manifest.json", "history.npz"}
+        assert store.load(folder).manifest["hash"] == folder.name
+        assert store.load(folder).history.val.shape == (6, 12)
+
+
+def test_the_table_says_what_the_histories_say(config: Compare) -> None:
+    with open(folders(config.out)[1] / "table.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["agent"], line["queries"]) for line in lines] == [*itertools.product(AGENTS, ["10"])] + [
+        *itertools.product(AGENTS, ["12"])
+    ]
+    ours, other = runs_of(config)
+    final = {
+        run.label: np.take_along_axis(np.asarray(run.history.reported), run.history.incumbent[:, -1:], 1)[:, 0]
+        for run in (ours, other)
+    }
+    for line in lines[2:]:
+        values = final[line["agent"]].astype(float)
+        assert float(line["accuracy_iqm"]) == pytest.approx(np.sort(values)[1:5].mean())
+        assert float(line["accuracy_mean"]) == pytest.approx(values.mean())
+        assert float(line["regret_iqm"]) == pytest.approx(ours.manifest["optimum"] - np.sort(values)[1:5].mean())
+        assert float(line["accuracy_iqm_low"]) <= float(line["accuracy_iqm"]) <= float(line["accuracy_iqm_high"])
+        assert float(line["regret_iqm_low"]) <= float(line["regret_iqm"]) <= float(line["regret_iqm_high"])
+        assert float(line["simulated_seconds_mean"]) == pytest.approx(12 * 120)
+        assert line["pretraining_lookups"] == "0"
+    a, b = final[AGENTS[1]], final[AGENTS[0]]
+    by_hand = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
+    assert float(lines[3]["improvement_over_random"]) == pytest.approx(by_hand)
+    assert lines[2]["improvement_over_random"] == ""  # random search against itself
+
+
+def test_the_summary_says_what_was_compared(config: Compare) -> None:
+    summary = json.loads((folders(config.out)[1] / "summary.json").read_text())
+    assert summary["benchmark"]["name"] == "small"
+    assert [run["agent"] for run in summary["runs"]] == list(AGENTS)
+    assert summary["runs"][1]["settings"]["population"] == 4
+    assert summary["reference"] == "random_search"
+    assert len(summary["table"]) == 4
+
+
+def test_what_is_done_is_not_done_again(config: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.stat().st_mtime_ns for path in config.out.glob("*/history.npz")}
+    bytes_before = {path: path.read_bytes() for path in folders(config.out)[1].iterdir()}
+    monkeypatch.setattr(sweep, "run_seeds", None)
+    compare.run(config)
+    assert {path: path.stat().st_mtime_ns for path in config.out.glob("*/history.npz")} == before
+    assert {path: path.read_bytes() for path in folders(config.out)[1].iterdir()} == bytes_before
+    with pytest.raises(TypeError):
+        compare.run(dataclasses.replace(config, redo=True))
+
+
+def test_chunks_and_kills_change_nothing(config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of two seeds, killed after each, give the bytes of one chunk of six; 7 seeds extend 6."""
+    monkeypatch.setattr(sweep, "CHUNK", 2)
+    chunks = []
+    run_seeds = sweep.run_seeds
+
+    def killed(*args: Any) -> Any:
+        if len(chunks) % 2:
+            chunks.append("kill")
+            raise KeyboardInterrupt
+        chunks.append(args[3].shape)
+        return run_seeds(*args)
+
+    monkeypatch.setattr(sweep, "run_seeds", killed)
+    again = dataclasses.replace(config, out=tmp_path)
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            compare.run(again)
+    assert len(list(tmp_path.glob("*/part-*"))) == 2
+    assert not list(tmp_path.glob("compare-*"))
+    compare.run(again)
+    assert chunks.count((2,)) == 6 and len(chunks) == 11  # no chunk was run twice
+    for folder in folders(config.out)[0]:
+        assert (tmp_path / folder.name / "history.npz").read_bytes() == (folder / "history.npz").read_bytes()
+    assert not list(tmp_path.glob("*/part-*"))
+
+    monkeypatch.setattr(sweep, "run_seeds", run_seeds)
+    compare.run(dataclasses.replace(config, seeds=7, out=tmp_path / "more"))  # four chunks, the last one filled up
+    longer = redraw.collect([next((tmp_path / "more").glob("compare-*"))])[0].history
+    np.testing.assert_array_equal(longer.arch[:6], runs_of(config)[0].history.arch)
+    assert longer.arch.shape == (7, 12)
+
+
+def test_a_damaged_run_is_named_and_redone(config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    small = dataclasses.replace(config, agents=("random_search",), out=tmp_path)
+    compare.run(small)
+    (folder,), comparison = folders(tmp_path)
+    whole = (folder / "history.npz").read_bytes()
+    (folder / "history.npz").write_bytes(whole[:-50])
+    with pytest.raises(store.DamagedRun, match="history"):
+        redraw.run(Plot((comparison,), tmp_path / "figures"))
+    capsys.readouterr()
+    compare.run(small)
+    assert f"redoing random_search: {folder / 'history.npz'}" in capsys.readouterr().err
+    assert (folder / "history.npz").read_bytes() == whole
+
+
+def test_redrawn_from_histories_alone(config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same bytes, from the comparison's folder and from the run folders, with no benchmark to look at."""
+    monkeypatch.setattr("bench.load", None)
+    runs, comparison = folders(config.out)
+    redraw.run(Plot((comparison,), tmp_path / "a"))
+    redraw.run(Plot((comparison, *runs), tmp_path / "b"))  # each run once
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (comparison / name).read_bytes(), name
+        assert (tmp_path / "b" / name).read_bytes() == (comparison / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"noise": "sample"}, "noise is mean in .* but sample in"),
+        ({"budget": 9}, "budget is 12 in .* but 9 in"),
+        ({"epochs": 4}, "epochs is 12 in .* but 4 in"),
+    ],
+)
+def test_runs_of_different_grounds_are_not_mixed(
+    config: Compare, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    other = dataclasses.replace(config, agents=("random_walk",), out=tmp_path, **change)
+    compare.run(other)
+    with pytest.raises(UserError, match=message):
+        redraw.run(Plot((folders(config.out)[1], *folders(tmp_path)[0]), tmp_path / "figures"))
+    assert not (tmp_path / "figures").exists()
+
+
+def test_the_same_agent_twice_is_refused(config: Compare) -> None:
+    spelled = ("random_walk", "evolution:population=4,tournament=2", "evolution:tournament=2,population=4")
+    with pytest.raises(UserError, match="are the same"):
+        compare.run(dataclasses.replace(config, agents=spelled))
+
+
+def test_without_random_search_the_column_says_so(
+    config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    compare.run(dataclasses.replace(config, agents=AGENTS[1:], out=tmp_path))
+    assert "no random_search here" in capsys.readouterr().out
+    summary = json.loads((folders(tmp_path)[1] / "summary.json").read_text())
+    assert summary["reference"] is None
+    assert summary["table"][0]["improvement_over_random"] is None
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned(RandomSearch):
+    """An agent that says what it was trained on."""
+
+    checkpoint: str = "abc"
+
+    @property
+    def pretraining(self) -> dict[str, Any]:
+        return {"lookups": 64_000, "trained_on": "other-table"}
+
+
+def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> None:
+    import bench
+
+    benchmark = bench.load(config.benchmark)
+    contender = sweep.Contender("dqn", "dqn:abc", Learned())
+    spec = sweep.spec_of(contender, benchmark, config.budget, 0, config.seeds)
+    learned = sweep.run_agent(contender, benchmark, spec, tmp_path / "run")
+    runs = [*runs_of(config), learned]
+    table = report.rows(runs)
+    assert [row["pretraining_lookups"] for row in table[:3]] == [0, 0, 64_000]
+    assert table[2]["trained_on"] == "other-table"
+    text = report.text(runs, table)
+    assert "pre-training look-ups" in text and "64,000  other-table" in text
+    assert "trained on other-table with 64,000 look-ups" in plots.legend_entries(runs)[2]
+    assert not texts_that_overlap(plots.comparison(runs))
+
+
+def texts_that_overlap(figure: Any) -> list[tuple[str, str]]:
+    """Pairs of things with text in a figure (panels with their labels, title, legend, note) that touch."""
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    boxes = [("panel", axes.get_tightbbox(renderer)) for axes in figure.axes]
+    boxes += [(text.get_text()[:20], text.get_window_extent(renderer)) for text in figure.texts]
+    boxes += [("legend", legend.get_window_extent(renderer)) for legend in figure.legends]
+    whole = figure.bbox.padded(1)
+    outside = [(name, "the edge") for name, box in boxes if not (whole.x0 <= box.x0 and box.x1 <= whole.x1)]
+    outside += [(name, "the edge") for name, box in boxes if not (whole.y0 <= box.y0 and box.y1 <= whole.y1)]
+    pairs = itertools.combinations(boxes, 2)
+    return outside + [(a, b) for (a, x), (b, y) in pairs if x.overlaps(y)]
+
+
+@pytest.mark.parametrize("agents", [1, 4, 9])
+def test_nothing_in_the_figure_overlaps(config: Compare, agents: int) -> None:
+    first = runs_of(config)[0]
+    runs = [first] + [dataclasses.replace(first, label=f"evolution:population={i}") for i in range(1, agents)]
+    figure = plots.comparison(runs)
+    assert not texts_that_overlap(figure)
+    assert len(figure.axes) == 4
+    assert len(set(plots.styles_of(runs).values())) == min(agents, 8)
+
+
+def test_the_figure_makes_do_with_less(config: Compare) -> None:
+    """No optimum: no regrets. No seconds: no time. One query, no answers, regrets of zero: still a figure."""
+    run = runs_of(config)[0]
+    unknown = dataclasses.replace(run, manifest=run.manifest | {"optimum": None})
+    assert len(plots.comparison([unknown]).axes) == 2
+    timeless = dataclasses.replace(run, history=run.history._replace(sim_seconds=np.full((6, 12), np.nan, np.float32)))
+    assert len(plots.comparison([timeless]).axes) == 2
+    best = np.full((6, 12), run.manifest["optimum"], np.float32)
+    solved = dataclasses.replace(run, history=run.history._replace(reported=best))
+    lost = dataclasses.replace(run, history=run.history._replace(incumbent=np.full((6, 12), -1, np.int32)))
+    single = dataclasses.replace(
+        run,
+        manifest=run.manifest | {"budget": 1},
+        history=type(run.history)._make(array[:, :1] for array in run.history),
+    )
+    for odd in (solved, lost, single):
+        assert not texts_that_overlap(plots.comparison([odd]))
+        assert report.text([odd], report.rows([odd]))
+
+
+def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    plots.comparison(runs_of(config))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_durations_are_for_people() -> None:
+    spelled = [report.humanise(s) for s in (0.0, 119.94, 120, 7199, 7200, 172_799, 172_800, 1e9, None)]
+    assert spelled == ["0.0 s", "119.9 s", "2.0 min", "120.0 min", "2.0 h", "48.0 h", "2.0 days", "11,574.1 days", "-"]
+
+
+def test_checkpoints_end_with_the_budget() -> None:
+    assert report.checkpoints(150) == [10, 20, 50, 100, 150]
+    assert report.checkpoints(30) == [10, 20, 30]
+    assert report.checkpoints(3) == [3]
+    assert report.checkpoints(400) == [10, 20, 50, 100, 150, 400]

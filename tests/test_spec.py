@@ -1,0 +1,120 @@
+"""agents/spec.py: agents as words of a command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+import agents
+from agents.evolution import Evolution
+from agents.local_search import LocalSearch
+from agents.random_search import RandomSearch
+from agents.spec import convert, parse, parse_all
+from bench.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("word", "label", "expected"),
+    [
+        ("random_search", "random_search", RandomSearch()),
+        ("evolution", "evolution", Evolution()),
+        ("evolution:", "evolution", Evolution()),
+        (" evolution:population=100 ", "evolution:population=100", Evolution(population=100)),
+        ("evolution:population=9, tournament = 2", "evolution:population=9, tournament = 2", Evolution(9, 2)),
+        ("local_search:variant=full,memory=0", "local_search:variant=full,memory=0", LocalSearch("full", memory=0)),
+    ],
+)
+def test_words(word, label, expected):
+    assert parse(word) == (label, expected)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("evolve", "unknown agent 'evolve'; expected one of evolution, local_search"),
+        ("", "unknown agent ''; expected one of"),
+        ("evolution:size=3", r"unknown option 'size'; expected population=\.\.\., tournament="),
+        ("random_search:x=1", "unknown option 'x'; it has no options"),
+        ("evolution:population", "found 'population' where an option key=value should stand; expected population="),
+        ("evolution:population=ten", "found population='ten'; expected a whole number"),
+        ("evolution:population=1.5", "found population='1.5'; expected a whole number"),
+        ("evolution:population=5,population=6", "option 'population' is given twice"),
+        ("evolution:population=5", "tournament=10; expected from 1 to population=5"),
+        ("local_search:variant=best", "found variant='best'; expected one of first, full"),
+        ("local_search:memory=-1", "memory=-1; expected 0 or more"),
+    ],
+)
+def test_refusals_say_what_is_valid(word, message):
+    with pytest.raises(UserError, match=message) as caught:
+        parse(word)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_message_names_the_word():
+    with pytest.raises(UserError, match="agent 'evolution:population=0':"):
+        parse("evolution:population=0")
+
+
+def test_lists_keep_their_order_and_refuse_repeats():
+    assert list(parse_all(["random_walk", "evolution:population=40", "evolution"])) == [
+        "random_walk",
+        "evolution:population=40",
+        "evolution",
+    ]
+    with pytest.raises(UserError, match="agent 'evolution' is given twice"):
+        parse_all(["evolution", "evolution:"])
+    with pytest.raises(UserError, match="no agents given; expected at least one of evolution"):
+        parse_all([])
+
+
+@dataclass(frozen=True)
+class Reader(RandomSearch):
+    text: str = ""
+
+    @classmethod
+    def from_spec(cls, text: str) -> Reader:
+        return cls(text)
+
+
+@dataclass(frozen=True)
+class Needy(RandomSearch):
+    rate: float
+    mode: Literal[1, 2] = 1
+    cap: int | None = None
+    on: bool = False
+
+
+@pytest.fixture
+def extra_agents(monkeypatch):
+    classes = {"reader": Reader, "needy": Needy}
+    monkeypatch.setattr(agents, "config", lambda name: classes[name])
+
+
+@pytest.mark.usefixtures("extra_agents")
+def test_an_agent_may_read_its_own_text():
+    assert parse("reader:runs/a=b,c:7.safetensors") == (
+        "reader:runs/a=b,c:7.safetensors",
+        Reader("runs/a=b,c:7.safetensors"),
+    )
+    assert parse("reader") == ("reader", Reader(""))
+
+
+@pytest.mark.usefixtures("extra_agents")
+def test_values_are_converted_to_the_types_of_the_fields():
+    assert parse("needy:rate=1e-3,mode=2,cap=none,on=True")[1] == Needy(1e-3, 2, None, True)
+    assert parse("needy:rate=2,cap=7")[1] == Needy(2.0, cap=7)
+    with pytest.raises(UserError, match=r"option 'rate' is missing; expected rate=\.\.\., mode="):
+        parse("needy:cap=3")
+    with pytest.raises(UserError, match="found on='maybe'; expected true or false"):
+        parse("needy:rate=1,on=maybe")
+    with pytest.raises(UserError, match="found rate='fast'; expected a number"):
+        parse("needy:rate=fast")
+    with pytest.raises(UserError, match="found cap='x'; expected a whole number"):
+        parse("needy:rate=1,cap=x")
+
+
+def test_types_without_a_spelling_are_named():
+    with pytest.raises(UserError, match="option 'sizes' is of type"):
+        convert("sizes", "1", tuple)
