@@ -11,6 +11,7 @@ REGISTRY = Registry(
         "random_walk": "agents.random_walk:RandomWalk",
         "local_search": "agents.local_search:LocalSearch",
         "evolution": "agents.evolution:Evolution",
+        "dqn": "agents.dqn_search:DQN",
     },
 )
 names = REGISTRY.names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import agents
@@ -27,7 +27,7 @@ def parse(word: str) -> tuple[str, AgentConfig]:
     if hasattr(settings, "from_spec"):
         return label, settings.from_spec(text)
     try:
-        return label, settings(**_options(settings, text))
+        return label, settings(**options(settings, text))
     except UserError as error:
         raise UserError(f"agent {label!r}: {error}") from None
 
@@ -45,32 +45,32 @@ def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
     return parsed
 
 
-def _options(settings: type, text: str) -> dict[str, Any]:
-    """The keyword arguments that `key=value,key=value` stands for."""
-    fields = [field.name for field in dataclasses.fields(settings) if field.init]
+def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, Any]:
+    """The keyword arguments that `key=value,key=value` stands for; fields in `skip` are not for users to set."""
+    fields = [field.name for field in dataclasses.fields(settings) if field.init and field.name not in skip]
     hints = get_type_hints(settings)
     expected = f"expected {', '.join(f'{field}=...' for field in fields)}" if fields else "it has no options"
-    options: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for item in text.split(",") if text else []:
         key, equals, value = (part.strip() for part in item.partition("="))
         if not equals:
             raise UserError(f"found {item!r} where an option key=value should stand; {expected}")
         if key not in fields:
             raise UserError(f"unknown option {key!r}; {expected}")
-        if key in options:
+        if key in found:
             raise UserError(f"option {key!r} is given twice; expected once")
-        options[key] = convert(key, value, hints[key])
+        found[key] = convert(key, value, hints[key])
     missing = [
         field.name
         for field in dataclasses.fields(settings)
-        if field.init
-        and field.name not in options
+        if field.name in fields
+        and field.name not in found
         and field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise UserError(f"option {missing[0]!r} is missing; {expected}")
-    return options
+    return found
 
 
 def convert(key: str, text: str, hint: Any) -> Any:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
         "analysis.compare:Compare", "analysis.compare:run", "compare search agents at a query budget: figure and table"
     ),
     "plot": Command("analysis.redraw:Plot", "analysis.redraw:run", "draw figure and table again from stored runs"),
+    "train": Command("analysis.train:Train", "analysis.train:run", "train the agent that learns to search"),
     "speed": Command(
         "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
     ),
@@ -42,7 +43,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "bench export": Command("bench.commands:ExportConfig", "bench.commands:run_export", "a table as CSV or parquet"),
     "bench tabulate": Command(
-        "bench.retrain.assemble:TabulateConfig", "bench.retrain.assemble:run_tabulate", "train cells for real and make a table of it"
+        "bench.retrain.assemble:TabulateConfig", "bench.retrain.assemble:run_tabulate", "train cells, make a table"
     ),
 }
 GROUPS = {"bench": "Benchmarks: the tables of trained architectures that are searched."}
@@ -62,8 +63,9 @@ examples:
   rlnas bench fetch nb101               the official NAS-Bench-101 file, 0.5 GB, checked and converted
   rlnas bench convert nasbench_full.tfrecord""",
 }
-BOX = re.compile(r"\x1b\[[0-9;]*m|[╭╮╰╯│─┌┐└┘]")
-ADVICE = re.compile(r"For full helptext|Argument helptext|Perhaps you meant|Similar|=====|\.\.\.")
+FRAME = re.compile(r"\x1b\[[0-9;]*m|[\u2500-\u257f]")  # colours and box-drawing characters
+RULE = re.compile(r"-{5,}|\u2500{5,}")  # tyro draws with dashes where the output has no box-drawing characters
+ADVICE = ("For full helptext", "Argument helptext", "Perhaps you meant", "Similar")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,6 +132,7 @@ def parse(name: str, config: type, options: list[str]) -> Any:
                 args=options,
                 description=inspect.getdoc(config),  # as written; tyro would drop the examples
                 config=(tyro.conf.FlagCreatePairsOff,),
+                **({"default": config.default_for(options)} if hasattr(config, "default_for") else {}),
             )
     except SystemExit as stop:
         if stop.code in (0, None):  # --help
@@ -140,14 +143,15 @@ def parse(name: str, config: type, options: list[str]) -> Any:
 def one_line(box: str) -> str:
     """The gist of a box that tyro draws: its paragraphs without frame, option lists and advice."""
     paragraphs: list[list[str]] = [[]]
-    for line in box.splitlines()[1:]:  # the first line is the title of the frame
-        if "───" in line:
-            paragraphs.append([])
-        elif text := BOX.sub("", line).strip():
+    for line in box.splitlines():
+        text = FRAME.sub("", line).strip()
+        if RULE.search(line):
+            paragraphs.append([])  # under the title too
+        elif text:
             paragraphs[-1].append(text)
-    said = [" ".join(lines) for lines in paragraphs if lines and not ADVICE.match(lines[0])]
-    meant = [lines[1].split(" ")[0] for lines in paragraphs if len(lines) > 1 and lines[0].startswith("Perhaps")]
+    said = [" ".join(lines) for lines in paragraphs[1:] if lines and not lines[0].startswith(ADVICE)]
     text = re.sub(r"^Error parsing \w+Config: ", "", "; ".join(said))  # from the checks of the config itself
+    meant = [lines[1].split(" ")[0] for lines in paragraphs if len(lines) > 1 and lines[0] == "Perhaps you meant:"]
     return text.rstrip(".") + "".join(f" (perhaps {option}?)" for option in meant)
 
 

@@ -55,6 +55,7 @@ RC: dict[Any, Any] = {
 }
 WIDTH, PANEL_HEIGHT, ROW_GAP = 9.6, 2.75, 0.62  # inches
 FOOT_COLUMNS = 152  # characters a line of the note at full width
+SUBTITLE_COLUMNS = 118
 SKIPPED = 30  # the accuracy axis begins at what is reached after this part of the budget
 
 
@@ -90,7 +91,9 @@ def comparison(runs: Sequence[Run]) -> Figure:
     note = textwrap.wrap(foot(runs), int(FOOT_COLUMNS * width / WIDTH))
     entries = legend_entries(runs)
     in_a_row = legend_columns(entries, width / WIDTH)
-    head = 0.84 + 0.2 * math.ceil(len(runs) / in_a_row)
+    under = textwrap.wrap(subtitle(runs), int(SUBTITLE_COLUMNS * width / WIDTH))
+    to_legend = 0.42 + 0.18 * len(under)
+    head = to_legend + 0.24 + 0.2 * math.ceil(len(runs) / in_a_row)
     tail = 0.62 + 0.155 * len(note)
     height = head + tail + PANEL_HEIGHT * len(kinds) + ROW_GAP * (len(kinds) - 1)
     left = 0.78 / width
@@ -112,10 +115,10 @@ def comparison(runs: Sequence[Run]) -> Figure:
             accuracy = f"{manifest['reports'].capitalize()} of the incumbent (%)"
             row[0].set_ylabel(accuracy if kind == "accuracy" else "Regret (percentage points)")
         figure.text(left, 1 - 0.14 / height, title(runs), fontsize=12.5, fontweight="bold", va="top")
-        figure.text(left, 1 - 0.38 / height, subtitle(runs), fontsize=9.5, color="#333333", va="top")
+        figure.text(left, 1 - 0.38 / height, "\n".join(under), fontsize=9.5, color="#333333", va="top")
         figure.legend(
             handles=[handle(styles[run.label]) for run in runs], labels=entries, ncols=in_a_row,
-            loc="upper left", bbox_to_anchor=(left, 1 - 0.6 / height), borderpad=0, borderaxespad=0.1,
+            loc="upper left", bbox_to_anchor=(left, 1 - to_legend / height), borderpad=0, borderaxespad=0.1,
             handlelength=3.4, columnspacing=2.2, fontsize=9.5,
         )  # fmt: skip
         figure.text(left, 0.1 / height, "\n".join(note), fontsize=7.5, color="#555555", va="bottom", linespacing=1.35)

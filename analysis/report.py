@@ -128,15 +128,15 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
     lines: list[list[str]] = []
     for row in table:
         line = [str(row["queries"]) if row["agent"] == table[0]["agent"] else "", row["agent"]]
-        line += [interval(row, key, 100, 2) for key in ("accuracy_iqm", "regret_iqm")]
-        line.append(number(row["validation_iqm"], 100, 2))
+        line += [interval(row, key, 100.0, 2) for key in ("accuracy_iqm", "regret_iqm")]
+        line.append(number(row["validation_iqm"], 100.0, 2))
         if reference is None:
             line.append("no random_search here")
         elif row["agent"] == reference.label:
             line.append("(reference)")
         else:
-            line.append(interval(row, "improvement_over_random", 1, 2))
-        line += [number(row["distinct_queries_mean"], 1, 1), humanise(row["simulated_seconds_mean"])]
+            line.append(interval(row, "improvement_over_random", 1.0, 2))
+        line += [number(row["distinct_queries_mean"], 1.0, 1), humanise(row["simulated_seconds_mean"])]
         if learned:
             line += [f"{row['pretraining_lookups']:,}", row["trained_on"] or "-"]
         lines.append(line)

@@ -1,0 +1,190 @@
+"""The command line: every command in a process of its own, and one line for every kind of bad input."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis import cli
+from bench.errors import UserError
+from tests.tables import small_table
+
+ROOT = Path(__file__).parents[1]
+
+
+def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from analysis.cli import main; sys.exit(main())"
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, encoding=encoding, env=env)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "small.npz"
+    small_table().save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_of_every_command(name: str) -> None:
+    done = rlnas(*name.split(" "), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: rlnas {name} ")
+    assert "--help" in done.stdout
+
+
+@pytest.mark.parametrize("args", [[], ["--help"], ["bench"], ["bench", "--help"]])
+def test_overview(args: list[str]) -> None:
+    done = rlnas(*args)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, command in cli.COMMANDS.items():
+        if name.startswith("bench") or "bench" not in args:
+            assert f"rlnas {name} " in done.stdout and command.summary in done.stdout
+    assert "examples:" in done.stdout
+
+
+@pytest.mark.parametrize("args", [["--help"], ["compare", "--help"], ["plot", "--help"]])
+def test_help_is_quick(args: list[str]) -> None:
+    """No help loads what only the work needs."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom analysis.cli import main\n"
+        f"try: main({args!r})\nexcept SystemExit: pass\n"
+        "heavy = {'jax', 'numpy', 'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_importing_analysis_is_light() -> None:
+    modules = ", ".join(f"analysis.{name}" for name in "store sweep report redraw plots compare cli".split())
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport {modules}\n"
+        "print(sorted({'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_compare_then_plot(table: Path, tmp_path: Path) -> None:
+    """Two processes write the same bytes; a third redraws them from the histories."""
+    args = ["compare", "--benchmark", table, "--agents", "random_search", "local_search", "--budget", 11, "--seeds", 4]
+    first, second = (rlnas(*args, "--out", tmp_path / name) for name in ("a", "b"))
+    for done in (first, second):
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "local_search" in done.stdout and "figure.png" in done.stdout
+    written = {path.relative_to(tmp_path / "a") for path in (tmp_path / "a").glob("*/*")}
+    assert len(written) == 2 * 2 + 4
+    for path in written:
+        if path.name != "manifest.json":  # it holds the time of day
+            assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes(), path
+    (comparison,) = (tmp_path / "a").glob("compare-*")
+    done = rlnas("plot", comparison, "--out", tmp_path / "figures")
+    assert (done.returncode, done.stderr) == (0, "")
+    for path in comparison.iterdir():
+        assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes(), path
+
+
+def test_bench_commands(table: Path, tmp_path: Path) -> None:
+    listed, told = rlnas("bench", "list"), rlnas("bench", "info", table)
+    assert (listed.returncode, told.returncode) == (0, 0), listed.stderr + told.stderr
+    assert "small" in told.stdout and "91" in told.stdout
+    exported = rlnas("bench", "export", table, "--out", tmp_path / "small.csv")
+    assert exported.returncode == 0, exported.stderr
+    assert (tmp_path / "small.csv").stat().st_size > 0
+
+
+BAD = {
+    "comapre": "unknown command 'comapre' of rlnas; expected one of compare, plot, ",
+    "bench inof": "unknown command 'inof' of rlnas bench; expected one of list, info,",
+    "compare --budget x": "Error parsing --budget: invalid literal for int() with base 10: 'x'; see rlnas compare -",
+    "compare --bugdet 3": "Unrecognized options: --bugdet, 3 (perhaps --budget?); see rlnas compare --help",
+    "compare --budget": "Missing value for argument '--budget'. Expected 1 values; see rlnas compare --help",
+    "compare stray": "Unrecognized options: stray; see",
+    "compare --redo maybe": "Unrecognized options: maybe; see",
+    "compare --budget 0": "--budget is 0; expected at least 1 query",
+    "compare --seeds 1": "--seeds is 1; expected at least 2",
+    "compare --seed -1": "--seed is -1; expected 0 to 4294967295",
+    "compare --agents nobody": "unknown agent 'nobody'; expected one of ",
+    "compare --agents": "no agents given; expected at least one of",
+    "compare --agents evolution evolution": "agent 'evolution' is given twice",
+    "compare --agents evolution:size=3": "unknown option 'size'",
+    "compare --benchmark nowhere": "nowhere",
+    "compare --benchmark TABLE --noise loud": "unknown noise policy 'loud'; expected mean, sample or repeat=i",
+    "compare --benchmark TABLE --noise repeat=3": "noise policy 'repeat=3', but the table has 3 repeats",
+    "compare --benchmark TABLE --epochs 5": "no budget of 5 epochs in small; expected one of [4, 12]",
+    "compare --out TABLE": "is a file; expected a folder",
+    "plot": "no runs given; expected run folders, or a compare-... folder",
+    "plot nowhere": "no folder nowhere; expected a run folder, or a compare-... folder",
+    "plot .": ". is no finished run (no manifest.json)",
+    "speed --only nothing": "unknown section 'nothing'",
+    "bench info": "Missing from rlnas bench info: STR",
+    "bench info nowhere": "nowhere",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_one_line(
+    line: str, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status = cli.main([str(table) if word == "TABLE" else word for word in line.split()])
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.startswith("rlnas: error: ") and err.endswith("\n") and err.count("\n") == 1
+    assert BAD[line] in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_from_outside() -> None:
+    done = rlnas("compare", "--seeds", "many")
+    assert (done.returncode, done.stdout) == (2, "")
+    reason = "Error parsing --seeds: invalid literal for int() with base 10: 'many'"
+    assert done.stderr == f"rlnas: error: {reason}; see rlnas compare --help\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_bad_options_are_one_line_in_any_encoding(encoding: str) -> None:
+    done = rlnas("compare", "--bugdet", "3", encoding=encoding)
+    reason = "Unrecognized options: --bugdet, 3 (perhaps --budget?)"
+    assert (done.returncode, done.stderr) == (2, f"rlnas: error: {reason}; see rlnas compare --help\n")
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    args = ["compare", "--benchmark", str(table), "--budget", "2", "--seeds", "2", "--agents", "random_search"]
+    assert cli.main([*args, "--out", str(tmp_path / "file" / "runs")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"rlnas: error: Not a directory: {tmp_path / 'file' / 'runs'}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (UserError("found this,\nexpected that"), 2, "rlnas: error: found this, expected that\n"),
+        (KeyboardInterrupt(), 130, "\nrlnas: interrupted; the same command again goes on where it can\n"),
+    ],
+)
+def test_how_a_command_ends(
+    raised: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def stop(config: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("analysis.redraw.run", stop)
+    assert cli.main(["plot"]) == status
+    assert capsys.readouterr().err == said
+
+
+def test_a_fault_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(config: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("analysis.redraw.run", fault)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["plot"])
