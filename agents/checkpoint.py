@@ -66,7 +66,7 @@ class Checkpoint:
             tensors = load_file(folder / WEIGHTS)
         except FileNotFoundError as error:
             raise UserError(
-                f"no checkpoint in {folder} ({Path(error.filename).name} is missing); expected a folder of `rlnas train`"
+                f"no checkpoint in {folder} ({Path(error.filename).name} is missing); expected one of `rlnas train`"
             ) from None
         except (json.JSONDecodeError, SafetensorError, UnicodeDecodeError) as error:
             raise UserError(f"the checkpoint in {folder} is damaged ({error}); train it again") from None

@@ -164,14 +164,17 @@ class Metrics(NamedTuple):
     val: Float32[Array, "*b"]
 
 
-def q_values(config: DQNConfig, space: SearchSpace, params: Any, view: View, dropout: Any = None) -> Float32[Array, "*b a"]:
+def q_values(
+    config: DQNConfig, space: SearchSpace, params: Any, view: View, dropout: Any = None
+) -> Float32[Array, "*b a"]:
     """Q of every action of a batch of views; encodes on the fly. dropout: a key while learning."""
     flat = view.mask.ndim
     encode = space.encode
     for _ in range(flat):
         encode = jax.vmap(encode)
     rngs = None if dropout is None else {"dropout": dropout}
-    return config.module().apply(params, encode(view.archs), view.mask, dropout is not None, rngs=rngs)
+    q: Any = config.module().apply(params, encode(view.archs), view.mask, dropout is not None, rngs=rngs)
+    return q
 
 
 def new_learner(config: DQNConfig, space: SearchSpace, key: Key[Array, ""]) -> Learner:
@@ -179,7 +182,12 @@ def new_learner(config: DQNConfig, space: SearchSpace, key: Key[Array, ""]) -> L
     view = blank_view(config, space)
     params = config.module().init(key, jax.vmap(space.encode)(view.archs), view.mask)
     example = Transition(view, jnp.int32(0), jnp.float32(0), jnp.float32(0), view)
-    return Learner(params, params, config.optimiser().init(params), replay_buffer.create(example, config.capacity))
+    return Learner(
+        params,
+        jax.tree.map(jnp.copy, params),
+        config.optimiser().init(params),
+        replay_buffer.create(example, config.capacity),
+    )
 
 
 def blank_view(config: DQNConfig, space: SearchSpace) -> View:
@@ -261,7 +269,9 @@ def _actors_step(
     if config.stay:
         real = jnp.concatenate([real, jnp.ones_like(real[:, :1])], axis=1)
     action = jax.vmap(act)(q, real, epsilon, jax.random.split(act_key, config.actors))
-    _, env, reward, _, truncated, info = jax.vmap(mdp.step)(jax.random.split(step_key, config.actors), state.env, action)
+    _, env, reward, _, truncated, info = jax.vmap(mdp.step)(
+        jax.random.split(step_key, config.actors), state.env, action
+    )
     after = View(info.observation.archs, info.observation.mask)
     seen = state.seen
     if space.size <= SEEN_LIMIT:
@@ -271,21 +281,23 @@ def _actors_step(
     return state, Step(before, action, reward, truncated, after), jnp.nanmean(info.val)
 
 
-def iterate(
-    config: DQNConfig, mdp: IncrementalMDP, state: TrainState, learning: bool
-) -> tuple[TrainState, Metrics]:
+def iterate(config: DQNConfig, mdp: IncrementalMDP, state: TrainState, learning: bool) -> tuple[TrainState, Metrics]:
     """Every actor takes one step; then, if `learning` (static), `updates` batches."""
     act_key, learn_key, key = jax.random.split(state.key, 3)
     space = mdp.benchmark.space
     epsilon = epsilon_ladder(config.actors, config.epsilon_base, config.epsilon_exponent)
     state, step, val = _actors_step(config, mdp, state, epsilon, act_key)
     whole = jax.tree.map(lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), state.window, step)
-    learner = state.learner._replace(replay=replay_buffer.add(state.learner.replay, jax.vmap(lambda w: _merge(config, w))(whole)))
+    learner = state.learner._replace(
+        replay=replay_buffer.add(state.learner.replay, jax.vmap(lambda w: _merge(config, w))(whole))
+    )
     nothing = (jnp.float32(0), jnp.float32(0), jnp.float32(0))
     loss, td_error, q = nothing
     if learning:
         learner, out = jax.lax.scan(
-            lambda learner, key: learn(config, space, learner, key), learner, jax.random.split(learn_key, config.updates)
+            lambda learner, key: learn(config, space, learner, key),
+            learner,
+            jax.random.split(learn_key, config.updates),
         )
         loss, td_error, q = (x.mean() for x in out)
     iteration = state.iteration + 1

@@ -41,7 +41,7 @@ COLD = DQNConfig(
 
 
 class SearchState(NamedTuple):
-    """arch, val: where the walk is. view, action: the last decision. asked: the last `MEMORY` queries, count of them.
+    """arch, val: where the walk is. view, action: the last decision. asked: the last `MEMORY` of `queries` queries.
     since_best: queries since the best so far rose. moving: whether the last query was a move (not a start)."""
 
     learner: Learner | Any
@@ -52,14 +52,14 @@ class SearchState(NamedTuple):
     previous_val: Float32[Array, ""]
     moving: Bool[Array, ""]
     asked: Arch
-    count: Int32[Array, ""]
+    queries: Int32[Array, ""]
     best: Float32[Array, ""]
     since_best: Int32[Array, ""]
 
 
 @dataclass(frozen=True)
 class DQN:
-    """`dqn:CHECKPOINT[,option=value...]`: search with a trained agent; without a checkpoint it learns inside the budget."""
+    """`dqn:CHECKPOINT[,option=value...]`: search with a trained agent; or, without one, learn on the way."""
 
     checkpoint: str = ""
     """Folder of a training (`rlnas train`); empty: nothing is trained before, protocol `cold`."""
@@ -112,7 +112,11 @@ class DQN:
             saved = Checkpoint.load(Path(self.checkpoint))
             config, params = saved.config, saved.params
             if self.learns:
-                small = {f.name: getattr(COLD, f.name) for f in fields(COLD) if f.name in ("batch_size", "capacity", "n_step")}
+                small = {
+                    f.name: getattr(COLD, f.name)
+                    for f in fields(COLD)
+                    if f.name in ("batch_size", "capacity", "n_step")
+                }
                 config = replace(config, **small, target_every=COLD.target_every, learning_rate=1e-4)
         config = replace(
             config,
@@ -180,7 +184,7 @@ def searcher(
         """The view of the current architecture: unknown neighbours go before known ones."""
         index, real = draw(key, space.degree(state.arch), space.max_degree)
         archs = jax.vmap(lambda i: space.neighbour(state.arch, i))(index)
-        asked = jnp.arange(MEMORY) < state.count
+        asked = jnp.arange(MEMORY) < state.queries
         known = jax.vmap(lambda a: (same_arch(state.asked, a, 1) & asked).any())(archs)
         unknown = real & ~known
         order = jnp.argsort(jnp.where(unknown, 0, jnp.where(real, 1, 2)), stable=True)[:n]
@@ -203,7 +207,7 @@ def searcher(
         )
         enough = replay_buffer.size(learner.replay) > 0
         learner = jax.tree.map(lambda a, b: jnp.where(enough, a, b), learnt, learner)
-        due = state.count % config.target_every == 0
+        due = state.queries % config.target_every == 0
         return learner._replace(target=jax.tree.map(lambda a, b: jnp.where(due, a, b), learner.params, learner.target))
 
     def tell(state: SearchState, arch: Arch, result: Any) -> SearchState:
@@ -214,8 +218,8 @@ def searcher(
             previous_val=state.val,
             val=jnp.where(result.valid, result.val, state.val),
             moving=state.moving & result.valid,
-            asked=state.asked.at[state.count % MEMORY].set(arch),
-            count=state.count + 1,
+            asked=state.asked.at[state.queries % MEMORY].set(arch),
+            queries=state.queries + 1,
             best=jnp.where(better, result.val, state.best),
             since_best=jnp.where(better, 0, state.since_best + 1),
         )

@@ -21,7 +21,7 @@ def double_q_target(
     q_t_online: Float32[Array, "*b a"],
     q_t_target: Float32[Array, "*b a"],
 ) -> Float32[Array, "*b"]:
-    """r + discount x q_target[argmax q_online] (van Hasselt, Guez, Silver 2016). Masked actions are very low in both."""
+    """r + discount x q_target[argmax q_online] (van Hasselt, Guez, Silver 2016)."""
     a_t = q_t_online.argmax(-1)
     return r_t + discount_t * take(q_t_target, a_t)
 

@@ -46,7 +46,9 @@ class EncoderLayer(nn.Module):
     config: NetworkConfig
 
     @nn.compact
-    def __call__(self, x: Float32[Array, "*b s d"], mask: Bool[Array, "*b s"], learning: bool) -> Float32[Array, "*b s d"]:
+    def __call__(
+        self, x: Float32[Array, "*b s d"], mask: Bool[Array, "*b s"], learning: bool
+    ) -> Float32[Array, "*b s d"]:
         config = self.config
         drop = nn.Dropout(config.dropout, deterministic=not learning)
         attend = nn.MultiHeadDotProductAttention(config.heads, dropout_rate=0.0)

@@ -16,11 +16,12 @@ BLOCK = 256
 
 class Replay(NamedTuple):
     """items: a pytree of [capacity, ...] arrays. priorities: float32 [blocks, BLOCK], already raised to alpha, 0 where
-    there is no item. count: items ever added. largest: the largest priority so far, which new items get (Schaul)."""
+    there is no item. added: items ever added, modulo the capacity. largest: the largest priority so far; new items
+    get it (Schaul)."""
 
     items: Any
     priorities: Float32[Array, "blocks block"]
-    count: Int32[Array, ""]
+    added: Int32[Array, ""]
     largest: Float32[Array, ""]
 
 
@@ -34,20 +35,20 @@ def create(example: Any, capacity: int) -> Replay:
 
 def size(replay: Replay) -> Int32[Array, ""]:
     """How many items it holds."""
-    return jnp.minimum(replay.count, replay.priorities.size)
+    return jnp.minimum(replay.added, replay.priorities.size)
 
 
 def add(replay: Replay, items: Any) -> Replay:
     """Put [n, ...] items in, over the oldest ones."""
     n = jax.tree.leaves(items)[0].shape[0]
     capacity = replay.priorities.size
-    at = (replay.count + jnp.arange(n)) % capacity
+    at = (replay.added + jnp.arange(n)) % capacity
     priorities = replay.priorities.reshape(-1).at[at].set(replay.largest)
     return replay._replace(
         items=jax.tree.map(lambda old, new: old.at[at].set(new), replay.items, items),
         priorities=priorities.reshape(replay.priorities.shape),
         # Below 2^31 without changing the place: only the ring's position and fullness matter.
-        count=jnp.where(replay.count + n >= 2 * capacity, replay.count + n - capacity, replay.count + n),
+        added=jnp.where(replay.added + n >= 2 * capacity, replay.added + n - capacity, replay.added + n),
     )
 
 

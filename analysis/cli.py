@@ -29,6 +29,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "plot": Command("analysis.redraw:Plot", "analysis.redraw:run", "draw figure and table again from stored runs"),
     "train": Command("analysis.train:Train", "analysis.train:run", "train the agent that learns to search"),
+    "landscape": Command(
+        "analysis.landscape:Landscape", "analysis.landscape:run", "how rugged a benchmark is: optima, basins, rewards"
+    ),
     "speed": Command(
         "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
     ),
@@ -97,9 +100,12 @@ def fail(reason: str) -> int:
 def dispatch(args: list[str]) -> None:
     """Find the command that `args` begin with, read its options, run it."""
     if args[:1] == ["--version"]:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"rlnas {version('rlnas')}")
+        try:
+            print(f"rlnas {version('rlnas')}")
+        except PackageNotFoundError:
+            print("rlnas, run from its source folder, not installed")
         return
     name = group = args[0] if args else ""
     options = args[1:]

@@ -199,7 +199,10 @@ def enumeration(max_vertices: int) -> list[Measure]:
     space = _benchmark(max_vertices).space
     few = [space.cell(row) for row in rng.integers(space.size, size=50).tolist()]
     plain_seconds = seconds_of(lambda: [{module_hash(near) for near in neighbours_of(cell)} for cell in few])
-    note = f"all lists in {seconds:.1f} s, {megabytes:.0f} MB on disk, read again in {again:.2f} s; reference: one cell at a time"
+    note = (
+        f"all lists in {seconds:.1f} s, {megabytes:.0f} MB on disk, read again in {again:.2f} s; "
+        "reference: one cell at a time"
+    )
     rows.append(Measure("neighbour lists", count / seconds, len(few) / plain_seconds, "cells/s", note))
     return rows
 
@@ -237,11 +240,11 @@ def search(max_vertices: int) -> list[Measure]:
         def ours(config: Any = config) -> Any:
             return run_seeds(config, benchmark, TARGET_BUDGET, keys)
 
-        def reference(run: Any = getattr(speed_reference, name)) -> None:
+        def reference(name: str = name) -> None:
             for seed in range(few):
-                run(plain, np.random.default_rng(seed), TARGET_BUDGET)
+                getattr(speed_reference, name)(plain, np.random.default_rng(seed), TARGET_BUDGET)
 
-        note = f"{TARGET_SEEDS} seeds x {TARGET_BUDGET} queries, after compilation; reference: plain Python, {few} seeds scaled up"
+        note = f"{TARGET_SEEDS} seeds x {TARGET_BUDGET} queries, compiled; reference: plain, {few} seeds scaled up"
         rows.append(Measure(name, best_of(ours), seconds_of(reference) * TARGET_SEEDS / few, "s", note))
     return rows
 
@@ -271,13 +274,18 @@ def run_speed(config: SpeedConfig) -> None:
     print(f"{'':18}{'ours':>14} {'reference':>12} {'':9} {'ratio':>8}  {'peak':>8}")
     record = []
     for name in config.only or SECTIONS:
-        call = "import json, sys; from analysis.speed import run_section as run; print(json.dumps(run(*json.loads(sys.argv[1]))))"
+        call = (
+            "import json, sys; from analysis.speed import run_section; "
+            "print(json.dumps(run_section(*json.loads(sys.argv[1]))))"
+        )
         done = subprocess.run(
             [sys.executable, "-c", call, json.dumps([name, vertices, config.cores])], capture_output=True, text=True
         )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise UserError(f"section {name} failed with status {done.returncode}: {reason}; run it alone with --only {name}")
+            raise UserError(
+                f"section {name} failed with status {done.returncode}: {reason}; run it alone with --only {name}"
+            )
         result = json.loads(done.stdout.splitlines()[-1])
         record.append(result)
         for m in result["measures"]:

@@ -63,7 +63,9 @@ def random_search(table: PlainTable, rng: np.random.Generator, budget: int) -> f
     return best
 
 
-def evolution(table: PlainTable, rng: np.random.Generator, budget: int, population: int = 30, sample: int = 10) -> float:
+def evolution(
+    table: PlainTable, rng: np.random.Generator, budget: int, population: int = 30, sample: int = 10
+) -> float:
     alive: deque[int] = deque()
     best = -1.0
     for query in range(budget):
@@ -134,5 +136,7 @@ def read_tfrecord(path: Path, count: int) -> dict[tuple[str, int], list[float]]:
             file.seek(4, 1)
             payload = parse_payload(file.read(length))
             file.seek(4, 1)
-            found.setdefault((payload.module_hash, payload.epochs), []).append(payload.metrics.evaluations[-1].validation)
+            found.setdefault((payload.module_hash, payload.epochs), []).append(
+                payload.metrics.evaluations[-1].val
+            )
     return found

@@ -7,6 +7,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,11 +30,13 @@ BASELINES = ("random_search", "local_search")
 class Train:
     """Train an agent that learns to search, on a benchmark it may look accuracies up in.
 
-    Writes RUNS/train-<hash>/: the best checkpoint (chosen by validation accuracy alone), the learning curve as CSV and
-    picture, and the state that an interrupted training goes on from. Search with it: `rlnas compare --agents dqn:FOLDER`.
+    Writes OUT/train-<hash>/: the best checkpoint (chosen by validation accuracy alone), the learning curve
+    as CSV and picture, and, until it is done, the state that an interrupted training goes on from. Then
+    search with it: `rlnas compare --agents random_search dqn:FOLDER`.
 
-    Protocols: on the table that is searched later (amortised, the paper's setting); on a part of it (`--shown`,
-    `--shown-vertices`: split); on another table, budget or repeat (transfer). Without training (cold) it is `dqn` alone.
+    Protocols: train on the table that is searched later (amortised, the paper's setting); on a part of it
+    (`--shown`, `--shown-vertices`: split); on another table, budget or repeat (transfer). Without any
+    training (cold), the agent `dqn` of `rlnas compare` learns inside its budget.
 
     Examples:
       rlnas train
@@ -71,7 +74,7 @@ class Train:
     def default_for(cls, options: Sequence[str]) -> Train:
         """The defaults that `--preset` in `options` asks for."""
         words = [word for option in options for word in option.split("=", 1)]
-        preset = next((b for a, b in zip(words, words[1:], strict=False) if a == "--preset"), "default")
+        preset = next((b for a, b in pairwise(words) if a == "--preset"), "default")
         return cls(preset=preset, dqn=PRESETS[preset]) if preset in PRESETS else cls()  # type: ignore[arg-type]
 
 
@@ -103,7 +106,9 @@ def shown_part(config: Train, benchmark: TableBenchmark) -> tuple[TableBenchmark
     if config.shown == 1 and config.shown_vertices is None:
         return benchmark, ""
     if not hasattr(benchmark, "restrict"):
-        raise UserError(f"{benchmark.name} is no table, so no part of it can be shown; leave --shown and --shown-vertices")
+        raise UserError(
+            f"{benchmark.name} is no table, so no part of it can be shown; leave --shown and --shown-vertices"
+        )
     size = int(benchmark.space.size)
     if config.shown_vertices is not None:
         places = np.flatnonzero(benchmark.space.num_vertices() <= config.shown_vertices)

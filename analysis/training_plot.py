@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis.plots import RC, REFERENCE_STYLE, STYLES, save
 from agents.evaluate import QUERIES
+from analysis.plots import RC, REFERENCE_STYLE, STYLES, save
 
 
 def write(
@@ -51,5 +51,3 @@ def write(
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
         figure.suptitle(f"Learning to search {trained_on}", x=0.01, ha="left", fontweight="bold")
     return save(figure, folder)
-
-

@@ -72,7 +72,9 @@ class SearchSpace(Protocol):
 class Benchmark(Protocol):
     """A search space whose architectures have known (or predicted) accuracies. A frozen pytree."""
 
-    space: SearchSpace
+    @property
+    def space(self) -> Any:
+        """A `SearchSpace`."""
 
     @property
     def name(self) -> str:
@@ -110,5 +112,3 @@ def parse_noise(text: str, repeats: int) -> int:
     if int(number) >= repeats:
         raise UserError(f"noise policy {text!r}, but the table has {repeats} repeats; expected i below {repeats}")
     return int(number)
-
-

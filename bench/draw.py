@@ -10,14 +10,14 @@ ROUNDS = 8
 """Swap-or-not rounds: an element left in place by all of them has probability 2^-8; the rotation spreads it evenly."""
 
 
-def _mix(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
+def _mix(x: UInt32[Array, ...]) -> UInt32[Array, ...]:
     """murmur3's 32-bit finaliser."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return x ^ (x >> 16)
 
 
-def _wrap(x: UInt32[Array, "..."], size: UInt32[Array, ""]) -> UInt32[Array, "..."]:
+def _wrap(x: UInt32[Array, ...], size: UInt32[Array, ""]) -> UInt32[Array, ...]:
     """x modulo size, for x < 2 size."""
     return jnp.where(x >= size, x - size, x)
 

@@ -33,5 +33,6 @@ class Registry:
         """What `name` stands for; `UserError` when it is unknown."""
         entries = self._entries()
         if name not in entries:
-            raise UserError(f"unknown {self.group.removeprefix('rlnas.')[:-1]} {name!r}; expected one of {', '.join(sorted(entries))}")
+            kind = self.group.removeprefix("rlnas.")[:-1]
+            raise UserError(f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}")
         return entries[name].load()

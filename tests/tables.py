@@ -34,5 +34,3 @@ def small_table(max_vertices: int = 4, repeats: int = 3, budgets: tuple[int, ...
 
 def small_benchmark(max_vertices: int = 4, noise: str = "mean", **kwargs) -> TableBenchmark:
     return from_table(small_table(max_vertices, **kwargs), noise=noise)
-
-

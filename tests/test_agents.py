@@ -56,6 +56,11 @@ def test_a_walk_starts_anywhere_and_takes_every_neighbour_alike():
     assert chisquare([(steps == 1).sum(), (steps == 11).sum()]).pvalue > UNLIKELY
 
 
+def test_jumps_from_dead_ends_are_uniform():
+    archs, _ = histories(RandomWalk(), make([[]] * 10, np.full(10, 0.5)), 50, 40)
+    assert chisquare(np.bincount(archs.ravel(), minlength=10)).pvalue > UNLIKELY
+
+
 # Local search
 
 

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from analysis.cli import main; sys.exit(main())"
     env = os.environ | {"PYTHONIOENCODING": encoding}
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, encoding=encoding, env=env)
+    words = [sys.executable, "-c", code, *map(str, args)]
+    return subprocess.run(words, capture_output=True, encoding=encoding, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,11 @@ def test_overview(args: list[str]) -> None:
     assert "examples:" in done.stdout
 
 
+def test_version(capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("rlnas")
+
+
 @pytest.mark.parametrize("args", [["--help"], ["compare", "--help"], ["plot", "--help"]])
 def test_help_is_quick(args: list[str]) -> None:
     """No help loads what only the work needs."""
@@ -61,7 +67,7 @@ def test_help_is_quick(args: list[str]) -> None:
 
 
 def test_importing_analysis_is_light() -> None:
-    modules = ", ".join(f"analysis.{name}" for name in "store sweep report redraw plots compare cli".split())
+    modules = ", ".join(f"analysis.{name}" for name in ("store", "sweep", "report", "redraw", "plots", "compare"))
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport {modules}\n"
         "print(sorted({'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)))"
@@ -153,9 +159,7 @@ def test_bad_options_are_one_line_in_any_encoding(encoding: str) -> None:
     assert (done.returncode, done.stderr) == (2, f"rlnas: error: {reason}; see rlnas compare --help\n")
 
 
-def test_a_file_that_cannot_be_written_is_one_line(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_file_that_cannot_be_written_is_one_line(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     args = ["compare", "--benchmark", str(table), "--budget", "2", "--seeds", "2", "--agents", "random_search"]
     assert cli.main([*args, "--out", str(tmp_path / "file" / "runs")]) == 2

@@ -42,7 +42,9 @@ def test_rewards_are_differences_of_the_shaped_accuracy(benchmark):
     for step in walk(mdp, jax.random.key(0), 30):
         old, new = int(step["before"].archs[0]), int(step["info"].arch)
         assert new == int(step["before"].archs[1])
-        assert new in set(np.asarray(benchmark.space.flat[benchmark.space.offsets[old] : benchmark.space.offsets[old + 1]]))
+        assert new in set(
+            np.asarray(benchmark.space.flat[benchmark.space.offsets[old] : benchmark.space.offsets[old + 1]])
+        )
         expected = math.exp(4 * (mean_val[new] - 1)) - math.exp(4 * (mean_val[old] - 1))
         assert step["reward"] == pytest.approx(expected, abs=1e-6)
 
@@ -81,7 +83,7 @@ def test_a_masked_action_and_staying_change_nothing(benchmark):
     assert mdp.num_actions == mdp.neighbours + 1
     assert bool(mdp.action_mask(observation)[-1]) and not bool(mdp.action_mask(observation)[-2])
     for action in (mdp.neighbours, mdp.neighbours - 1):
-        after, new, reward, _, _, info = mdp.step(jax.random.key(4), state, action)
+        _, new, reward, _, _, info = mdp.step(jax.random.key(4), state, action)
         assert int(new.archs[0]) == int(state.archs[0]) and float(reward) == 0.0 and not bool(info.valid)
 
 

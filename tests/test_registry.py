@@ -68,11 +68,13 @@ names = agents.names(), bench.names()
 untouched = "rlnas_outside" not in sys.modules
 from agents.protocol import run_seeds, seed_keys
 from agents.spec import parse
+from bench.registry import Registry
 label, config = parse("first_row:row=3")
 history = run_seeds(config, bench.load("outside-ring"), 5, seed_keys(0, 2))
 print(json.dumps({
     "agents": names[0], "benchmarks": names[1], "untouched": untouched, "arch": history.arch.tolist(),
     "val": history.val.tolist(), "random_search": agents.config("random_search").__module__,
+    "first_row": Registry("rlnas.agents", {"first_row": "agents.evolution:Evolution"}).load("first_row").__name__,
 }))
 """
 
@@ -102,6 +104,7 @@ def test_an_installed_package_adds_an_agent_and_a_benchmark(outside):
     assert seen["arch"] == [[3] * 5] * 2
     assert seen["val"] == [[pytest.approx(0.4)] * 5] * 2
     assert seen["random_search"] == "agents.random_search", "an outside package replaced a built-in agent"
+    assert seen["first_row"] == "Evolution", "an outside package replaced a built-in agent"
 
 
 def test_builtin_names_load():
@@ -117,7 +120,7 @@ def test_names_are_sorted_and_nothing_is_imported():
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(UserError, match=r"unknown agent 'randm'; expected one of evolution, .*random_search"):
+    with pytest.raises(UserError, match=r"unknown agent 'randm'; expected one of .*evolution, .*random_search"):
         agents.config("randm")
 
 

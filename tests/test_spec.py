@@ -11,7 +11,7 @@ import agents
 from agents.evolution import Evolution
 from agents.local_search import LocalSearch
 from agents.random_search import RandomSearch
-from agents.spec import convert, parse, parse_all
+from agents.spec import convert, options, parse, parse_all
 from bench.errors import UserError
 
 
@@ -33,7 +33,7 @@ def test_words(word, label, expected):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("evolve", "unknown agent 'evolve'; expected one of evolution, local_search"),
+        ("evolve", "unknown agent 'evolve'; expected one of .*evolution, local_search"),
         ("", "unknown agent ''; expected one of"),
         ("evolution:size=3", r"unknown option 'size'; expected population=\.\.\., tournament="),
         ("random_search:x=1", "unknown option 'x'; it has no options"),
@@ -65,7 +65,7 @@ def test_lists_keep_their_order_and_refuse_repeats():
     ]
     with pytest.raises(UserError, match="agent 'evolution' is given twice"):
         parse_all(["evolution", "evolution:"])
-    with pytest.raises(UserError, match="no agents given; expected at least one of evolution"):
+    with pytest.raises(UserError, match=r"no agents given; expected at least one of .*evolution"):
         parse_all([])
 
 
@@ -118,3 +118,10 @@ def test_values_are_converted_to_the_types_of_the_fields():
 def test_types_without_a_spelling_are_named():
     with pytest.raises(UserError, match="option 'sizes' is of type"):
         convert("sizes", "1", tuple)
+
+
+def test_a_reader_may_keep_fields_to_itself():
+    """`options(settings, text, skip)` is for `from_spec` methods: what they fill in is no option."""
+    assert options(Needy, "cap=3", skip=("rate",)) == {"cap": 3}
+    with pytest.raises(UserError, match=r"unknown option 'rate'; expected mode=\.\.\., cap="):
+        options(Needy, "rate=3", skip=("rate",))

@@ -81,7 +81,7 @@ class TableBenchmark:
         return result
 
     def restrict(self, places: np.ndarray) -> TableBenchmark:
-        """The benchmark of some of the rows (ascending): the others, their values and the ways through them are gone."""
+        """The benchmark of some of the rows (ascending): the others, and the ways through them, are gone."""
         space = make_space(np.asarray(self.space.rows)[places], int(self.space.num_vertices()[places].max()))
         names = ("val", "test", "seconds", "mean_val", "mean_test", "mean_seconds")
         columns = {name: getattr(self, name)[places] for name in names}

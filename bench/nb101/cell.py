@@ -39,9 +39,7 @@ class Cell:
     @property
     def bits(self) -> int:
         """The edges as one integer: bit x + y(y-1)/2 is the edge x -> y."""
-        return sum(
-            1 << (x + y * (y - 1) // 2) for y in range(self.num_vertices) for x in range(y) if self.matrix[x][y]
-        )
+        return sum(1 << (x + y * (y - 1) // 2) for y in range(self.num_vertices) for x in range(y) if self.matrix[x][y])
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -67,7 +65,9 @@ def parse(matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Cell:
     rows = [[int(entry) for entry in row] for row in matrix]
     n = len(rows)
     if any(len(row) != n for row in rows):
-        raise UserError(f"adjacency matrix has {n} rows of lengths {sorted({len(r) for r in rows})}; expected a square matrix")
+        raise UserError(
+            f"adjacency matrix has {n} rows of lengths {sorted({len(r) for r in rows})}; expected a square matrix"
+        )
     if len(ops) != n:
         raise UserError(f"found {len(ops)} operations for {n} vertices; expected one operation a vertex")
     if n < 2:
@@ -75,7 +75,9 @@ def parse(matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Cell:
     if any(entry not in (0, 1) for row in rows for entry in row):
         raise UserError("adjacency matrix has entries other than 0 and 1; expected 0 or 1")
     if any(rows[x][y] for x in range(n) for y in range(x + 1)):
-        raise UserError("adjacency matrix has an edge on or below the diagonal; expected a strictly upper-triangular matrix")
+        raise UserError(
+            "adjacency matrix has an edge on or below the diagonal; expected a strictly upper-triangular matrix"
+        )
     if ops[0] != INPUT or ops[-1] != OUTPUT:
         raise UserError(f"operations start with {ops[0]!r} and end with {ops[-1]!r}; expected 'input' and 'output'")
     unknown = [op for op in ops[1:-1] if op not in OPS]
@@ -167,9 +169,7 @@ def trainable_parameters(
         width = stem_channels << stack
         for _ in range(modules):
             channels = vertex_channels(cell, width_in, width)
-            total += sum(
-                conv_bn(1, width_in, channels[v]) for v in range(1, cell.num_vertices) if cell.matrix[0][v]
-            )
+            total += sum(conv_bn(1, width_in, channels[v]) for v in range(1, cell.num_vertices) if cell.matrix[0][v])
             total += sum(
                 conv_bn(kernels[op], channels[v], channels[v]) for v, op in enumerate(cell.ops) if op in kernels
             )

@@ -55,7 +55,9 @@ class CellSpace:
     def neighbour(self, arch: Int32[Array, ""], index: Int[Array, "*n"]) -> Int32[Array, "*n"]:
         return self.flat[self.offsets[arch] + index]
 
-    def neighbours(self, key: Key[Array, ""], arch: Int32[Array, ""], n: int) -> tuple[Int32[Array, " n"], Bool[Array, " n"]]:
+    def neighbours(
+        self, key: Key[Array, ""], arch: Int32[Array, ""], n: int
+    ) -> tuple[Int32[Array, " n"], Bool[Array, " n"]]:
         index, mask = draw(key, self.degree(arch), n)
         return jnp.where(mask, self.neighbour(arch, index), arch), mask
 
@@ -67,9 +69,11 @@ class CellSpace:
         """
         bits, ops = self.bits[arch][..., None], self.ops[arch][..., None]
         edges = (bits >> _EDGE_SHIFT) & _EDGE_MASK
-        label = ((ops >> _OP_SHIFT) & 3).astype(jnp.int8) + 1  # as in the one-hot order; no operation gives the output's
+        label = ((ops >> _OP_SHIFT) & 3).astype(
+            jnp.int8
+        ) + 1  # as in the one-hot order; no operation gives the output's
         interior = (label[..., 1:-1] < NUM_LABELS - 1).sum(-1, keepdims=True)
-        label = jnp.where(_VERTEX == 0, 0, jnp.where(_VERTEX <= interior + 1, label, -1))
+        label = jnp.where(_VERTEX == 0, 0, jnp.where(interior + 1 >= _VERTEX, label, -1))
         one_hot = (label[..., None] == jnp.arange(NUM_LABELS)).astype(jnp.int8)
         return jnp.concatenate([edges.astype(jnp.int8), one_hot.reshape(*one_hot.shape[:-2], -1)], axis=-1)
 

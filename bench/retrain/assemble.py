@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from bench.errors import UserError
 from bench.nb101.cell import Cell, from_bits, module_hash
 from bench.nb101.graph import UNUSED, cells
-from bench.nb101.table import Table, new_path, make_meta
+from bench.nb101.table import Table, make_meta, new_path
 from bench.retrain.recipe import Recipe
 from bench.retrain.tabulate import MANIFEST, default_folder, read_records, tabulate
 
@@ -42,13 +42,13 @@ class TabulateConfig:
     """Where the finished trainings are kept; default: runs/tabulate-<dataset>-<hash of the recipe>."""
     out: Path | None = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
-    recipe: Recipe = Recipe()
+    recipe: Recipe = field(default_factory=Recipe)
     """How to train."""
 
     def __post_init__(self) -> None:
-        for field in ("seeds", "workers"):
-            if getattr(self, field) < 1:
-                raise UserError(f"found --{field} {getattr(self, field)}; expected at least 1")
+        for name in ("seeds", "workers"):
+            if getattr(self, name) < 1:
+                raise UserError(f"found --{name} {getattr(self, name)}; expected at least 1")
 
 
 def cell_list(max_vertices: int, csv: Path | None = None) -> tuple[np.ndarray, list[Cell]]:
@@ -83,9 +83,7 @@ def _rows_in(csv: Path, max_vertices: int) -> np.ndarray:
     return np.unique(rows)
 
 
-def assemble(
-    folder: Path, rows: np.ndarray, chosen: Sequence[Cell], seeds: int, name: str, max_vertices: int
-) -> Table:
+def assemble(folder: Path, rows: np.ndarray, chosen: Sequence[Cell], seeds: int, name: str, max_vertices: int) -> Table:
     """The table of the finished trainings in `folder`; NaN where one is missing."""
     manifest = json.loads((folder / MANIFEST).read_text())
     recipe = manifest["recipe"]
@@ -106,9 +104,9 @@ def assemble(
         params[i] = record["params"]
     splits = manifest["splits"]
     notes = [
-        "Every number is a real training by `rlnas bench tabulate`; repeat i has seed i, the data split is always the same.",
-        f"The budgets {budgets} are checkpoints of one training of {recipe['epochs']} epochs whose learning rate falls to 0 "
-        "only at its end; in NAS-Bench-101 every budget is a training of its own.",
+        "Every number is a real training by `rlnas bench tabulate`; repeat i has seed i, the data split is fixed.",
+        f"The budgets {budgets} are checkpoints of one training of {recipe['epochs']} epochs, whose learning rate "
+        "falls to 0 only at its end; in NAS-Bench-101 every budget is a training of its own.",
         "Batch statistics are recomputed on the training part before measuring; "
         f"validation accuracies are multiples of 1/{splits['val']}, test accuracies of 1/{splits['test']}.",
         "seconds: training alone, one thread, workers side by side; for relative cost, not for timing claims.",

@@ -145,5 +145,3 @@ def _train_one(cell: Cell, recipe: Recipe, seed: int) -> dict[str, Any]:
 
     outcome = train(cell, _dataset, recipe, seed)
     return {"hash": module_hash(cell), "seed": seed} | asdict(outcome)
-
-
