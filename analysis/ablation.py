@@ -35,6 +35,7 @@ SMALL = replace(
 )
 """What a grid trains unless asked otherwise: smaller than the agent's own default, so that an hour holds a grid."""
 
+ALPHAS = (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0)
 GRIDS: dict[str, dict[str, Any]] = {
     "smoke": {"alpha": (1.0, 6.0), "neighbours": (5,), "seeds": 2, "dqn": replace(PRESETS["smoke"], steps=3_072)},
     "default": {

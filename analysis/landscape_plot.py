@@ -125,7 +125,7 @@ def draw_optima(axes: Axes, table: TableFacts) -> None:
 
 def draw_ascents(axes: Axes, table: TableFacts, optimum: float, reports: str) -> None:
     known = table.ascent.end >= 0
-    drawn = {"a random cell": (known, REFERENCE_STYLE), "where its ascent ends": (table.ascent.end[known], STYLES[1])}
+    drawn = {"random cell": (known, REFERENCE_STYLE), "its ascent's end": (table.ascent.end[known], STYLES[1])}
     for name, (cells, (colour, dashes, _)) in drawn.items():
         values = table.reported[cells]
         regret = np.sort(100 * (optimum - values[~np.isnan(values)]))
