@@ -44,11 +44,11 @@ class DQNConfig:
     """Shaping exp(alpha x accuracy); the paper: 6 on NAS-Bench-101, 32 on NAS-Bench-301."""
     neighbours: int = 25
     """At most so many neighbours are shown; the paper: 25 on NAS-Bench-101, 100 on NAS-Bench-301."""
-    horizon: int = 20
+    horizon: int = 50
     """Steps of an episode (ours)."""
     stay: bool = False
     """Whether staying is an action (ours)."""
-    gamma: float = 0.9
+    gamma: float = 0.97
     """Discount (ours)."""
     steps: int = 200_000
     """Environment steps of training, over all actors."""
@@ -175,6 +175,17 @@ def q_values(
     rngs = None if dropout is None else {"dropout": dropout}
     q: Any = config.module().apply(params, encode(view.archs), view.mask, dropout is not None, rngs=rngs)
     return q
+
+
+def representations(config: DQNConfig, space: SearchSpace, params: Any, view: View) -> Float32[Array, "*b d"]:
+    """What the last layer makes of the current architecture of each view: the token the value is read from."""
+    encode = space.encode
+    for _ in range(view.mask.ndim):
+        encode = jax.vmap(encode)
+    _, found = config.module().apply(
+        params, encode(view.archs), view.mask, capture_intermediates=lambda module, _: module.name == "LayerNorm_0"
+    )
+    return found["intermediates"]["LayerNorm_0"]["__call__"][0][..., 0, :]
 
 
 def new_learner(config: DQNConfig, space: SearchSpace, key: Key[Array, ""]) -> Learner:

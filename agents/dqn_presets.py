@@ -28,7 +28,5 @@ PRESETS = {
         batch_size=512,
         capacity=25_088,
         learning_rate=5e-5,
-        gamma=0.99,
-        horizon=50,
     ),
 }

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Key
 
 from agents import replay as replay_buffer
@@ -105,6 +106,13 @@ class DQN:
     def pretraining(self) -> dict[str, Any] | None:
         """What was looked up before the search, and on what; None where nothing was."""
         return Checkpoint.load(Path(self.checkpoint)).pretraining if self.checkpoint else None
+
+    def unseen(self, benchmark: Any, archs: np.ndarray) -> np.ndarray | None:
+        """Which architectures (rows of `benchmark`, any shape) training never looked up; None where that is unknown."""
+        seen = Checkpoint.load(Path(self.checkpoint)).seen if self.checkpoint else None
+        if seen is None or not hasattr(benchmark.space, "rows"):
+            return None
+        return ~np.isin(np.asarray(benchmark.space.rows)[archs], seen)
 
     def build(self, space: SearchSpace) -> Agent:
         config, params = COLD, None

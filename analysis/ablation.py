@@ -8,7 +8,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,13 +39,13 @@ ALPHAS = (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0)
 GRIDS: dict[str, dict[str, Any]] = {
     "smoke": {"alpha": (1.0, 6.0), "neighbours": (5,), "seeds": 2, "dqn": replace(PRESETS["smoke"], steps=3_072)},
     "default": {
-        "alpha": (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0),
+        "alpha": ALPHAS,
         "neighbours": (5, 10, 25),
         "seeds": 5,
         "dqn": SMALL,
     },
     "paper": {
-        "alpha": (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0),
+        "alpha": ALPHAS,
         "neighbours": (5, 10, 25, 50),
         "seeds": 5,
         "dqn": PRESETS["paper"],
@@ -57,9 +57,10 @@ GRIDS: dict[str, dict[str, Any]] = {
 class Ablate:
     """Train the agent over a grid of settings and say how the result depends on them.
 
-    Trains every combination of --alpha, --neighbours and --vary, several seeds each, and lets each trained agent search.
-    A training that is done is kept: interrupted, the same command goes on. One that fails is reported at the end
-    and the rest goes on. Writes OUT/ablate-<hash>/{results.parquet, results.csv, figure.png, figure.svg}.
+    Trains every combination of --alpha, --neighbours and --vary, several seeds each, and lets each trained
+    agent search. A training that is done is kept: interrupted, the same command goes on. One that fails is
+    reported at the end, and the rest goes on. Writes OUT/ablate-<hash>/{results.parquet, results.csv,
+    figure.png, figure.svg}.
 
     Examples:
       rlnas ablate --preset smoke
@@ -138,12 +139,19 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
     for name, value in (("seeds", seeds), ("workers", config.workers), ("evaluation-seeds", config.evaluation_seeds)):
         if value < 1:
             raise UserError(f"--{name} is {value}; expected at least 1")
-    if len(set(alphas)) < len(alphas):
-        raise UserError(f"--alpha {' '.join(map(str, alphas))} has one twice; give each once")
+    if not 0 <= config.seed < 2**32:
+        raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
     base: DQNConfig = grid["dqn"]
     if config.steps is not None:
         base = replace(base, steps=config.steps)
-    axes = {"neighbours": list(config.neighbours or grid["neighbours"]), **dict(map(_axis, config.vary))}
+    axes: dict[str, list[Any]] = {"neighbours": list(config.neighbours or grid["neighbours"])}
+    for name, given in map(_axis, config.vary):
+        if name in axes:
+            raise UserError(f"{name} is varied twice; give all its values at once, --vary {name}=value,value")
+        axes[name] = given
+    for name, given in {"alpha": list(alphas), **axes}.items():
+        if len(set(given)) < len(given):
+            raise UserError(f"{name} {' '.join(map(str, given))} has one twice; give each once")
     identity = [benchmark, asdict(base), sorted(axes.items()), alphas, seeds, config.seed, config.evaluation_seeds]
     folder = config.out / f"ablate-{store.hash_of(identity)}"
     rows = []
@@ -163,15 +171,15 @@ def _axis(text: str) -> tuple[str, list[Any]]:
     name, _, values = text.partition("=")
     if name in ("alpha", "neighbours", "steps"):
         raise UserError(f"--vary {text}: {name} has an option of its own, --{name}")
-    owner: Any = DQNConfig()
-    *path, last = name.split(".")
-    for part in path:
-        owner = getattr(owner, part, None)
-    if not values or not hasattr(owner, last) or callable(getattr(owner, last)):
+    default: Any = DQNConfig()
+    for part in name.split("."):
+        known = is_dataclass(default) and part in {field.name for field in fields(default)}
+        default = getattr(default, part) if known else None
+    if not values or default is None or is_dataclass(default):
         raise UserError(
             f"--vary {text}: no such setting; expected FIELD=value,... of `rlnas train --help`, e.g. gamma=0.5,0.9"
         )
-    return name, [convert(name, value, type(getattr(owner, last))) for value in values.split(",")]
+    return name, [convert(name, value, type(default)) for value in values.split(",")]
 
 
 def _with(config: Any, name: str, value: Any) -> Any:

@@ -46,6 +46,11 @@ COMMANDS: dict[str, Command] = {
         "bench.commands:ImportCsvConfig", "bench.commands:run_import_csv", "any CSV of NAS-Bench-101 cells into a table"
     ),
     "bench export": Command("bench.commands:ExportConfig", "bench.commands:run_export", "a table as CSV or parquet"),
+    "bench rehearse": Command(
+        "bench.nb101.rehearsal:RehearseConfig",
+        "bench.nb101.rehearsal:run_rehearse",
+        "predict the whole space from a partial table, to rehearse at full size",
+    ),
     "bench tabulate": Command(
         "bench.retrain.assemble:TabulateConfig", "bench.retrain.assemble:run_tabulate", "train cells, make a table"
     ),

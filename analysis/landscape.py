@@ -264,7 +264,7 @@ def text(measured: Measured) -> str:
     rows = {f"rho at lag {lag}": [(w.rho[lag], w.low[lag], w.high[lag]) for w in measured.walks.values()]
             for lag in sorted({1, min(2, last), min(5, last), min(10, last), last})}  # fmt: skip
     rows["correlation length (steps)"] = [walk.length for walk in measured.walks.values()]
-    rows["  beyond lag 1, free of noise"] = [walk.decay for walk in measured.walks.values()]
+    rows["  beyond lag 1, by rho(2) / rho(1)"] = [walk.decay for walk in measured.walks.values()]
     lines += [name.ljust(34) + "".join(f"{spelled(cell):>24}" for cell in cells) for name, cells in rows.items()]
     if table := measured.table:
         facts = summary(measured)

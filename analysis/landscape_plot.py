@@ -113,6 +113,7 @@ def draw_optima(axes: Axes, table: TableFacts) -> None:
         axes.scatter(
             100 * optima.value[chosen], optima.basin[chosen], s=24, marker=marker, linewidths=1.0,
             facecolors=colour if filled else "none", edgecolors=colour, label=f"{name} ({chosen.sum():,})",
+            rasterized=len(optima.row) > 2000,
         )  # fmt: skip
     axes.set_yscale("log")
     axes.set_ylim(0.8, 1.5 * optima.basin.max())

@@ -113,6 +113,9 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
             "simulated_seconds_mean": seconds[i],
             "pretraining_lookups": pretraining.get("lookups", 0),
             "trained_on": pretraining.get("trained_on"),
+            "unseen_incumbents": pretraining["unseen_incumbents"][queries - 1]
+            if "unseen_incumbents" in pretraining
+            else None,
         }
         found.append(store.to_json(row))
     return found
@@ -124,7 +127,7 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
     learned = any(run.manifest["pretraining"] for run in runs)
     header = ["queries", "agent", f"{manifest['reports']} %", "regret (points)", "validation %"]
     header += [f"P(better than {reference.label})" if reference else "P(better than random)", "distinct", "sim. time"]
-    header += ["pre-training look-ups", "trained on"] if learned else []
+    header += ["pre-training look-ups", "unseen %", "trained on"] if learned else []
     lines: list[list[str]] = []
     for row in table:
         line = [str(row["queries"]) if row["agent"] == table[0]["agent"] else "", row["agent"]]
@@ -138,10 +141,14 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
             line.append(interval(row, "improvement_over_random", 1.0, 2))
         line += [number(row["distinct_queries_mean"], 1.0, 1), humanise(row["simulated_seconds_mean"])]
         if learned:
-            line += [f"{row['pretraining_lookups']:,}", row["trained_on"] or "-"]
+            line += [
+                f"{row['pretraining_lookups']:,}",
+                number(row["unseen_incumbents"], 100.0, 0),
+                row["trained_on"] or "-",
+            ]
         lines.append(line)
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    right = {"queries", "validation %", "distinct", "sim. time", "pre-training look-ups"}
+    right = {"queries", "validation %", "distinct", "sim. time", "pre-training look-ups", "unseen %"}
 
     def aligned(line: Sequence[str]) -> str:
         cells = zip(line, widths, header, strict=True)
@@ -153,6 +160,8 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
         "Agents see validation accuracy only, as the noise policy answers it. P counts a tie as half. Queries include",
         "those asked before; distinct ones and simulated time are means over seeds.",
     ]
+    if learned:
+        notes.append("Unseen: runs whose incumbent was never looked up in training.")
     body = [title, "", aligned(header), "  ".join("-" * w for w in widths), *map(aligned, lines), "", *notes]
     return "\n".join(body)
 

@@ -32,7 +32,7 @@ class SpeedConfig:
     size: Literal["small", "medium", "full"] = "full"
     """The space: cells with at most 5, 6 or 7 vertices (2,532, 64,542 or 423,624)."""
     only: tuple[str, ...] = ()
-    """Sections to run (default all): lookups, mdp, enumeration, conversion, search."""
+    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent."""
     cores: int = 2
     """Processor cores to use (Linux)."""
     json: Path | None = None
@@ -249,12 +249,20 @@ def search(max_vertices: int) -> list[Measure]:
     return rows
 
 
+def agent(max_vertices: int) -> list[Measure]:
+    from analysis.speed_agent import measure
+
+    benchmark = _benchmark(max_vertices)
+    return measure(benchmark, _plain(benchmark))
+
+
 SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "lookups": lookups,
     "mdp": mdp,
     "enumeration": enumeration,
     "conversion": conversion,
     "search": search,
+    "agent": agent,
 }
 
 

@@ -72,7 +72,8 @@ def evolution(
         if query < population:
             child = int(rng.integers(len(table.val)))
         else:
-            parent = max((alive[int(rng.integers(len(alive)))] for _ in range(sample)), key=table.val.__getitem__)
+            tournament = rng.choice(population, size=sample, replace=False)
+            parent = max((alive[i] for i in tournament), key=table.val.__getitem__)
             near = table.neighbours[parent]
             child = near[int(rng.integers(len(near)))]
             alive.popleft()
@@ -82,21 +83,27 @@ def evolution(
 
 
 def local_search(table: PlainTable, rng: np.random.Generator, budget: int, initial: int = 10) -> float:
-    best, asked = -1.0, 0
-    while asked < budget:
-        start = [int(rng.integers(len(table.val))) for _ in range(min(initial, budget - asked))]
-        asked += len(start)
+    """Neighbours asked before cost no second query, as in `agents.local_search`."""
+    best, queries = -1.0, 0
+    asked: set[int] = set()
+    while queries < budget:
+        start = [int(rng.integers(len(table.val))) for _ in range(min(initial, budget - queries))]
+        queries += len(start)
+        asked.update(start)
         current = max(start, key=table.val.__getitem__)
         improved = True
-        while improved and asked < budget:
+        while improved and queries < budget:
             improved = False
             for i in rng.permutation(len(table.neighbours[current])):
                 candidate = table.neighbours[current][i]
-                asked += 1
+                if candidate in asked:
+                    continue
+                asked.add(candidate)
+                queries += 1
                 if table.val[candidate] > table.val[current]:
                     current, improved = candidate, True
                     break
-                if asked >= budget:
+                if queries >= budget:
                     break
         best = max(best, table.val[current])
     return best
@@ -136,7 +143,5 @@ def read_tfrecord(path: Path, count: int) -> dict[tuple[str, int], list[float]]:
             file.seek(4, 1)
             payload = parse_payload(file.read(length))
             file.seek(4, 1)
-            found.setdefault((payload.module_hash, payload.epochs), []).append(
-                payload.metrics.evaluations[-1].val
-            )
+            found.setdefault((payload.module_hash, payload.epochs), []).append(payload.metrics.evaluations[-1].val)
     return found

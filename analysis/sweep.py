@@ -34,17 +34,24 @@ def spec_of(contender: Contender, benchmark: Benchmark, budget: int, seed: int, 
     return store.RunSpec(benchmark.describe(), contender.name, fields, budget, seed, seeds)
 
 
-def facts(contender: Contender, benchmark: Benchmark) -> dict[str, Any]:
+def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[str, Any]:
     """What figures and tables need besides the history, so that they can be redrawn without the benchmark.
 
     pretraining: null, or what a learned agent's settings say in an attribute of that name:
-    {"lookups": how many queries were spent before the search, "trained_on": on what}.
+    {"lookups": how many queries were spent before the search, "trained_on": on what}. Where its settings can tell
+    what it saw in training (`unseen`), "unseen_incumbents" has, for each query, the share of runs whose incumbent
+    is new to it.
     """
+    pretraining = getattr(contender.config, "pretraining", None)
+    unseen = contender.config.unseen(benchmark, history.arch) if pretraining else None  # type: ignore[attr-defined]
+    if pretraining and unseen is not None:
+        found = np.take_along_axis(unseen, np.maximum(history.incumbent, 0), axis=1) & (history.incumbent >= 0)
+        pretraining = pretraining | {"unseen_incumbents": found.mean(0).round(6).tolist()}
     return {
         "reports": benchmark.reports,
         "optimum": float(benchmark.optimum),
         "architectures": float(benchmark.space.size),
-        "pretraining": getattr(contender.config, "pretraining", None),
+        "pretraining": pretraining,
     }
 
 
@@ -80,6 +87,8 @@ def run_agent(
         progress(stop - start)
     history = History._make(np.concatenate(fields) for fields in zip(*parts, strict=True))
     wall = time.monotonic() - started
-    store.save(folder, spec, history, label=contender.label, facts=facts(contender, benchmark), wall_seconds=wall)
+    store.save(
+        folder, spec, history, label=contender.label, facts=facts(contender, benchmark, history), wall_seconds=wall
+    )
     store.forget_parts(folder)
     return store.load(folder, contender.label)

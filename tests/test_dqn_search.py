@@ -88,6 +88,7 @@ def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, params,
     assert DQN().pretraining is None
     history = run_seeds(config, benchmark, 20, seed_keys(0, 2))
     assert history.val.shape == (2, 20)
+    np.testing.assert_array_equal(config.unseen(benchmark, np.array([[0, 1], [3, 4]])), [[True, False], [False, True]])
 
 
 @pytest.mark.parametrize("text", ["fine_tune=true", "fine_tune=true,updates=2,epsilon=0.1"])

@@ -1,0 +1,107 @@
+"""What the packages import, how long their files are, and that nothing is pickled: read from the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("bench", "agents", "analysis")  # each may import those before it
+HEAVY = {"torch", "nasbench_pytorch", "xgboost", "matplotlib", "pandas", "sklearn", "ray", "onnx"}
+TORCH_HOME = ROOT / "bench" / "retrain"
+NEEDS_TORCH = {f"bench.retrain.{name}" for name in ("datasets", "networks", "trainer")}
+MAX_LINES = 400
+
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+EACH_FILE = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a file imports anywhere, also inside functions."""
+    found = set()
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import hides its direction"
+            found.add(node.module or "")
+    return {name.split(".")[0] for name in found}
+
+
+def loaded_by(modules: list[str]) -> set[str]:
+    """The heavy packages that importing `modules` in a fresh process loads."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport {', '.join(modules)}\n"
+        f"print(*sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_every_module_is_light() -> None:
+    """Heavy parts are imported by the function that needs them; only the modules that are torch through and through
+    load it, and `bench.retrain` is reached through `tabulate` and `assemble`, which are light."""
+    modules = [module_of(path) for path in FILES if module_of(path) not in NEEDS_TORCH]
+    assert {"bench", "agents", "analysis", "bench.retrain.assemble", "analysis.plots"} < set(modules)
+    assert loaded_by(modules) == set()
+
+
+def test_the_probe_sees_a_heavy_import() -> None:
+    assert loaded_by(["matplotlib"]) == {"matplotlib"}
+
+
+@EACH_FILE
+def test_imports_run_one_way(path: Path) -> None:
+    allowed = PACKAGES[: PACKAGES.index(path.relative_to(ROOT).parts[0]) + 1]
+    assert imported(path) & {*PACKAGES, "tests"} <= set(allowed)
+
+
+@EACH_FILE
+def test_torch_lives_in_one_place(path: Path) -> None:
+    if TORCH_HOME not in path.parents:
+        assert not imported(path) & {"torch", "nasbench_pytorch"}
+
+
+@EACH_FILE
+def test_a_file_is_one_idea(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@EACH_FILE
+def test_nothing_is_pickled(path: Path) -> None:
+    """numpy refuses pickles unless told otherwise; nobody tells it, nor asks anyone else."""
+    assert not imported(path) & {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+    for node in nodes(path):
+        if not isinstance(node, ast.Call):
+            continue
+        for keyword in node.keywords:
+            refused = isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+            assert keyword.arg != "allow_pickle" or refused, f"{path}:{node.lineno}"
+        called = ast.unparse(node.func)
+        assert called not in ("torch.load", "torch.save"), f"{path}:{node.lineno}"
+        assert called.rpartition(".")[2] not in ("read_pickle", "to_pickle"), f"{path}:{node.lineno}"
+
+
+@EACH_FILE
+def test_no_global_random_generator(path: Path) -> None:
+    """Randomness comes from keys and generators that are passed."""
+    assert "random" not in imported(path)
+    for node in nodes(path):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func).removesuffix(".default_rng")
+            assert called.rpartition(".")[0] != "np.random", f"{path}:{node.lineno}"

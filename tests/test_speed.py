@@ -1,0 +1,137 @@
+"""`rlnas speed` compares like with like: its plain references compute what the fast code computes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import agents
+from agents.protocol import run_seeds, seed_keys
+from analysis import speed, speed_reference
+from analysis.speed import Measure, SpeedConfig
+from analysis.speed_reference import PlainMDP, PlainTable
+from bench.errors import UserError
+from bench.mdp import IncrementalMDP, State
+from bench.nb101 import graph
+from bench.nb101.benchmark import TableBenchmark
+from bench.nb101.cell import module_hash
+from bench.nb101.convert import convert
+from bench.nb101.synthetic import write_synthetic
+from bench.nb101.table import Table
+from bench.rewards import Exponential
+from tests.tables import small_benchmark
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> TableBenchmark:
+    return small_benchmark(4)
+
+
+@pytest.fixture(scope="module")
+def plain(benchmark: TableBenchmark) -> PlainTable:
+    return speed._plain(benchmark)
+
+
+def test_ratio_is_how_many_times_faster_ours_is() -> None:
+    assert Measure("a rate", 300.0, 3.0, "1/s", "").ratio == 100
+    assert Measure("a time", 0.5, 20.0, "s", "").ratio == 40
+
+
+def test_the_plain_enumeration_finds_the_same_cells() -> None:
+    found = speed_reference.enumerate_cells(4)
+    assert set(found) == {digest.tobytes().hex() for digest in graph.hashes(4)}
+    assert all(module_hash(cell) == digest for digest, cell in found.items())
+
+
+def test_the_plain_table_is_the_benchmark(benchmark: TableBenchmark, plain: PlainTable) -> None:
+    np.testing.assert_array_equal(np.float32(plain.val), benchmark.mean_val)
+    offsets, flat = graph.neighbour_lists(4)
+    assert plain.neighbours == [flat[a:b].tolist() for a, b in pairwise(offsets)]
+
+
+def test_a_plain_look_up_is_the_benchmark_s(benchmark: TableBenchmark) -> None:
+    """Also of a matrix that needs pruning."""
+    cell = benchmark.space.cell(40)
+    n = cell.num_vertices
+    matrix = [[0] * (n + 1) for _ in range(n + 1)]
+    for x, row in enumerate(cell.matrix):
+        for y, edge in enumerate(row):
+            matrix[x if x < n - 1 else n][y if y < n - 1 else n] = edge
+    ops = [*cell.ops[:-1], "maxpool3x3", cell.ops[-1]]  # the added vertex has no edges
+    known = {module_hash(benchmark.space.cell(row)): float(benchmark.mean_val[row]) for row in range(91)}
+    assert speed_reference.look_up(known, matrix, ops) == float(benchmark.lookup(cell).val)
+
+
+@pytest.mark.parametrize("neighbours", [4, 40])
+def test_the_plain_mdp_takes_the_same_steps(benchmark: TableBenchmark, plain: PlainTable, neighbours: int) -> None:
+    """Fewer neighbours than there are, and more: same encodings of the same architectures, same rewards."""
+    fast = IncrementalMDP(benchmark, neighbours=neighbours)
+    shaped = np.asarray(Exponential(6.0)(jnp.asarray(plain.val)))
+    mdp = PlainMDP(plain, np.random.default_rng(0), neighbours, horizon=5)
+    observation = mdp.reset()
+    chosen = np.random.default_rng(1)
+    for t in range(12):
+        near = plain.neighbours[mdp.arch]
+        assert len(set(mdp.shown)) == len(mdp.shown) == min(len(near), neighbours) and set(mdp.shown) <= set(near)
+        shown = [mdp.arch, *mdp.shown]
+        mask = jnp.arange(neighbours + 1) < len(shown)
+        archs = jnp.array(shown + [mdp.arch] * (neighbours + 1 - len(shown)), jnp.int32)
+        wanted = fast.observe(State(archs, mask, jnp.float32(0), jnp.int32(0)))
+        assert observation.shape == wanted.encoding.shape and observation.dtype == wanted.encoding.dtype
+        np.testing.assert_array_equal(observation[np.asarray(mask)], wanted.encoding[np.asarray(mask)])
+        assert not observation[~np.asarray(mask)].any()
+        action = int(chosen.integers(len(mdp.shown)))
+        before, after = mdp.arch, mdp.shown[action]
+        observation, reward, truncated = mdp.step(action)
+        assert reward == pytest.approx(shaped[after] - shaped[before], abs=1e-6)
+        assert truncated == (t % 5 == 4)
+        assert truncated or mdp.arch == after
+
+
+def test_the_plain_reader_reads_what_is_converted(tmp_path: Path) -> None:
+    path = tmp_path / "synthetic.tfrecord"
+    count = write_synthetic(path, max_vertices=4, budgets=(12, 108))
+    found = speed_reference.read_tfrecord(path, count)
+    table = Table.load(convert(path, tmp_path / "t.npz", max_vertices=4, progress=False))
+    assert len(found) == 91 * 2
+    for row, digest in enumerate(graph.hashes(4)):
+        for budget, epochs in enumerate((12, 108)):
+            values = found[digest.tobytes().hex(), epochs]
+            np.testing.assert_array_equal(np.float32(values), table.val[row, budget])
+    assert sum(map(len, speed_reference.read_tfrecord(path, 10).values())) == 10
+
+
+@pytest.mark.parametrize("name", ["random_search", "evolution", "local_search"])
+def test_the_plain_searches_find_as_much(benchmark: TableBenchmark, plain: PlainTable, name: str) -> None:
+    """The same algorithm, so the same mean of the best of 40 queries: within four standard errors, 400 runs each."""
+    runs, budget = 400, 40
+    history = run_seeds(agents.config(name)(), benchmark, budget, seed_keys(0, runs))
+    ours = np.asarray(history.val, np.float64).max(axis=1)
+    search = getattr(speed_reference, name)
+    theirs = np.array([search(plain, np.random.default_rng(seed), budget) for seed in range(runs)])
+    assert theirs.max() <= max(plain.val)
+    error = np.sqrt((ours.var() + theirs.var()) / runs)
+    assert abs(ours.mean() - theirs.mean()) < 4 * error
+
+
+def test_timing_counts_the_fastest_run_after_the_first() -> None:
+    calls = []
+    assert speed.best_of(lambda: jax.block_until_ready(jnp.zeros(len(calls) + 1)) if calls.append(0) else 0) >= 0
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"only": ("lookups", "nothing")}, "unknown section 'nothing'; expected lookups"),
+        ({"cores": 0}, "--cores 0"),
+    ],
+)
+def test_bad_options_are_refused(options: dict, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        SpeedConfig(**options)
