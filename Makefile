@@ -11,7 +11,7 @@ test: .venv/dev  ## ruff, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile
 
 .venv/core: pyproject.toml
 	$(PYTHON) -m venv .venv

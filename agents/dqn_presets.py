@@ -28,5 +28,6 @@ PRESETS = {
         batch_size=512,
         capacity=25_088,
         learning_rate=5e-5,
+        alpha=6.0,
     ),
 }

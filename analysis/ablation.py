@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SMALL = replace(
     PRESETS["smoke"],
     network=NetworkConfig(width=32, layers=1, heads=2, feed_forward=64),
-    steps=40_000,
+    steps=60_000,
     learning_starts=2_048,
     batch_size=64,
     capacity=25_600,

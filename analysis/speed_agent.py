@@ -28,7 +28,7 @@ def forward_flops(config: DQNConfig, features: int) -> float:
 
 
 def iteration_flops(config: DQNConfig, features: int) -> float:
-    """Of a step of all actors and its updates: a batch is valued three times, once of them backwards at twice the cost."""
+    """Of a step of all actors and its updates: a batch is valued 3 times, and once backwards (twice the cost)."""
     return forward_flops(config, features) * (config.actors + config.updates * config.batch_size * 5)
 
 

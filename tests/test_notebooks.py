@@ -17,6 +17,8 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest
     from nbclient import NotebookClient
 
     monkeypatch.setenv("RLNAS_SMOKE", "1")
+    # Most of a small run is compilation: let it be quick rather than good.
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # nobody's startup files
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     monkeypatch.setenv("PYTHONPATH", str(path.parents[1]))

@@ -109,7 +109,8 @@ def assemble(folder: Path, rows: np.ndarray, chosen: Sequence[Cell], seeds: int,
         "falls to 0 only at its end; in NAS-Bench-101 every budget is a training of its own.",
         "Batch statistics are recomputed on the training part before measuring; "
         f"validation accuracies are multiples of 1/{splits['val']}, test accuracies of 1/{splits['test']}.",
-        "seconds: training alone, one thread, workers side by side; the machine's load included: for rough relative cost only.",
+        "seconds: training alone, one thread, workers side by side; the machine's load included: "
+        "for rough relative cost only.",
         f"Versions: {', '.join(f'{k} {v}' for k, v in manifest['versions'].items())}.",
     ]
     return Table(
