@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float32, Int, Int32, Key
+from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from agents import replay as replay_buffer
 from agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
@@ -143,7 +143,7 @@ class Learner(NamedTuple):
 
 class TrainState(NamedTuple):
     """A training run between iterations. window: Step of [actors, n - 1]. seen: bool [space size] (or [1] for a space
-    too large to remember). lookups: accuracies looked up. returns: mean reward a step of the last iteration."""
+    too large to remember). lookups: accuracies looked up."""
 
     learner: Learner
     env: State
@@ -168,22 +168,29 @@ def q_values(
     config: DQNConfig, space: SearchSpace, params: Any, view: View, dropout: Any = None
 ) -> Float32[Array, "*b a"]:
     """Q of every action of a batch of views; encodes on the fly. dropout: a key while learning."""
-    flat = view.mask.ndim
-    encode = space.encode
-    for _ in range(flat):
-        encode = jax.vmap(encode)
     rngs = None if dropout is None else {"dropout": dropout}
-    q: Any = config.module().apply(params, encode(view.archs), view.mask, dropout is not None, rngs=rngs)
+    q: Any = config.module().apply(params, encode(space, view), view.mask, dropout is not None, rngs=rngs)
     return q
+
+
+def encode(space: SearchSpace, view: View) -> Int8[Array, "*b slots f"]:
+    """The encodings of a view, or of a batch of them."""
+    one = space.encode
+    for _ in range(view.mask.ndim):
+        one = jax.vmap(one)
+    return one(view.archs)
+
+
+def real_actions(config: DQNConfig, mask: Bool[Array, "*b slots"]) -> Bool[Array, "*b a"]:
+    """Which actions exist under a view's mask: the real neighbours, and staying where it is one."""
+    real = mask[..., 1:]
+    return jnp.concatenate([real, jnp.ones_like(real[..., :1])], axis=-1) if config.stay else real
 
 
 def representations(config: DQNConfig, space: SearchSpace, params: Any, view: View) -> Float32[Array, "*b d"]:
     """What the last layer makes of the current architecture of each view: the token the value is read from."""
-    encode = space.encode
-    for _ in range(view.mask.ndim):
-        encode = jax.vmap(encode)
     _, found = config.module().apply(
-        params, encode(view.archs), view.mask, capture_intermediates=lambda module, _: module.name == "LayerNorm_0"
+        params, encode(space, view), view.mask, capture_intermediates=lambda module, _: module.name == "LayerNorm_0"
     )
     return found["intermediates"]["LayerNorm_0"]["__call__"][0][..., 0, :]
 
@@ -191,7 +198,7 @@ def representations(config: DQNConfig, space: SearchSpace, params: Any, view: Vi
 def new_learner(config: DQNConfig, space: SearchSpace, key: Key[Array, ""]) -> Learner:
     """Fresh parameters and an empty replay."""
     view = blank_view(config, space)
-    params = config.module().init(key, jax.vmap(space.encode)(view.archs), view.mask)
+    params = config.module().init(key, encode(space, view), view.mask)
     example = Transition(view, jnp.int32(0), jnp.float32(0), jnp.float32(0), view)
     return Learner(
         params,
@@ -212,16 +219,13 @@ def learn(config: DQNConfig, space: SearchSpace, learner: Learner, key: Key[Arra
     sample_key, dropout_key = jax.random.split(key)
     batch = replay_buffer.sample(learner.replay, sample_key, config.batch_size, config.priority_beta)
     items: Transition = batch.items
-    real = items.before.mask[..., 1:]
-    if config.stay:
-        real = jnp.concatenate([real, jnp.ones_like(real[..., :1])], axis=-1)
     # An isolated architecture has no action to learn of, and no value to bootstrap from.
-    usable = jnp.take_along_axis(real, items.action[:, None], axis=1)[:, 0]
+    usable = jnp.take_along_axis(real_actions(config, items.before.mask), items.action[:, None], axis=1)[:, 0]
     dropout = dropout_key if config.network.dropout else None
 
     q_t_target = q_values(config, space, learner.target, items.after)
     q_t_online = q_values(config, space, learner.params, items.after)
-    bootstrap = items.after.mask[..., 1:].any(-1) | config.stay
+    bootstrap = real_actions(config, items.after.mask).any(-1)
     target = double_q_target(items.reward, items.discount * bootstrap, q_t_online, q_t_target)
 
     def loss_of(params: Any) -> tuple[Array, tuple[Array, Array]]:
@@ -276,9 +280,7 @@ def _actors_step(
     space = mdp.benchmark.space
     before = View(state.env.archs, state.env.mask)
     q = q_values(config, space, state.learner.params, before)
-    real = before.mask[:, 1:]
-    if config.stay:
-        real = jnp.concatenate([real, jnp.ones_like(real[:, :1])], axis=1)
+    real = real_actions(config, before.mask)
     action = jax.vmap(act)(q, real, epsilon, jax.random.split(act_key, config.actors))
     _, env, reward, _, truncated, info = jax.vmap(mdp.step)(
         jax.random.split(step_key, config.actors), state.env, action
@@ -302,8 +304,7 @@ def iterate(config: DQNConfig, mdp: IncrementalMDP, state: TrainState, learning:
     learner = state.learner._replace(
         replay=replay_buffer.add(state.learner.replay, jax.vmap(lambda w: _merge(config, w))(whole))
     )
-    nothing = (jnp.float32(0), jnp.float32(0), jnp.float32(0))
-    loss, td_error, q = nothing
+    loss = td_error = q = jnp.float32(0)
     if learning:
         learner, out = jax.lax.scan(
             lambda learner, key: learn(config, space, learner, key),

@@ -7,7 +7,7 @@ switches that off), without one the walk starts afresh, and so it does after `pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,12 +120,8 @@ class DQN:
             saved = Checkpoint.load(Path(self.checkpoint))
             config, params = saved.config, saved.params
             if self.learns:
-                small = {
-                    f.name: getattr(COLD, f.name)
-                    for f in fields(COLD)
-                    if f.name in ("batch_size", "capacity", "n_step")
-                }
-                config = replace(config, **small, target_every=COLD.target_every, learning_rate=1e-4)
+                inside = {name: getattr(COLD, name) for name in ("batch_size", "capacity", "n_step", "target_every")}
+                config = replace(config, **inside, learning_rate=1e-4)
         config = replace(
             config,
             updates=max(1, self.updates),

@@ -142,10 +142,13 @@ def run_tabulate(config: TabulateConfig) -> None:
     except ImportError as error:
         raise UserError(f"{error.name} is not installed; `pip install 'rlnas[retrain]'` to train") from None
     folder = config.folder or default_folder(config.dataset, config.recipe)
+    failures: list[str] = []
     for seeds in range(1, config.seeds + 1):
-        failures = tabulate(chosen, config.dataset, config.recipe, [seeds - 1], folder, config.workers)
-        if failures:
-            raise UserError(f"{len(failures)} trainings failed, first {failures[0]}; run again to retry them")
+        failures += tabulate(chosen, config.dataset, config.recipe, [seeds - 1], folder, config.workers)
         table = assemble(folder, rows, chosen, seeds, config.name, config.max_vertices)
         table.save(out)
         print(f"{out}: {len(rows):,} cells, {seeds} of {config.seeds} seeds")
+    if failures:
+        raise UserError(
+            f"{len(failures)} trainings failed and are missing in {out}, first {failures[0]}; run again to retry them"
+        )
