@@ -22,7 +22,8 @@ from tests.tables import small_benchmark
 
 CONFIG = DQNConfig(
     network=NetworkConfig(width=16, layers=1, heads=2, feed_forward=16),
-    alpha=6.0, neighbours=6, horizon=4, actors=8, learning_starts=64, batch_size=32, capacity=1024, target_every=64, n_step=1,
+    alpha=6.0, neighbours=6, horizon=4, actors=8, learning_starts=64, batch_size=32, capacity=1024, target_every=64,
+    n_step=1,
 )  # fmt: skip
 
 
