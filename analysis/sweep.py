@@ -43,8 +43,9 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     is new to it.
     """
     pretraining = getattr(contender.config, "pretraining", None)
-    unseen = contender.config.unseen(benchmark, history.arch) if pretraining else None  # type: ignore[attr-defined]
-    if pretraining and unseen is not None:
+    tell = getattr(contender.config, "unseen", None)
+    unseen = tell(benchmark, history.arch) if pretraining and tell else None
+    if unseen is not None:
         found = np.take_along_axis(unseen, np.maximum(history.incumbent, 0), axis=1) & (history.incumbent >= 0)
         pretraining = pretraining | {"unseen_incumbents": found.mean(0).round(6).tolist()}
     return {
