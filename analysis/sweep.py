@@ -42,10 +42,10 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     what it saw in training (`unseen`), "unseen_incumbents" has, for each query, the share of runs whose incumbent
     is new to it.
     """
-    pretraining = getattr(contender.config, "pretraining", None)
+    pretraining: dict[str, Any] | None = getattr(contender.config, "pretraining", None)
     tell = getattr(contender.config, "unseen", None)
     unseen = tell(benchmark, history.arch) if pretraining and tell else None
-    if unseen is not None:
+    if pretraining and unseen is not None:
         found = np.take_along_axis(unseen, np.maximum(history.incumbent, 0), axis=1) & (history.incumbent >= 0)
         pretraining = pretraining | {"unseen_incumbents": found.mean(0).round(6).tolist()}
     return {

@@ -220,7 +220,7 @@ def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> 
     assert [row["pretraining_lookups"] for row in table[:3]] == [0, 0, 64_000]
     assert table[2]["trained_on"] == "other-table"
     text = report.text(runs, table)
-    assert "pre-training look-ups" in text and "64,000  other-table" in text
+    assert "pre-training look-ups" in text and "64,000         -  other-table" in text
     assert "trained on other-table with 64,000 look-ups" in plots.legend_entries(runs)[2]
     assert not texts_that_overlap(plots.comparison(runs))
 
