@@ -111,19 +111,18 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Any) -> list[Path]:
         heat.set_title(f"Regret (percentage points); random search {random:.2f}", loc="left")
         figure.colorbar(image, ax=heat, label="Regret (percentage points)")
 
-        shown = [alphas[i] for i in sorted({0, len(alphas) // 2, len(alphas) - 1})]
-        profiles = shaped_rewards(moves_of(benchmark, jax.random.key(0)), shown)
+        profiles = shaped_rewards(moves_of(benchmark, jax.random.key(0)), alphas)
         for i, (alpha, profile) in enumerate(profiles.items()):
-            colour, dashes, _ = STYLES[i]
+            colour = matplotlib.colormaps["viridis"](0.9 * i / max(1, len(alphas) - 1))  # dark to light as alpha grows
             rewards.stairs(
-                100 * profile.histogram, REWARD_EDGES, color=colour, linestyle=dashes, linewidth=1.6,
+                100 * profile.histogram, REWARD_EDGES, color=colour, linewidth=1.3,
                 label=f"alpha {alpha:g}: sd {profile.sd:.2g}",
             )  # fmt: skip
         rewards.set_yscale("log")
         rewards.set_xlabel("Shaped reward of a uniformly random move (in its standard deviations)")
         rewards.set_ylabel("Share of the moves (%)")
         rewards.set_title("What alpha does to the reward", loc="left")
-        rewards.legend(loc="upper left")
+        rewards.legend(loc="upper left", fontsize=7.5, handlelength=1.5)
         trainings = int(lines["trainings"].max())
         steps = f"{trainings} trainings each, {int(frame['lookups'].mean()):,} look-ups a training"
         figure.suptitle(f"Ablation on {benchmark.name}: {steps}", x=0.01, ha="left", fontweight="bold")
