@@ -113,9 +113,9 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Any) -> list[Path]:
 
         profiles = shaped_rewards(moves_of(benchmark, jax.random.key(0)), alphas)
         for i, (alpha, profile) in enumerate(profiles.items()):
-            colour = matplotlib.colormaps["viridis"](0.9 * i / max(1, len(alphas) - 1))  # dark to light as alpha grows
+            tint = matplotlib.colormaps["viridis"](0.9 * i / max(1, len(alphas) - 1))  # dark to light as alpha grows
             rewards.stairs(
-                100 * profile.histogram, REWARD_EDGES, color=colour, linewidth=1.3,
+                100 * profile.histogram, REWARD_EDGES, color=tint, linewidth=1.3,
                 label=f"alpha {alpha:g}: sd {profile.sd:.2g}",
             )  # fmt: skip
         rewards.set_yscale("log")
