@@ -26,9 +26,10 @@ from agents import replay as replay_buffer
 from agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
 from agents.networks import DuelingTransformer, NetworkConfig
 from agents.replay import Replay
-from bench.benchmark import SearchSpace
+from bench.benchmark import Benchmark, SearchSpace
 from bench.errors import UserError
 from bench.mdp import IncrementalMDP, State
+from bench.rewards import Exponential
 
 SEEN_LIMIT = 1 << 24
 """Spaces up to this size have every architecture seen in training remembered; larger ones only count look-ups."""
@@ -98,6 +99,16 @@ class DQNConfig:
 
     def optimiser(self) -> optax.GradientTransformation:
         return optax.chain(optax.clip_by_global_norm(self.gradient_clip), optax.adam(self.learning_rate, eps=1e-8))
+
+    def mdp(self, benchmark: Benchmark, alpha: Any = None) -> IncrementalMDP:
+        """The environment of these settings. alpha: goes before the settings' own, and may be traced."""
+        shaping = Exponential(self.alpha if alpha is None else alpha)
+        return IncrementalMDP(benchmark, shaping, self.neighbours, self.horizon, self.stay)
+
+    @property
+    def warm_iterations(self) -> int:
+        """Iterations before the first update."""
+        return min(self.iterations, -(-self.learning_starts // self.actors))
 
     @property
     def iterations(self) -> int:

@@ -116,14 +116,14 @@ def run(config: Ablate) -> None:
     import bench
     from analysis import ablation_plot
 
-    rows, folder = plan(config, bench.load(config.benchmark).describe())
+    benchmark = bench.load(config.benchmark)
+    rows, folder = plan(config, benchmark.describe())
     failures = run_jobs(rows, config.workers)
-    done = [row for row in rows for alpha in row.alphas if row.cell(alpha).exists()]
-    if done:
+    if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):
         frame = collect(rows)
         _write_frames(frame, folder)
         print(ablation_plot.table(frame))
-        for path in ablation_plot.write(folder, frame, bench.load(config.benchmark)):
+        for path in ablation_plot.write(folder, frame, benchmark):
             print(path)
     if failures:
         raise UserError(
@@ -243,16 +243,14 @@ def run_row(row: Row) -> None:
     from agents import dqn
     from agents.evaluate import evaluate
     from agents.protocol import seed_keys
-    from bench.mdp import IncrementalMDP
-    from bench.rewards import Exponential
 
     benchmark, config = bench.load(row.benchmark), replace(row.config, alpha=0.0)  # alpha is traced, below
     keys, evaluation = seed_keys(row.seed, row.seeds), seed_keys(row.seed + 1, row.evaluation_seeds)
-    warm = min(config.iterations, -(-config.learning_starts // config.actors))
+    warm = config.warm_iterations
 
     @jax.jit
     def train(alpha: Any, keys: Any) -> tuple[Any, Any]:
-        mdp = IncrementalMDP(benchmark, Exponential(alpha), config.neighbours, config.horizon, config.stay)
+        mdp = config.mdp(benchmark, alpha)
 
         def one(key: Any) -> tuple[Any, Any]:
             state = dqn.init(config, mdp, key)

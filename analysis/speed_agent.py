@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,8 +15,6 @@ from agents.dqn import DQNConfig, View
 from agents.losses import double_q_target, huber, take
 from analysis.speed import Measure, best_of, seconds_of
 from analysis.speed_reference import PlainMDP, PlainTable
-from bench.mdp import IncrementalMDP
-from bench.rewards import Exponential
 
 FORWARD_BATCH = 1024
 
@@ -40,7 +39,7 @@ def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
     product = jax.jit(jnp.matmul)
     peak = 2 * 1024**3 * 8 / best_of(lambda: [product(square, square) for _ in range(8)])
 
-    mdp = IncrementalMDP(benchmark, Exponential(config.alpha), config.neighbours, config.horizon)
+    mdp = config.mdp(benchmark)
     state = jax.jit(dqn.init, static_argnums=0)(config, mdp, jax.random.key(0))
     params = jax.tree.map(jnp.copy, state.learner.params)
     keys = jax.random.split(jax.random.key(1), FORWARD_BATCH)
@@ -51,11 +50,12 @@ def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
     state, _ = dqn.run(config, mdp, state, 32, False)
     box = [state]
 
-    def train(iterations: int = 20) -> Any:
-        box[0], metrics = dqn.run(config, mdp, box[0], iterations, True)
+    def train(learning: bool = True) -> Any:
+        box[0], metrics = dqn.run(config, mdp, box[0], 20, learning)
         return metrics.loss
 
-    steps = 20 * config.actors / best_of(train)
+    iteration, acting = (best_of(partial(train, learning)) / 20 for learning in (True, False))
+    steps = config.actors / iteration
     share = forward * forward_flops(config, features) / peak
     train_share = steps / config.actors * iteration_flops(config, features) / peak
     plain_forward, plain_steps = _plain_loop(config, params, plain)
@@ -70,6 +70,7 @@ def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
             plain_steps,
             "steps/s",
             f"{steps / config.actors * config.batch_size:,.0f} samples/s learnt from, {train_share:.0%} of {rate}; "
+            f"{1e3 * iteration:.1f} ms an iteration, {1e3 * acting:.1f} of them acting; "
             "reference: Python loop, one environment, list replay, the same network jitted",
         ),
     ]

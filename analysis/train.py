@@ -131,8 +131,6 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
     from agents.evaluate import QUERIES, evaluate
     from agents.protocol import seed_keys
     from analysis import store, training_plot
-    from bench.mdp import IncrementalMDP
-    from bench.rewards import Exponential
 
     part, said = shown_part(config, benchmark)
     dqn = config.dqn
@@ -146,7 +144,7 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
     folder = config.out / f"train-{store.hash_of(identity)}"
     if (folder / store.MANIFEST).exists():
         return folder
-    mdp = IncrementalMDP(part, Exponential(dqn.alpha), dqn.neighbours, dqn.horizon, dqn.stay)
+    mdp = dqn.mdp(part)
     state = jax.jit(init, static_argnums=0)(dqn, mdp, jax.random.key(config.seed))
     rows: list[dict[str, float]] = []
     best = -np.inf
@@ -158,7 +156,7 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
     store.write_json(folder / "config.json", identity)
 
     keys = seed_keys(config.seed + 1, config.evaluation_seeds)
-    warm = -(-dqn.learning_starts // dqn.actors)
+    warm = dqn.warm_iterations
     every = max(1, config.evaluate_every // dqn.actors)
     started, spent = time.monotonic(), rows[-1]["seconds"] if rows else 0.0
     with tqdm(

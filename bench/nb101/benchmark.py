@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +15,7 @@ from bench.benchmark import QueryResult, parse_noise
 from bench.errors import UserError
 from bench.nb101.cell import Cell
 from bench.nb101.space import CellSpace, make_space
-
-if TYPE_CHECKING:
-    from bench.nb101.table import Table
+from bench.nb101.table import Table, find, repeat_mean
 
 
 @jax.tree_util.register_dataclass
@@ -112,9 +109,7 @@ def from_table(table: Table, *, epochs: int | None = None, noise: str = "mean", 
     val, test, seconds = (np.asarray(x[:, column], np.float32) for x in (table.val, table.test, table.seconds))
     if np.isnan(val).all():
         raise UserError(f"{table.name} has no validation accuracy at {epochs} epochs; choose one of {budgets}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a cell without any repeat has no mean: NaN is right
-        means = [np.nanmean(x, axis=1, dtype=np.float64).astype(np.float32) for x in (val, test, seconds)]
+    means = [repeat_mean(x).astype(np.float32) for x in (val, test, seconds)]
     reports = "validation accuracy" if np.isnan(test).all() else "test accuracy"
     return TableBenchmark(
         space=make_space(np.asarray(table.row), table.meta["max_vertices"]),
@@ -136,7 +131,6 @@ def from_table(table: Table, *, epochs: int | None = None, noise: str = "mean", 
 def load(name_or_path: str, *, epochs: int | None = None, noise: str = "mean") -> TableBenchmark:
     """Open a table by name (embedded or converted) or by path."""
     from bench.files import sha256
-    from bench.nb101.table import Table, find
 
     path: Path = find(name_or_path)
     return from_table(Table.load(path), epochs=epochs, noise=noise, sha256=sha256(path))

@@ -8,8 +8,6 @@ import numpy as np
 
 from bench.nb101 import graph
 
-CELLS_UP_TO = {2: 1, 3: 7, 4: 91, 5: 2_532, 6: 64_542, 7: 423_624}
-
 
 class Reference:
     """All cells with at most `max_vertices` vertices, M of them, in canonical row order."""

@@ -69,9 +69,8 @@ class CellSpace:
         """
         bits, ops = self.bits[arch][..., None], self.ops[arch][..., None]
         edges = (bits >> _EDGE_SHIFT) & _EDGE_MASK
-        label = ((ops >> _OP_SHIFT) & 3).astype(
-            jnp.int8
-        ) + 1  # as in the one-hot order; no operation gives the output's
+        # As in the one-hot order, where "no operation" comes out as the output's label.
+        label = ((ops >> _OP_SHIFT) & 3).astype(jnp.int8) + 1
         interior = (label[..., 1:-1] < NUM_LABELS - 1).sum(-1, keepdims=True)
         label = jnp.where(_VERTEX == 0, 0, jnp.where(interior + 1 >= _VERTEX, label, -1))
         one_hot = (label[..., None] == jnp.arange(NUM_LABELS)).astype(jnp.int8)
