@@ -43,6 +43,8 @@ class DQNConfig:
     """The transformer's sizes."""
     alpha: float = 32.0
     """Shaping exp(alpha x accuracy). The paper: 6 on NAS-Bench-101, 32 on NAS-Bench-301; ours, for nb101-digits: 32."""
+    reward_scale: float = 1.0
+    """Constant factor of all rewards (ours): lifts returns above the network's noise where accuracies are close."""
     neighbours: int = 25
     """At most so many neighbours are shown; the paper: 25 on NAS-Bench-101, 100 on NAS-Bench-301."""
     horizon: int = 50
@@ -85,6 +87,8 @@ class DQNConfig:
         for name in counts.split():
             if getattr(self, name) < 1:
                 raise UserError(f"found {name} = {getattr(self, name)}; expected at least 1")
+        if not self.reward_scale > 0:
+            raise UserError(f"found reward_scale = {self.reward_scale}; expected a factor above 0")
         if not 0 <= self.gamma < 1:
             raise UserError(f"found gamma = {self.gamma}; expected at least 0 and below 1")
         if self.capacity % replay_buffer.BLOCK or self.capacity < max(self.batch_size, self.actors):
@@ -102,7 +106,7 @@ class DQNConfig:
 
     def mdp(self, benchmark: Benchmark, alpha: Any = None) -> IncrementalMDP:
         """The environment of these settings. alpha: goes before the settings' own, and may be traced."""
-        shaping = Exponential(self.alpha if alpha is None else alpha)
+        shaping = Exponential(self.alpha if alpha is None else alpha, self.reward_scale)
         return IncrementalMDP(benchmark, shaping, self.neighbours, self.horizon, self.stay)
 
     @property

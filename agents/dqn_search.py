@@ -147,7 +147,7 @@ def searcher(
 ) -> Agent:
     """The agent of `params`, which may be traced; None: fresh ones, drawn from the run's key."""
     n = config.neighbours
-    shaping = Exponential(config.alpha)
+    shaping = Exponential(config.alpha, config.reward_scale)
     blank = jax.eval_shape(space.sample, jax.random.key(0))
 
     def init(key: Key[Array, ""]) -> SearchState:

@@ -36,16 +36,21 @@ COMMANDS: dict[str, Command] = {
     "speed": Command(
         "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
     ),
-    "bench list": Command("bench.commands:ListConfig", "bench.commands:run_list", "which tables are here or to be had"),
-    "bench info": Command("bench.commands:InfoConfig", "bench.commands:run_info", "what a table holds, and its noise"),
+    "bench list": Command(
+        "bench.commands:ListConfig", "bench.commands:run_list", "which benchmarks are here, or to be had"
+    ),
+    "bench info": Command("bench.commands:InfoConfig", "bench.commands:run_info", "what a benchmark holds, its noise"),
     "bench fetch": Command("bench.commands:FetchConfig", "bench.commands:run_fetch", "download an official file"),
     "bench convert": Command(
-        "bench.commands:ConvertConfig", "bench.commands:run_convert", "an official TFRecord file into a table"
+        "bench.commands:ConvertConfig", "bench.commands:run_convert", "an official file into a table or a surrogate"
     ),
     "bench import-csv": Command(
         "bench.commands:ImportCsvConfig", "bench.commands:run_import_csv", "any CSV of NAS-Bench-101 cells into a table"
     ),
     "bench export": Command("bench.commands:ExportConfig", "bench.commands:run_export", "a table as CSV or parquet"),
+    "bench distill": Command(
+        "bench.nb301.distill:Distill", "bench.nb301.distill:run", "a fast imitation of a surrogate, to train on"
+    ),
     "bench rehearse": Command(
         "bench.nb101.rehearsal:RehearseConfig",
         "bench.nb101.rehearsal:run_rehearse",
@@ -55,7 +60,7 @@ COMMANDS: dict[str, Command] = {
         "bench.retrain.assemble:TabulateConfig", "bench.retrain.assemble:run_tabulate", "train cells, make a table"
     ),
 }
-GROUPS = {"bench": "Benchmarks: the tables of trained architectures that are searched."}
+GROUPS = {"bench": "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."}
 ABOUT = "Reinforcement-learning neural architecture search where a table look-up stands in for training."
 EXAMPLES = {
     "": """\
@@ -70,7 +75,8 @@ A comparison is read from its figure and table under runs/compare-<hash>/; runs 
 examples:
   rlnas bench info nb101-digits
   rlnas bench fetch nb101               the official NAS-Bench-101 file, 0.5 GB, checked and converted
-  rlnas bench convert nasbench_full.tfrecord""",
+  rlnas bench convert nasbench_full.tfrecord
+  rlnas bench fetch nb301-yahpo         a surrogate of NAS-Bench-301, 2.6 MB""",
 }
 FRAME = re.compile(r"\x1b\[[0-9;]*m|[\u2500-\u257f]")  # colours and box-drawing characters
 RULE = re.compile(r"-{5,}|\u2500{5,}")  # tyro draws with dashes where the output has no box-drawing characters

@@ -31,7 +31,8 @@ class Compare:
       rlnas compare
       rlnas compare --agents random_search local_search local_search:variant=full --budget 50
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
-      rlnas compare --benchmark nb101 --epochs 36 --noise sample
+      rlnas compare --benchmark nb101-full --epochs 36 --noise sample
+      rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
     """
 
     benchmark: str = "nb101-digits"
@@ -69,6 +70,10 @@ def run(config: Compare) -> None:
     check(config)
     contenders = parse_agents(config.agents)
     benchmark = bench.load(config.benchmark, epochs=config.epochs, noise=config.noise)
+    if of := getattr(benchmark, "distilled", ""):
+        raise UserError(
+            f"{benchmark.name} is distilled, for training on; compare on what it imitates, --benchmark {of}"
+        )
     runs = run_all(config, contenders, benchmark)
     finish(config, runs)
 
@@ -132,4 +137,7 @@ def finish(config: Compare, runs: list[Run]) -> None:
     folder = config.out / f"compare-{store.hash_of([[run.manifest['hash'], run.label] for run in runs])}"
     redraw.write(runs, folder)
     for run in runs:
-        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}")
+        queries, seconds = run.manifest["seeds"] * run.manifest["budget"], run.manifest["wall_seconds"]
+        rate = f"{queries:,} queries in {seconds:.1f} s, compilation included"
+        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}  ({rate})")
+    print(f"memory   {store.peak_mb():,.0f} MB at most")

@@ -96,7 +96,8 @@ def comparison(runs: Sequence[Run]) -> Figure:
     head = to_legend + 0.24 + 0.2 * math.ceil(len(runs) / in_a_row)
     tail = 0.62 + 0.155 * len(note)
     height = head + tail + PANEL_HEIGHT * len(kinds) + ROW_GAP * (len(kinds) - 1)
-    left = 0.78 / width
+    accuracy = textwrap.fill(f"{manifest['reports'].capitalize()} of the incumbent (%)", 42)
+    left = (0.78 + 0.2 * accuracy.count("\n")) / width
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
@@ -112,7 +113,6 @@ def comparison(runs: Sequence[Run]) -> Figure:
                 draw_panel(axes, drawn, kind, optimum)
                 axes.set_xlabel(label)
             limits(row[0], kind, columns[0][1], optimum)
-            accuracy = f"{manifest['reports'].capitalize()} of the incumbent (%)"
             row[0].set_ylabel(accuracy if kind == "accuracy" else "Regret (percentage points)")
         figure.text(left, 1 - 0.14 / height, title(runs), fontsize=12.5, fontweight="bold", va="top")
         figure.text(left, 1 - 0.38 / height, "\n".join(under), fontsize=9.5, color="#333333", va="top")
@@ -288,9 +288,12 @@ def foot(runs: Sequence[Run]) -> str:
     if manifest["optimum"] is not None:
         best = f"{100 * manifest['optimum']:.2f} %"
         optimum = f" Regret: distance to the best {manifest['reports']} in the space, {best}."
+    shown = f"mean {manifest['reports']} over all repeats, which no agent sees"
+    if not manifest["reports"].startswith("test"):
+        shown = f"{manifest['reports']} without noise: no test accuracy is known"
     return (
         f"{about}{repeats}{sha}. A query looks one architecture up instead of training it. Incumbent: the best by "
-        f"validation accuracy so far; shown is its mean {manifest['reports']} over all repeats, which no agent sees."
+        f"validation accuracy so far; shown is its {shown}."
         f"{optimum} Lines: interquartile mean over seeds; bands: 95 % stratified-bootstrap intervals. "
         "Time lines end when the first seed has spent its budget."
     )

@@ -16,7 +16,7 @@ from analysis.store import Run
 from bench.errors import UserError
 from bench.files import atomic_path
 
-CHECKPOINTS = (10, 20, 50, 100, 150)
+CHECKPOINTS = (10, 20, 50, 100, 150, 200, 300)
 REFERENCE = "random_search"
 
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ def reference_of(runs: Sequence[Run]) -> Run | None:
 
 
 def checkpoints(budget: int) -> list[int]:
-    """10, 20, 50, 100, 150 as far as the budget goes, and the budget itself."""
+    """10, 20, 50, 100, 150, 200, 300 as far as the budget goes, and the budget itself."""
     return sorted({c for c in CHECKPOINTS if c <= budget} | {budget})
 
 
@@ -125,13 +125,14 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
     """The table for a terminal: a title, aligned columns, and what they mean."""
     manifest, reference = runs[0].manifest, reference_of(runs)
     learned = any(run.manifest["pretraining"] for run in runs)
-    header = ["queries", "agent", f"{manifest['reports']} %", "regret (points)", "validation %"]
+    known = manifest["optimum"] is not None
+    header = ["queries", "agent", f"{manifest['reports']} %", *(["regret (points)"] if known else []), "validation %"]
     header += [f"P(better than {reference.label})" if reference else "P(better than random)", "distinct", "sim. time"]
     header += ["pre-training look-ups", "unseen %", "trained on"] if learned else []
     lines: list[list[str]] = []
     for row in table:
         line = [str(row["queries"]) if row["agent"] == table[0]["agent"] else "", row["agent"]]
-        line += [interval(row, key, 100.0, 2) for key in ("accuracy_iqm", "regret_iqm")]
+        line += [interval(row, key, 100.0, 2) for key in ("accuracy_iqm", *(["regret_iqm"] if known else []))]
         line.append(number(row["validation_iqm"], 100.0, 2))
         if reference is None:
             line.append("no random_search here")
@@ -170,7 +171,8 @@ def ground(manifest: dict[str, Any], *, named: bool = True) -> str:
     """What was searched, in a phrase."""
     facts = manifest["benchmark"]
     parts = [str(facts.get("name"))] if named else []
-    parts.append(f"{manifest['architectures']:,.0f} architectures")
+    size = manifest["architectures"]
+    parts.append(f"{size:,.0f} architectures" if size < 1e9 else f"{size:.2e} architectures".replace("e+", "e"))
     parts += [f"{facts['epochs']} epochs"] if facts.get("epochs") is not None else []
     return ", ".join([*parts, f"noise policy {facts.get('noise')}", f"{manifest['budget']:,} queries a run"])
 

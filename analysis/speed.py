@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from analysis import store
 from bench.errors import UserError
 
 MAX_VERTICES = {"small": 5, "medium": 6, "full": 7}
@@ -271,8 +271,7 @@ def run_section(name: str, max_vertices: int, cores: int) -> dict[str, Any]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     measures = SECTIONS[name](max_vertices)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    return {"section": name, "peak_mb": peak, "measures": [asdict(m) | {"ratio": m.ratio} for m in measures]}
+    return {"section": name, "peak_mb": store.peak_mb(), "measures": [asdict(m) | {"ratio": m.ratio} for m in measures]}
 
 
 def run_speed(config: SpeedConfig) -> None:

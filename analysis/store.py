@@ -101,6 +101,14 @@ def versions() -> dict[str, str]:
     return {"rlnas": of("rlnas"), "python": platform.python_version()} | {p: of(p) for p in ("jax", "numpy")}
 
 
+def peak_mb() -> float:
+    """Peak resident memory of this process in megabytes."""
+    import resource
+    import sys
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
 def save_history(path: Path, history: History) -> None:
     """One array a field, not compressed: equal histories are equal bytes, whatever zlib is installed."""
     with atomic_path(path) as temporary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import tyro
 
 from agents.dqn import DQNConfig
-from agents.dqn_presets import PRESETS
+from agents.dqn_presets import presets
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Train:
       rlnas train --preset smoke
       rlnas train --shown 0.25 --alpha 8 --neighbours 10
       rlnas train --epochs 5 --noise repeat=0
+      rlnas train --benchmark nb301-yahpo
     """
 
     agent: Literal["dqn"] = "dqn"
@@ -50,7 +52,7 @@ class Train:
     benchmark: str = "nb101-digits"
     """What to train on: a name that `rlnas bench list` shows, or the path of a table."""
     preset: Literal["default", "smoke", "paper"] = "default"
-    """Settings to start from; options given beside it go before it."""
+    """Settings to start from, other ones for NAS-Bench-301; options given beside it go before it."""
     noise: str = "mean"
     """What a look-up answers: `mean` over repeats, one drawn (`sample`), or `repeat=i`."""
     epochs: int | None = None
@@ -67,15 +69,17 @@ class Train:
     """Searches of 50 queries an evaluation; their look-ups are counted as training's."""
     out: Path = Path("runs")
     """Folder of all runs."""
-    dqn: Annotated[DQNConfig, tyro.conf.arg(name="")] = PRESETS["default"]
+    dqn: Annotated[DQNConfig, tyro.conf.arg(name="")] = presets("")["default"]
     """Settings of MDP, learning and network."""
 
     @classmethod
     def default_for(cls, options: Sequence[str]) -> Train:
-        """The defaults that `--preset` in `options` asks for."""
+        """The defaults that `--preset` and `--benchmark` in `options` ask for."""
         words = [word for option in options for word in option.split("=", 1)]
-        preset = next((b for a, b in pairwise(words) if a == "--preset"), "default")
-        return cls(preset=preset, dqn=PRESETS[preset]) if preset in PRESETS else cls()  # type: ignore[arg-type]
+        asked = dict(pairwise(words))
+        known = presets(asked.get("--benchmark", cls.benchmark))
+        preset = asked.get("--preset", "default")
+        return cls(preset=preset, dqn=known.get(preset, known["default"]))  # type: ignore[arg-type]
 
 
 def run(config: Train) -> None:
@@ -174,6 +178,7 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
             found, archs = evaluate(dqn, state.learner.params, part, keys)
             seen = state.seen.at[archs.reshape(-1)].set(True) if state.seen.shape[0] == part.space.size else state.seen
             state = state._replace(seen=seen, lookups=state.lookups + archs.shape[0] * archs.shape[1])
+            jax.block_until_ready((state, archs))  # so that the time is that of the work, not of its being asked for
             row = {"step": stop * dqn.actors, "seconds": spent + time.monotonic() - started}
             row |= {name: float(x[-100:].mean()) for name, x in metrics._asdict().items()}
             row |= {"lookups": int(state.lookups), "distinct": int(state.seen.sum())}
@@ -191,7 +196,14 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
     training_plot.write(folder / "curve", rows, baselines, benchmark.name + said, float(part.optimum), part.reports)
     store.write_json(
         folder / store.MANIFEST,
-        {"kind": "train", **identity, "rows": rows[-1], "baselines": baselines, "versions": store.versions()},
+        {
+            "kind": "train",
+            **identity,
+            "rows": rows[-1],
+            "baselines": baselines,
+            "versions": store.versions(),
+            "peak_mb": round(store.peak_mb()),
+        },
     )
     (folder / STATE).unlink(missing_ok=True)
     return folder
@@ -283,10 +295,14 @@ def summary(folder: Path) -> str:
     facts = json.loads((folder / "checkpoint.json").read_text())
     with open(folder / CURVE, newline="") as file:
         rows = list(csv.DictReader(file))
+    seconds = float(rows[-1]["seconds"])
+    distinct = f"{facts['distinct']:,} distinct" if facts["distinct"] is not None else "an unknown number of distinct"
     chosen = next(row for row in rows if int(row["step"]) == facts["step"])
     lines = [
-        f"trained {rows[-1]['step']} steps in {float(rows[-1]['seconds']):.0f} s; best checkpoint, by validation, at "
-        f"{facts['step']}: {facts['lookups']:,} look-ups of {facts['distinct']} distinct architectures before it",
+        f"trained {rows[-1]['step']} steps in {seconds:.0f} s ({float(rows[-1]['step']) / seconds:,.0f} a second, "
+        f"evaluations included), peak memory {manifest.get('peak_mb', math.nan):,.0f} MB",
+        f"best checkpoint, by validation, at {facts['step']}: {facts['lookups']:,} look-ups of {distinct} "
+        "architectures before it",
         f"{manifest['benchmark']['reports']} of the incumbent, mean of {manifest['evaluation_seeds']} searches (%)",
         f"{'queries':14}" + "".join(f"{q:>9}" for q in QUERIES),
         f"{'dqn':14}" + "".join(f"{100 * float(chosen[f'reported_{q}']):9.3f}" for q in QUERIES),

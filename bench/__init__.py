@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bench.registry import Registry
 
-REGISTRY = Registry("rlnas.benchmarks", {"nb101-digits": "bench.nb101.benchmark:load"})
+REGISTRY = Registry(
+    "rlnas.benchmarks", {"nb101-digits": "bench.nb101.benchmark:load", "nb301": "bench.nb301.store:load"}
+)
 
 
 def names() -> list[str]:
@@ -14,15 +17,20 @@ def names() -> list[str]:
     return REGISTRY.names()
 
 
-def load(name: str, *, epochs: int | None = None, noise: str = "mean") -> Any:
+def load(name: str, *, epochs: int | None = None, noise: str = "mean", **options: Any) -> Any:
     """Open a benchmark.
 
-    name: a registered benchmark, a table's name or the path of an `.npz` table. epochs: the training
-    budget, default the table's largest. noise: `mean`, `sample` or `repeat=i`. An entry point of the group
-    `rlnas.benchmarks` is a function of the same three arguments. Raises `UserError` when there is none.
+    name: a registered benchmark, a table's name, the path of an `.npz` table, or `nb301-<surrogate>`. epochs: the
+    training budget, default the largest there is. noise: `mean`, `sample` or `repeat=i`. options: what only some
+    benchmarks take (`load("nb301", surrogate="yahpo")`). An entry point of the group `rlnas.benchmarks` is a function
+    of these arguments. Raises `UserError` when there is none.
     """
     if name in REGISTRY.names():
-        return REGISTRY.load(name)(name, epochs=epochs, noise=noise)
+        return REGISTRY.load(name)(name, epochs=epochs, noise=noise, **options)
+    from bench.nb301 import store
+
+    if name.startswith(store.PREFIX) or (name.endswith(".npz") and store.is_surrogate(Path(name))):
+        return store.load(name, epochs=epochs, noise=noise, **options)
     from bench.nb101.benchmark import load as load_table
 
-    return load_table(name, epochs=epochs, noise=noise)
+    return load_table(name, epochs=epochs, noise=noise, **options)

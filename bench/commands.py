@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """Turn an official NAS-Bench-101 file (TFRecord) into a table; TensorFlow is not needed."""
+    """Turn an official file into what is searched here: a NAS-Bench-101 TFRecord, or a NAS-Bench-301 surrogate.
+
+    NAS-Bench-101: no TensorFlow is needed. NAS-Bench-301: YAHPO Gym's model.onnx, or the official ensembles,
+    as the zip they come in or a folder of it; old XGBoost and LightGBM are not needed, no pickle is run.
+    """
 
     file: Positional[Path]
-    """nasbench_only108.tfrecord, nasbench_full.tfrecord, or another file of that format (EC-NAS)."""
+    """nasbench_only108.tfrecord, nasbench_full.tfrecord or another such (EC-NAS); model.onnx; a zip or folder."""
     name: str | None = None
-    """Name of the table; nb101-108 and nb101-full for the official files, else the file's name."""
+    """Name of the table; nb101-108 and nb101-full for the official files, else the file's name. Tables only."""
     out: Path | None = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
     sha256: str | None = None
@@ -40,7 +44,7 @@ class FetchConfig:
     """Download a benchmark's file (resumable, checked) and convert it."""
 
     name: Positional[str] = "nb101"
-    """What to fetch: nb101 (108 epochs, 0.5 GB) or nb101-full (four budgets, 2.1 GB)."""
+    """What to fetch: nb101, nb101-full, nb301-yahpo, nb301-v1.0 or nb301-v0.9 (`rlnas bench list` says more)."""
     url: tuple[str, ...] = ()
     """Addresses to try before the known ones."""
     from_file: Path | None = None
@@ -48,7 +52,7 @@ class FetchConfig:
     folder: Path | None = None
     """Where the download goes; default: the cache folder."""
     convert: bool = True
-    """Convert it to a table right away."""
+    """Convert it right away."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,15 @@ class ImportCsvConfig:
 
 @dataclass(frozen=True)
 class ListConfig:
-    """List the tables that are here, and what can be had."""
+    """List the benchmarks that are here, and what can be had."""
 
 
 @dataclass(frozen=True)
 class InfoConfig:
-    """Print what a table holds, its best cells' accuracies and its own noise."""
+    """Print what a table holds, its best cells' accuracies and its own noise; or what is known of a surrogate."""
 
     table: Positional[str]
-    """Name or path of a table."""
+    """Name or path of a table, or the name of a surrogate (nb301-...)."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class ExportConfig:
 
 
 def run_convert(config: ConvertConfig) -> None:
+    if config.file.suffix in (".onnx", ".zip") or config.file.is_dir():
+        return _convert_surrogate(config)
     from bench.nb101.convert import convert
 
     path = convert(
@@ -119,12 +125,28 @@ def run_convert(config: ConvertConfig) -> None:
     _announce(path, named=config.out is None)
 
 
+def _convert_surrogate(config: ConvertConfig) -> None:
+    from bench.nb301 import store
+    from bench.nb301.ensembles import convert_ensembles
+
+    if config.name is not None:
+        raise UserError(f"--name {config.name}: a surrogate is named by its file; give --out instead")
+    if config.file.suffix == ".onnx":
+        paths = [store.convert_network(config.file, config.out)]
+    else:
+        paths = list(convert_ensembles(config.file, config.out).values())
+    for path in paths:
+        print(f"{path}: {path.stat().st_size / 1e6:,.1f} MB")
+    name = store.PREFIX + paths[0].stem if config.out is None else paths[0]
+    print(f"next: rlnas bench info {name}")
+
+
 def run_fetch(config: FetchConfig) -> None:
     from bench.fetch import download_named, fetch
 
     download = download_named(config.name)
     path = fetch(download, config.folder, urls=config.url, from_file=config.from_file)
-    print(f"{path}: complete, sha256 {download.sha256}")
+    print(f"{path}: complete, " + (f"sha256 {download.sha256}" if download.sha256 else "no checksum is published"))
     if config.convert:
         run_convert(ConvertConfig(path, sha256=download.sha256))
     else:
@@ -150,6 +172,7 @@ def run_import_csv(config: ImportCsvConfig) -> None:
 def run_list(config: ListConfig) -> None:
     from bench.fetch import DOWNLOADS
     from bench.nb101.table import Table, available, embedded_dir
+    from bench.nb301 import store
 
     lines = [("name", "cells", "budgets (epochs)", "repeats", "file")]
     for name, path in available().items():
@@ -162,12 +185,19 @@ def run_list(config: ListConfig) -> None:
         budgets = ", ".join(map(str, table.epochs))
         lines.append((name, f"{len(table.row):,}", budgets, str(table.repeats), file))
     _print_aligned(lines)
+    if surrogates := store.available():
+        print("\nsurrogates of NAS-Bench-301 (1.08e18 cell pairs)")
+        _print_aligned([(name, str(path)) for name, path in surrogates.items()])
     print("\nto be had")
     _print_aligned([(f"  rlnas bench fetch {name}", download.what) for name, download in DOWNLOADS.items()])
     print("  rlnas bench import-csv FILE --name NAME   any CSV of NAS-Bench-101 cells")
+    print("  rlnas bench convert FILE                  official files that are here already")
+    print("  rlnas bench distill nb301-xgb_v1.0        a fast imitation of a surrogate, to train on")
 
 
 def run_info(config: InfoConfig) -> None:
+    if config.table.startswith("nb301"):
+        return _surrogate_info(config.table)
     from bench.nb101.table import Table, find
 
     path = find(config.table)
@@ -204,6 +234,20 @@ def run_info(config: InfoConfig) -> None:
     for key in ("splits", "recipe"):
         lines += [(key, ", ".join(f"{k} {v}" for k, v in meta.get(key, {}).items()))] if meta.get(key) else []
     lines += [("note", note) for note in meta.get("notes", [])]
+    _print_aligned(lines)
+
+
+def _surrogate_info(name: str) -> None:
+    from bench.nb301 import store
+
+    path = store.find(None if name == "nb301" else name)
+    benchmark = store.load(name)
+    _, meta = store.load_npz(path)
+    lines = [("file", str(path)), *((key, str(value)) for key, value in benchmark.describe().items())]
+    for key, value in meta.items():
+        if key not in ("format", "version", "of"):
+            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            lines.append((key.replace("_", " "), text if len(text) < 500 else f"{text[:500]} ..."))
     _print_aligned(lines)
 
 

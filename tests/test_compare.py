@@ -286,4 +286,4 @@ def test_checkpoints_end_with_the_budget() -> None:
     assert report.checkpoints(150) == [10, 20, 50, 100, 150]
     assert report.checkpoints(30) == [10, 20, 30]
     assert report.checkpoints(3) == [3]
-    assert report.checkpoints(400) == [10, 20, 50, 100, 150, 400]
+    assert report.checkpoints(400) == [10, 20, 50, 100, 150, 200, 300, 400]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key, UInt32
 
+from bench.benchmark import Arch
 from bench.draw import draw
 from bench.errors import UserError
 from bench.nb101 import cell as reference
@@ -120,9 +121,9 @@ class CellSpace:
                 matrix[x][y] = int(next(digits))
         return jnp.int32(self.row(reference.parse(matrix, names)))
 
-    def format(self, arch: int) -> str:
+    def format(self, arch: Arch) -> str:
         """E.g. `110101 input,maxpool3x3,maxpool3x3,output`: upper triangle row by row, operations."""
-        cell = self.cell(arch)
+        cell = self.cell(int(arch))
         n = cell.num_vertices
         bits = "".join(str(cell.matrix[x][y]) for x in range(n) for y in range(x + 1, n))
         return f"{bits} {','.join(cell.ops)}"

@@ -1,0 +1,1 @@
+"""NAS-Bench-301: DARTS cells, answered by surrogates."""

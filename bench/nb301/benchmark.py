@@ -1,0 +1,97 @@
+"""A surrogate of NAS-Bench-301 as a `Benchmark`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int, Key
+
+from bench.benchmark import QueryResult
+from bench.errors import UserError
+from bench.nb301 import darts
+from bench.nb301.genotype import DartsSpace, from_genotype, inside
+
+REPORTS = "validation accuracy (surrogate)"
+"""The surrogates know no test accuracy, so none is ever reported under that name."""
+REPORTS_DISTILLED = "validation accuracy (distilled surrogate)"
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class SurrogateBenchmark:
+    """The DARTS space, answered by a surrogate.
+
+    noise: `mean`, the members' mean; `sample`, a normal draw around it with the members' standard deviation (as the
+    official API's noisy queries), seeded by the key. distilled: what it imitates, or "": such a benchmark is for
+    training on, not for reporting from. sha256: of the file, or the files, behind it.
+    """
+
+    model: Any
+    name: str = field(metadata={"static": True})
+    epochs: int = field(metadata={"static": True})
+    noise: str = field(default="mean", metadata={"static": True})
+    distilled: str = field(default="", metadata={"static": True})
+    sha256: str = field(default="", metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        if self.noise not in ("mean", "sample"):
+            raise UserError(f"unknown noise policy {self.noise!r} for {self.name}; expected mean or sample")
+        if self.noise == "sample" and self.members == 1:
+            raise UserError(f"{self.name} is a single network and predicts no noise; expected noise policy mean")
+
+    @property
+    def members(self) -> int:
+        """Models of the ensemble (of a distilled one: of what it imitates)."""
+        return int(self.model.members)
+
+    @property
+    def space(self) -> DartsSpace:
+        return DartsSpace()
+
+    @property
+    def reports(self) -> str:
+        return REPORTS_DISTILLED if self.distilled else REPORTS
+
+    @property
+    def optimum(self) -> Float32[Array, ""]:
+        """Unknown: nobody has asked all 10^18."""
+        return jnp.float32(jnp.nan)
+
+    def query(self, arch: Int[Array, " 22"], key: Key[Array, ""]) -> QueryResult:
+        """Ask the surrogate; digits out of bounds are answered by `valid` False and NaN."""
+        valid = inside(arch)
+        predicted = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8))
+        val = predicted.mean
+        if self.noise == "sample":
+            val = val + predicted.std * jax.random.normal(key)
+        nan = jnp.float32(jnp.nan)
+        return QueryResult(jnp.where(valid, val, nan), nan, jnp.where(valid, predicted.seconds, nan), valid)
+
+    def reported(self, arch: Int[Array, " 22"]) -> Float32[Array, ""]:
+        """The surrogate's mean validation accuracy, whatever the noise policy."""
+        valid = inside(arch)
+        mean = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8)).mean
+        return jnp.where(valid, mean, jnp.nan)
+
+    def lookup(self, genotype: darts.Genotype | str, key: Key[Array, ""] | None = None) -> QueryResult:
+        """Python side: ask for a genotype, or its text, in any order of inputs. `UserError` with the reason."""
+        if self.noise == "sample" and key is None:
+            raise UserError("noise policy 'sample' draws an accuracy, but no key was given; pass a jax.random.key")
+        genotype = darts.parse(genotype) if isinstance(genotype, str) else genotype
+        return self.query(jnp.asarray(from_genotype(genotype)), jax.random.key(0) if key is None else key)
+
+    def describe(self) -> dict[str, Any]:
+        about = "a surrogate of NAS-Bench-301: predicted validation accuracies, none of them measured"
+        return {
+            "name": self.name,
+            "epochs": self.epochs,
+            "noise": self.noise,
+            "reports": self.reports,
+            "members": self.members,
+            "distilled": self.distilled,
+            "about": f"{self.name} is {f'distilled from {self.distilled}, ' if self.distilled else ''}{about}",
+            "sha256": self.sha256,
+        }

@@ -1,0 +1,224 @@
+"""`rlnas bench distill`: fit a small network to an exact surrogate, and say how well it imitates it.
+
+Exact evaluation of the official ensembles allows a few hundred look-ups a second on two cores; training an agent wants
+millions. The way there is ours: label uniform draws; fit; then, round by round, label what climbs on the network itself
+find good, and fit again, so that it is faithful where agents go. An eighth of each round's labels is never fitted to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Float32, Int8, Key
+from tyro.conf import Positional
+
+from bench.errors import UserError
+from bench.nb301.benchmark import SurrogateBenchmark
+from bench.nb301.distilled import DistilledNetwork, new_network
+from bench.nb301.genotype import DartsSpace
+
+HELD_OUT = 8
+"""One label of so many is held out."""
+BATCH = 256
+LEARNING_RATE = 2e-3
+CLIMB = 24
+"""Steps of a climb at most; each takes one of its best few neighbours by the network."""
+CHUNK = 1024
+"""Architectures labelled at a time."""
+
+
+@dataclass(frozen=True)
+class Distill:
+    """Fit a small network to a surrogate of NAS-Bench-301, and say how well it imitates it.
+
+    Agents may train on what comes of it (`rlnas train --benchmark nb301-distilled-...`); searches are compared on
+    the exact surrogate. Prints rank correlations and errors on held-out architectures.
+    """
+
+    surrogate: Positional[str] = "nb301"
+    """What to imitate: the name of a surrogate that `rlnas bench list` shows."""
+    labels: int = 24_000
+    """Exact look-ups, half of them uniform draws, the rest where climbs on the network lead."""
+    rounds: int = 3
+    """How often climbs add labels; 0: all are uniform draws."""
+    width: int = 256
+    """Of the two hidden layers."""
+    steps: int = 6_000
+    """Batches of 256 learnt from in each round."""
+    seed: int = 0
+    """Root of all randomness."""
+    out: Path | None = None
+    """File to write; default: the cache folder, as nb301-distilled-<surrogate>."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"labels": 64, "rounds": 0, "width": 1, "steps": 1, "seed": 0}.items():
+            if getattr(self, name) < least:
+                raise UserError(f"--{name} is {getattr(self, name)}; expected at least {least}")
+
+
+class Fidelity(NamedTuple):
+    """On held-out architectures, uniform ones and climbs' ends in equal measure to what was labelled.
+
+    spearman: over all of them. top_spearman: over their best percent (at least 10) by the exact surrogate.
+    recall: which share of that percent the network has in its own. rmse, largest: errors, fractions of accuracy.
+    """
+
+    held_out: int
+    top: int
+    spearman: float
+    top_spearman: float
+    recall: float
+    rmse: float
+    largest: float
+
+
+class Labels(NamedTuple):
+    """archs [n, 22]; values [n, 3]: mean, std, seconds (NaN where unknown); held_out [n]."""
+
+    archs: np.ndarray
+    values: np.ndarray
+    held_out: np.ndarray
+
+
+def distill(benchmark: SurrogateBenchmark, config: Distill, progress: Any = None) -> tuple[DistilledNetwork, Labels]:
+    """The network, and all labels that were paid for. progress: told how many labels are there."""
+    tell = progress or (lambda count: None)
+    half = config.labels // 2 if config.rounds else config.labels
+    sample_key, net_key, *round_keys = jax.random.split(jax.random.key(config.seed), 2 + config.rounds)
+    labels = label(benchmark, np.asarray(jax.vmap(DartsSpace().sample)(jax.random.split(sample_key, half))), tell)
+    network = fit(labels, config, benchmark, net_key)
+    for i, key in enumerate(round_keys):
+        share = (config.labels - half) * (i + 1) // config.rounds - (config.labels - half) * i // config.rounds
+        found = np.asarray(climbs(network, jax.random.split(key, share)))
+        more = label(benchmark, found, tell)
+        labels = Labels(*(np.concatenate(pair) for pair in zip(labels, more, strict=True)))
+        network = fit(labels, config, benchmark, net_key)
+    return network, labels
+
+
+def label(benchmark: SurrogateBenchmark, archs: np.ndarray, tell: Any) -> Labels:
+    """Exact answers, in chunks of one shape."""
+    predict = jax.jit(lambda model, batch: jnp.stack(jax.vmap(model.predict)(batch), axis=1))
+    values = []
+    for start in range(0, len(archs), CHUNK):
+        batch = archs[start : start + CHUNK]
+        padded = np.concatenate([batch, np.repeat(batch[:1], CHUNK - len(batch), axis=0)])
+        values.append(np.asarray(predict(benchmark.model, padded))[: len(batch)])
+        tell(len(batch))
+    return Labels(archs, np.concatenate(values), np.arange(len(archs)) % HELD_OUT == 0)
+
+
+def fit(labels: Labels, config: Distill, benchmark: SurrogateBenchmark, key: Key[Array, ""]) -> DistilledNetwork:
+    """Adam with a cosine schedule on the squared error of the standardised outputs."""
+    shown = ~labels.held_out
+    values = labels.values[shown]
+    known = ~np.isnan(values).any(axis=0)
+    shift, scale = values.mean(axis=0), values.std(axis=0)
+    targets = np.where(known & (scale > 0), (values - shift) / np.where(scale > 0, scale, 1), 0).astype(np.float32)
+    init_key, fit_key = jax.random.split(key)
+    network = new_network(init_key, config.width, shift, np.where(known, scale, 0), benchmark.members)
+    return _fit(network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), config.steps, fit_key)
+
+
+@partial(jax.jit, static_argnums=3)
+def _fit(
+    network: DistilledNetwork, archs: Int8[Array, "n 22"], targets: Float32[Array, "n 3"], steps: int, key: Any
+) -> DistilledNetwork:
+    optimiser = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
+    encodings = DartsSpace().encode(archs)
+
+    def loss_of(layers: Any, at: Array) -> Float[Array, ""]:
+        candidate = DistilledNetwork(layers, network.shift, network.scale, network.members)
+        return ((candidate.standardised(encodings[at]) - targets[at]) ** 2).mean()
+
+    def step(carry: Any, key: Key[Array, ""]) -> tuple[Any, None]:
+        layers, state = carry
+        at = jax.random.randint(key, (BATCH,), 0, len(archs))
+        updates, state = optimiser.update(jax.grad(loss_of)(layers, at), state)
+        return (optax.apply_updates(layers, updates), state), None
+
+    start = (network.layers, optimiser.init(network.layers))  # type: ignore[arg-type]
+    (layers, _), _ = jax.lax.scan(step, start, jax.random.split(key, steps))
+    return DistilledNetwork(layers, network.shift, network.scale, network.members)
+
+
+@jax.jit
+def climbs(network: DistilledNetwork, keys: Key[Array, " n"]) -> Int8[Array, "n 22"]:
+    """From a uniform start each: a random number of steps, each to one of the four best neighbours by the network."""
+    space = DartsSpace()
+    every = jnp.arange(space.max_degree)
+
+    def climb(key: Key[Array, ""]) -> Int8[Array, " 22"]:
+        start_key, length_key, walk_key = jax.random.split(key, 3)
+        length = jax.random.randint(length_key, (), 1, CLIMB + 1)
+
+        def step(arch: Array, x: tuple[Array, Array]) -> tuple[Array, None]:
+            i, key = x
+            near = jax.vmap(lambda j: space.neighbour(arch, j))(every)
+            _, best = jax.lax.top_k(network.standardised(space.encode(near))[:, 0], 4)
+            return jnp.where(i < length, near[jax.random.choice(key, best)], arch), None
+
+        steps = (jnp.arange(CLIMB), jax.random.split(walk_key, CLIMB))
+        return jax.lax.scan(step, space.sample(start_key), steps)[0]
+
+    return jax.lax.map(climb, keys, batch_size=256)
+
+
+def fidelity(network: DistilledNetwork, labels: Labels) -> Fidelity:
+    """How well the network ranks and hits the held-out labels."""
+    from scipy.stats import spearmanr
+
+    archs, exact = labels.archs[labels.held_out], labels.values[labels.held_out, 0]
+    guess = np.asarray(jax.jit(jax.vmap(network.predict))(jnp.asarray(archs)).mean)
+    error = np.abs(guess - exact)
+    top = max(10, len(exact) // 100)
+    best, guessed = np.argsort(-exact)[:top], np.argsort(-guess)[:top]
+    return Fidelity(
+        held_out=len(exact),
+        top=top,
+        spearman=float(spearmanr(exact, guess).statistic),
+        top_spearman=float(spearmanr(exact[best], guess[best]).statistic),
+        recall=len(np.intersect1d(best, guessed)) / top,
+        rmse=float(np.sqrt((error**2).mean())),
+        largest=float(error.max()),
+    )
+
+
+def run(config: Distill) -> None:
+    """Label, fit, save, and print the fidelity."""
+    import time
+
+    from tqdm import tqdm
+
+    from bench.nb301 import store
+    from bench.nb301.distilled import to_arrays
+
+    benchmark = store.load(config.surrogate)
+    if benchmark.distilled:
+        raise UserError(f"{benchmark.name} is distilled itself; expected an exact surrogate, {benchmark.distilled}")
+    path = config.out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
+    started = time.monotonic()
+    with tqdm(total=config.labels, unit="label", desc="distill", disable=None) as bar:
+        network, labels = distill(benchmark, config, bar.update)
+    found = fidelity(network, labels)
+    settings = {key: getattr(config, key) for key in ("labels", "rounds", "width", "steps", "seed")}
+    store.save_npz(
+        path, store.DISTILLED, to_arrays(network), of=benchmark.describe(), settings=settings,
+        fidelity=found._asdict(), members=benchmark.members,
+    )  # fmt: skip
+    print(
+        f"{path}: distilled from {benchmark.name} with {config.labels:,} look-ups, {time.monotonic() - started:.0f} s"
+    )
+    print(
+        f"on {found.held_out:,} held-out architectures: rank correlation {found.spearman:.4f}, in the best {found.top} "
+        f"{found.top_spearman:.3f}; {found.recall:.0%} of these are in the network's own best {found.top}\n"
+        f"error in percentage points: root mean square {100 * found.rmse:.3f}, largest {100 * found.largest:.3f}"
+    )
+    print(f"next: rlnas train --benchmark {store.PREFIX + path.stem if config.out is None else path}")

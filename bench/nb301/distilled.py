@@ -1,0 +1,77 @@
+"""A small network that imitates a surrogate of NAS-Bench-301: far cheaper, and always named distilled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, Int8, Key
+
+from bench.errors import UserError
+from bench.nb301.genotype import NUM_FEATURES, DartsSpace
+from bench.nb301.surrogate import Prediction
+
+OUTPUTS = 3
+"""Accuracy, the members' standard deviation, seconds; each standardised by `shift` and `scale`."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class DistilledNetwork:
+    """layers: (weights [in, out], bias [out]), SELU between them, from `DartsSpace.encode` to the three outputs.
+
+    shift, scale: float32 [3], of the outputs. members: of what it imitates; 1 means that it knows no noise.
+    """
+
+    layers: tuple[tuple[Array, Array], ...]
+    shift: Float32[Array, " 3"]
+    scale: Float32[Array, " 3"]
+    members: int = field(metadata={"static": True})
+
+    def predict(self, arch: Int8[Array, " 22"]) -> Prediction:
+        mean, std, seconds = self.standardised(DartsSpace().encode(arch)) * self.scale + self.shift
+        return Prediction(mean, jnp.maximum(std, 0.0), seconds)
+
+    def standardised(self, encoding: Int8[Array, "*n f"]) -> Float32[Array, "*n 3"]:
+        """The outputs before `shift` and `scale`."""
+        x = encoding.astype(jnp.float32)
+        for i, (weights, bias) in enumerate(self.layers):
+            x = (jax.nn.selu(x) if i else x) @ weights + bias
+        return x
+
+
+def new_network(
+    key: Key[Array, ""], width: int, shift: np.ndarray, scale: np.ndarray, members: int
+) -> DistilledNetwork:
+    """Two hidden layers of `width`, LeCun-normal weights. An output of scale 0 or NaN is constant: `shift`."""
+    if width < 1:
+        raise UserError(f"found a width of {width}; expected at least 1")
+    sizes = [NUM_FEATURES, width, width, OUTPUTS]
+    layers = [
+        (jax.random.normal(k, (a, b)) / np.sqrt(a), jnp.zeros(b))
+        for k, a, b in zip(jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True)
+    ]
+    known = jnp.nan_to_num(jnp.asarray(scale, jnp.float32))
+    return DistilledNetwork(tuple(layers), jnp.asarray(shift, jnp.float32), known, members)
+
+
+def invented(seed: int = 0, width: int = 8, members: int = 3) -> DistilledNetwork:
+    """A network of random weights: an invented surrogate, for tests and examples where no real one is at hand."""
+    key = jax.random.key(seed)
+    return new_network(key, width, np.array([0.93, 0.002, 5000]), np.array([0.01, 0.001, 800]), members)
+
+
+def to_arrays(network: DistilledNetwork) -> dict[str, np.ndarray]:
+    """For an `.npz`."""
+    arrays = {f"{what}{i}": np.asarray(x) for i, pair in enumerate(network.layers)
+              for what, x in zip(("weights", "bias"), pair, strict=True)}  # fmt: skip
+    return arrays | {"shift": np.asarray(network.shift), "scale": np.asarray(network.scale)}
+
+
+def from_arrays(arrays: dict[str, np.ndarray], members: int) -> DistilledNetwork:
+    """What `to_arrays` gave. Raises `KeyError` when something is missing."""
+    count = sum(name.startswith("weights") for name in arrays)
+    layers = tuple((jnp.asarray(arrays[f"weights{i}"]), jnp.asarray(arrays[f"bias{i}"])) for i in range(count))
+    return DistilledNetwork(layers, jnp.asarray(arrays["shift"]), jnp.asarray(arrays["scale"]), members)

@@ -1,0 +1,10 @@
+"""An invented surrogate of NAS-Bench-301 for the tests: random weights, no file."""
+
+from __future__ import annotations
+
+from bench.nb301.benchmark import SurrogateBenchmark
+from bench.nb301.distilled import invented
+
+
+def invented_benchmark(noise: str = "mean", seed: int = 0) -> SurrogateBenchmark:
+    return SurrogateBenchmark(invented(seed), "nb301-invented", 98, noise)
