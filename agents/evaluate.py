@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,15 +19,15 @@ QUERIES = (10, 20, 50)
 
 
 class Incumbents(NamedTuple):
-    """Means over seeds of the incumbent after each of `QUERIES`: validation accuracy, and the reported one."""
+    """Means over seeds of the incumbent after so many queries: validation accuracy, and the reported one."""
 
     val: Float32[Array, " counts"]
     reported: Float32[Array, " counts"]
 
 
-def incumbents(history: History) -> Incumbents:
+def incumbents(history: History, queries: Sequence[int] = QUERIES) -> Incumbents:
     """Of a history [seeds, budget]; NaN where a run has no valid observation yet."""
-    at = history.incumbent[:, jnp.array(QUERIES) - 1]
+    at = history.incumbent[:, jnp.array(queries) - 1]
 
     def mean(values: Float32[Array, "seeds budget"]) -> Float32[Array, " counts"]:
         picked = jnp.take_along_axis(values, jnp.maximum(at, 0), axis=1)
@@ -35,11 +36,15 @@ def incumbents(history: History) -> Incumbents:
     return Incumbents(mean(history.val), mean(history.reported))
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=(0, 4))
 def evaluate(
-    config: DQNConfig, params: Any, benchmark: Benchmark, keys: Key[Array, " seeds"]
+    config: DQNConfig,
+    params: Any,
+    benchmark: Benchmark,
+    keys: Key[Array, " seeds"],
+    queries: tuple[int, ...] = QUERIES,
 ) -> tuple[Incumbents, Int[Array, "seeds budget ..."]]:
     """Greedy searches with `params` (traced: one program for a whole training), and what they looked up."""
     agent = searcher(config, benchmark.space, params)
-    history = jax.vmap(lambda key: run_search(agent, benchmark, max(QUERIES), key))(keys)
-    return incumbents(history), history.arch
+    history = jax.vmap(lambda key: run_search(agent, benchmark, max(queries), key))(keys)
+    return incumbents(history, queries), history.arch

@@ -32,7 +32,7 @@ class SpeedConfig:
     size: Literal["small", "medium", "full"] = "full"
     """The space: cells with at most 5, 6 or 7 vertices (2,532, 64,542 or 423,624)."""
     only: tuple[str, ...] = ()
-    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent."""
+    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent, network, trees."""
     cores: int = 2
     """Processor cores to use (Linux)."""
     json: Path | None = None
@@ -256,6 +256,18 @@ def agent(max_vertices: int) -> list[Measure]:
     return measure(benchmark, _plain(benchmark))
 
 
+def network(max_vertices: int) -> list[Measure]:
+    from analysis.speed_network import measure
+
+    return measure()
+
+
+def trees(max_vertices: int) -> list[Measure]:
+    from analysis.speed_trees import measure
+
+    return measure() if max_vertices > MAX_VERTICES["small"] else measure(2, 500)
+
+
 SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "lookups": lookups,
     "mdp": mdp,
@@ -263,6 +275,8 @@ SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "conversion": conversion,
     "search": search,
     "agent": agent,
+    "network": network,
+    "trees": trees,
 }
 
 

@@ -17,6 +17,7 @@ import tyro
 
 from agents.dqn import DQNConfig
 from agents.dqn_presets import presets
+from agents.evaluate import QUERIES
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class Train:
     evaluate_every: int = 20_000
     """Environment steps between evaluations, which also save."""
     evaluation_seeds: int = 100
-    """Searches of 50 queries an evaluation; their look-ups are counted as training's."""
+    """Searches an evaluation; their look-ups are counted as training's."""
+    evaluation_queries: tuple[int, ...] = QUERIES
+    """Queries after which an evaluation's incumbents are told, ascending; each search makes as many as the last."""
     out: Path = Path("runs")
     """Folder of all runs."""
     dqn: Annotated[DQNConfig, tyro.conf.arg(name="")] = presets("")["default"]
@@ -101,6 +104,11 @@ def check(config: Train) -> None:
     for name in ("evaluate_every", "evaluation_seeds"):
         if getattr(config, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; expected at least 1")
+    if not config.evaluation_queries or list(config.evaluation_queries) != sorted(
+        {max(1, q) for q in config.evaluation_queries}
+    ):
+        found = " ".join(map(str, config.evaluation_queries))
+        raise UserError(f"--evaluation-queries is {found!r}; expected ascending numbers of at least 1")
     if not 0 <= config.seed < 2**32:
         raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
 
@@ -132,7 +140,7 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
 
     from agents.dqn import init, shard
     from agents.dqn import run as iterate
-    from agents.evaluate import QUERIES, evaluate
+    from agents.evaluate import evaluate
     from agents.protocol import seed_keys
     from analysis import store, training_plot
 
@@ -145,6 +153,9 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
         "evaluate_every": config.evaluate_every,
         "dqn": dataclasses.asdict(dqn),
     }
+    queries = config.evaluation_queries
+    if queries != QUERIES:
+        identity["evaluation_queries"] = queries
     folder = config.out / f"train-{store.hash_of(identity)}"
     if (folder / store.MANIFEST).exists():
         return folder
@@ -175,14 +186,14 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
             bar.update((stop - done) * dqn.actors)
             if stop % every and stop != dqn.iterations:
                 continue
-            found, archs = evaluate(dqn, state.learner.params, part, keys)
+            found, archs = evaluate(dqn, state.learner.params, part, keys, queries)
             seen = state.seen.at[archs.reshape(-1)].set(True) if state.seen.shape[0] == part.space.size else state.seen
             state = state._replace(seen=seen, lookups=state.lookups + archs.shape[0] * archs.shape[1])
             jax.block_until_ready((state, archs))  # so that the time is that of the work, not of its being asked for
             row = {"step": stop * dqn.actors, "seconds": spent + time.monotonic() - started}
             row |= {name: float(x[-100:].mean()) for name, x in metrics._asdict().items()}
             row |= {"lookups": int(state.lookups), "distinct": int(state.seen.sum())}
-            for i, q in enumerate(QUERIES):
+            for i, q in enumerate(queries):
                 row |= {f"val_{q}": float(found.val[i]), f"reported_{q}": float(found.reported[i])}
             rows.append(row)
             score = float(jnp.mean(found.val))
@@ -191,7 +202,7 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
                 _checkpoint(dqn, state, part, benchmark, said, row, score).save(folder)
             save_state(folder / STATE, state, rows, best)
             bar.set_postfix(loss=f"{row['loss']:.2g}", val20=f"{row['val_20']:.4f}")
-    baselines = {name: _baseline(name, part, config.evaluation_seeds, keys) for name in BASELINES}
+    baselines = {name: _baseline(name, part, queries, keys) for name in BASELINES}
     write_curve(folder / CURVE, rows)
     training_plot.write(folder / "curve", rows, baselines, benchmark.name + said, float(part.optimum), part.reports)
     store.write_json(
@@ -229,12 +240,12 @@ def _checkpoint(
     return Checkpoint(dqn, jax.device_get(state.learner.params), facts, seen)
 
 
-def _baseline(name: str, benchmark: Any, seeds: int, keys: Any) -> dict[str, list[float]]:
+def _baseline(name: str, benchmark: Any, queries: tuple[int, ...], keys: Any) -> dict[str, list[float]]:
     import agents
-    from agents.evaluate import QUERIES, incumbents
+    from agents.evaluate import incumbents
     from agents.protocol import run_seeds
 
-    found = incumbents(run_seeds(agents.config(name)(), benchmark, max(QUERIES), keys))
+    found = incumbents(run_seeds(agents.config(name)(), benchmark, max(queries), keys), queries)
     return {key: np.asarray(x).tolist() for key, x in found._asdict().items()}
 
 
@@ -288,7 +299,6 @@ def summary(folder: Path) -> str:
     """What a finished training came to, beside the baselines, in a few lines."""
     import json
 
-    from agents.evaluate import QUERIES
     from analysis import store
 
     manifest = json.loads((folder / store.MANIFEST).read_text())
@@ -296,6 +306,7 @@ def summary(folder: Path) -> str:
     with open(folder / CURVE, newline="") as file:
         rows = list(csv.DictReader(file))
     seconds = float(rows[-1]["seconds"])
+    queries = [int(key.removeprefix("val_")) for key in rows[0] if key.startswith("val_")]
     distinct = f"{facts['distinct']:,} distinct" if facts["distinct"] is not None else "an unknown number of distinct"
     chosen = next(row for row in rows if int(row["step"]) == facts["step"])
     lines = [
@@ -304,8 +315,8 @@ def summary(folder: Path) -> str:
         f"best checkpoint, by validation, at {facts['step']}: {facts['lookups']:,} look-ups of {distinct} "
         "architectures before it",
         f"{manifest['benchmark']['reports']} of the incumbent, mean of {manifest['evaluation_seeds']} searches (%)",
-        f"{'queries':14}" + "".join(f"{q:>9}" for q in QUERIES),
-        f"{'dqn':14}" + "".join(f"{100 * float(chosen[f'reported_{q}']):9.3f}" for q in QUERIES),
+        f"{'queries':14}" + "".join(f"{q:>9}" for q in queries),
+        f"{'dqn':14}" + "".join(f"{100 * float(chosen[f'reported_{q}']):9.3f}" for q in queries),
     ]
     for name, values in manifest["baselines"].items():
         lines.append(f"{name:14}" + "".join(f"{100 * x:9.3f}" for x in values["reported"]))

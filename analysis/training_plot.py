@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agents.evaluate import QUERIES
 from analysis.plots import RC, REFERENCE_STYLE, STYLES, save
 
 
@@ -17,32 +16,42 @@ def write(
     optimum: float,
     reports: str,
 ) -> list[Path]:
-    """`figure.png` and `.svg` in `folder`: the regret of searches with the network of every evaluation, and the loss.
+    """`figure.png` and `.svg` in `folder`: the regret of searches with the network of every evaluation (their
+    accuracy where the optimum is unknown, NaN), and the loss.
 
-    rows: evaluations, as in `curve.csv`. baselines: name -> {"reported": at each of `QUERIES`}, horizontal lines.
+    rows: evaluations, as in `curve.csv`. baselines: name -> {"reported": after so many queries}, horizontal lines.
     """
+    import math
+
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    counts = [int(key.removeprefix("val_")) for key in rows[0] if key.startswith("val_")]
+    known = not math.isnan(optimum)
+
+    def shown(value: float) -> float:
+        return 100 * (optimum - value if known else value)
 
     steps = [row["step"] / 1000 for row in rows]
     styles = dict(zip(baselines, [REFERENCE_STYLE, *STYLES], strict=False))
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(11, 3.4), layout="constrained")
         FigureCanvasAgg(figure)
-        *panels, last = figure.subplots(1, len(QUERIES) + 1)
-        for i, (axes, queries) in enumerate(zip(panels, QUERIES, strict=True)):
-            agent = [100 * (optimum - row[f"reported_{queries}"]) for row in rows]
+        *panels, last = figure.subplots(1, len(counts) + 1)
+        for i, (axes, queries) in enumerate(zip(panels, counts, strict=True)):
+            agent = [shown(row[f"reported_{queries}"]) for row in rows]
             axes.plot(steps, agent, color="#0072B2", marker="^", markersize=4, label="dqn, greedy")
             for name, values in baselines.items():
                 colour, dashes, _ = styles[name]
-                regret = 100 * (optimum - values["reported"][i])
-                axes.axhline(regret, color=colour, linestyle=dashes, label=name)
+                axes.axhline(shown(values["reported"][i]), color=colour, linestyle=dashes, label=name)
             axes.set_title(f"after {queries} queries")
             axes.set_xlabel("Environment steps (thousands)")
-            axes.set_ylim(bottom=0)
+            if known:
+                axes.set_ylim(bottom=0)
             axes.grid(axis="y")
-        panels[0].set_ylabel(f"Regret, {reports}\n(percentage points)")
+        label = f"Regret, {reports}\n(percentage points)" if known else f"{reports.capitalize()}\nof the incumbent (%)"
+        panels[0].set_ylabel(label)
         last.semilogy(steps, [max(row["loss"], 1e-12) for row in rows], color="#0072B2")
         last.set_title("loss (weighted Huber)")
         last.set_xlabel("Environment steps (thousands)")

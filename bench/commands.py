@@ -28,7 +28,7 @@ class ConvertConfig:
     file: Positional[Path]
     """nasbench_only108.tfrecord, nasbench_full.tfrecord or another such (EC-NAS); model.onnx; a zip or folder."""
     name: str | None = None
-    """Name of the table; nb101-108 and nb101-full for the official files, else the file's name. Tables only."""
+    """Name of the table; for the official files nb101-108 and nb101-full, else the file's. Of ensembles: which one."""
     out: Path | None = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
     sha256: str | None = None
@@ -129,12 +129,12 @@ def _convert_surrogate(config: ConvertConfig) -> None:
     from bench.nb301 import store
     from bench.nb301.ensembles import convert_ensembles
 
-    if config.name is not None:
-        raise UserError(f"--name {config.name}: a surrogate is named by its file; give --out instead")
     if config.file.suffix == ".onnx":
+        if config.name is not None:
+            raise UserError(f"--name {config.name}: a surrogate is named by its file; give --out instead")
         paths = [store.convert_network(config.file, config.out)]
     else:
-        paths = list(convert_ensembles(config.file, config.out).values())
+        paths = list(convert_ensembles(config.file, config.out, config.name).values())
     for path in paths:
         print(f"{path}: {path.stat().st_size / 1e6:,.1f} MB")
     name = store.PREFIX + paths[0].stem if config.out is None else paths[0]

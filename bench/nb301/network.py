@@ -98,20 +98,21 @@ def read_onnx(path: Path) -> dict[str, np.ndarray]:
         return [float(value) for value in found if value.size == 1]
 
     shapes = {name: array.shape for name, array in arrays.items()}
-    wrong = [name for name, shape in _expected_shapes().items() if shapes.get(name) != shape]
+    wrong = [name for name, shape in expected_shapes().items() if shapes.get(name) != shape]
     scales = {op: second(op) for op in ("Mul", "Sub", "Div")}
     adds = [value for value in second("Add") if value]
     strange = sorted({node.op_type for node in graph.node} - OP_TYPES)
     if wrong or strange or [len(scales["Mul"]), len(scales["Sub"]), len(scales["Div"]), len(adds)] != [2, 1, 1, 1]:
         what = f"{wrong[0]} of shape {shapes.get(wrong[0])}" if wrong else f"operations {strange or 'out of place'}"
         raise UserError(f"{path}: found {what}; expected YAHPO Gym's network for nb301 (version 1), fetch it again")
-    kept = {name: arrays[name].astype(np.float32) for name in _expected_shapes()}
+    kept = {name: arrays[name].astype(np.float32) for name in expected_shapes()}
     kept["epoch_scale"] = np.array(scales["Mul"][0], np.float32)
     kept["runtime_scale"] = np.array([scales["Mul"][1], adds[0], scales["Sub"][0]], np.float32)
     return kept
 
 
-def _expected_shapes() -> dict[str, tuple[int, ...]]:
+def expected_shapes() -> dict[str, tuple[int, ...]]:
+    """name -> shape of all numbers in YAHPO's file."""
     pairs = [len(PAIRS[node]) + 1 for node in NODES[1:]] * 2
     values = [len(OPS) + 1] * (2 * NUM_EDGES) + pairs
     shapes: dict[str, tuple[int, ...]] = {

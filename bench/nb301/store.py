@@ -17,6 +17,8 @@ PREFIX = "nb301-"
 PREFERRED = ("xgb_v1.0", "xgb_v0.9", "yahpo")
 NETWORK = ("rlnas-nb301-network", 1)
 DISTILLED = ("rlnas-nb301-distilled", 1)
+TRAINED_EPOCHS = 100
+"""What the official ensembles predict the end of (Zela et al. 2022, arXiv 2008.09777)."""
 HOW = (
     "`rlnas bench fetch nb301-yahpo` (2.6 MB), `rlnas bench fetch nb301-v1.0` (1.8 GB), or `rlnas bench convert` of "
     "files that are here make one"
@@ -105,6 +107,13 @@ def load(
 
         epochs = network.EPOCHS if epochs is None else epochs
         return SurrogateBenchmark(network.build(arrays, epochs), label, epochs, noise, sha256=sha256(path))
+    if found[0].startswith("rlnas-nb301-trees"):
+        from bench.nb301.ensembles import open_ensemble
+
+        _only_budget(label, epochs, TRAINED_EPOCHS)
+        ensemble, runtime, _ = open_ensemble(path)
+        files = [path] if runtime is None else [path, runtime]
+        return SurrogateBenchmark(ensemble, label, TRAINED_EPOCHS, noise, sha256="+".join(map(sha256, files)))
     if found == DISTILLED:
         from bench.nb301.distilled import from_arrays
 

@@ -1,0 +1,71 @@
+"""`rlnas scale`: hand-computed gains, the table, refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.cli import main
+from analysis.scale import grouped, line, read
+
+
+def write_training(folder: Path, benchmark: str, cells: float, seed: int, accuracies: list[float]) -> Path:
+    """What `rlnas train` leaves, as far as this command reads it."""
+    folder.mkdir()
+    manifest = {
+        "kind": "train", "benchmark": {"name": benchmark}, "cells_shown": cells, "seed": seed,
+        "baselines": {"random_search": {"val": [0.5, 0.6, 0.7]}, "local_search": {"val": [0.5, 0.6, 0.8]}},
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with open(folder / "curve.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, ["step", "lookups", "val_10", "val_20", "val_50"])
+        writer.writeheader()
+        for i, accuracy in enumerate(accuracies):
+            row = {"step": i, "lookups": 100 * (i + 1), "val_10": 0.1, "val_20": accuracy, "val_50": accuracy}
+            writer.writerow(row)
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    return [
+        write_training(tmp_path / "a", "large", 1e18, 0, [0.6, 0.7, 0.9]),
+        write_training(tmp_path / "b", "large", 1e18, 1, [0.5, 0.9, 1.0]),
+        write_training(tmp_path / "c", "small", 91, 0, [0.6, 0.65]),
+    ]
+
+
+def test_gain_and_regret_left_are_as_computed_by_hand(folders: list[Path]) -> None:
+    groups = grouped([read(folder, 20) for folder in folders])
+    assert list(groups) == ["small", "large"]
+    gain, left = (line(groups["large"], relative=relative) for relative in (False, True))
+    np.testing.assert_array_equal(gain.lookups, [100, 200, 300])
+    np.testing.assert_allclose(gain.mean, [-0.05, 0.2, 0.35])
+    np.testing.assert_allclose(gain.low, [-0.1, 0.1, 0.3])
+    # The best that any search found is 1.0, so random search's regret is 0.4.
+    np.testing.assert_allclose(left.mean, [1.125, 0.5, 0.125])
+    # In the small space a baseline found the best: 0.8.
+    np.testing.assert_allclose(line(groups["small"], relative=True).mean, [1.0, 0.75])
+
+
+def test_figure_and_table(folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scale", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    assert "large" in out and "1.00e+18" in out and "never" in out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"figure.png", "figure.svg", "table.csv"}
+    with open(tmp_path / "out" / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 and rows[0]["benchmark"] == "small"
+
+
+def test_other_folders_and_counts_are_refused(folders: list[Path], tmp_path: Path, capsys) -> None:
+    assert main(["scale", str(tmp_path)]) == 2
+    assert "is no finished training" in capsys.readouterr().err
+    assert main(["scale", str(folders[0]), "--queries", "7"]) == 2
+    assert "was evaluated at: 10, 20, 50" in capsys.readouterr().err
+    (folders[0] / "manifest.json").write_text(json.dumps({"kind": "ablate"}))
+    assert main(["scale", str(folders[0])]) == 2
