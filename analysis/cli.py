@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "landscape": Command(
         "analysis.landscape:Landscape", "analysis.landscape:run", "how rugged a benchmark is: optima, basins, rewards"
     ),
+    "scale": Command("analysis.scale:Scale", "analysis.scale:run", "look-ups spent on training, by size of the space"),
     "ablate": Command("analysis.ablation:Ablate", "analysis.ablation:run", "train over a grid of settings"),
     "speed": Command(
         "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
