@@ -85,7 +85,9 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Any) -> list[Path]:
             stability.plot(group["alpha"], 100 * group["stability"], **style)
         regret.set_title(f"Regret after {QUERY} queries (mean, 95 % interval over trainings)", loc="left")
         regret.set_ylabel("Regret (percentage points)")
-        regret.legend(loc="best")
+        low, high = regret.get_ylim()
+        regret.set_ylim(low, high + 0.22 * (high - low))  # room for the legend above random search's line
+        regret.legend(loc="upper left", ncols=2)
         stability.set_title("Stability", loc="left")
         stability.set_ylabel("Trainings better than\nrandom search (%)")
         stability.set_ylim(-4, 104)

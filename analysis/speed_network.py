@@ -17,7 +17,8 @@ def measure() -> list[Measure]:
     import jax
     import jax.numpy as jnp
 
-    from bench.nb301.genotype import DartsSpace, codes
+    from bench.nb301.forms import yahpo_codes
+    from bench.nb301.genotype import DartsSpace
     from bench.nb301.network import EPOCHS, build, expected_shapes
 
     rng = np.random.default_rng(0)
@@ -29,23 +30,13 @@ def measure() -> list[Measure]:
     network = build(arrays, EPOCHS)
     predict = jax.jit(lambda network, archs: jax.vmap(network.predict)(archs))
     archs = jax.vmap(DartsSpace().sample)(jax.random.split(jax.random.key(0), max(BATCHES)))
-    asked = in_file_order(np.asarray(codes(archs[:PLAIN])))
+    asked = np.asarray(yahpo_codes(archs[:PLAIN]))
     answers: list[float] = []
     reference = PLAIN / seconds_of(lambda: answers.extend(plain(arrays, row) for row in asked))
     error = np.abs(np.asarray(predict(network, archs[:PLAIN]).mean) - answers).max()
     note = f"YAHPO's network, random weights; reference: numpy, one at a time; largest difference {error:.0e}"
     rates = [n / best_of(lambda n=n: predict(network, jnp.asarray(archs[:n]))) for n in BATCHES]  # type: ignore[misc]
     return [Measure(f"network, {n:,}", rate, reference, "1/s", note) for n, rate in zip(BATCHES, rates, strict=True)]
-
-
-def in_file_order(codes: np.ndarray) -> np.ndarray:
-    """int [n, 34]: codes as the file counts them: operations by name from 1, pairs from 1, 0 for no edge."""
-    from bench.nb301.darts import OPS
-    from bench.nb301.genotype import NUM_EDGES
-
-    by_name = np.array([0, *(1 + sorted(OPS).index(op) for op in OPS)])
-    edges, pairs = np.split(codes.astype(int) + 1, [2 * NUM_EDGES], axis=1)
-    return np.concatenate([by_name[edges], pairs], axis=1)
 
 
 def plain(arrays: dict[str, Any], row: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import UserError
-from bench.nb301 import darts
+from bench.nb301 import darts, forms
 from bench.nb301.genotype import (
     CONSTANTS,
     FEATURE_OF_CODE,
@@ -103,6 +103,42 @@ def test_codes_encoding_and_official_vector_are_those_of_the_plain_reference(arc
     np.testing.assert_array_equal(vector[FEATURE_OF_CODE], expected)
     others = np.setdiff1d(np.arange(56), FEATURE_OF_CODE)
     np.testing.assert_array_equal(vector[others], CONSTANTS[others])
+
+
+@given(ARCHS)
+@settings(max_examples=40, deadline=None)
+def test_the_surrogates_forms_round_trip(arch):
+    there = jnp.asarray(arch)
+    np.testing.assert_array_equal(forms.from_codes(np.asarray(codes(there))), arch)
+    np.testing.assert_array_equal(forms.from_yahpo(np.asarray(forms.yahpo_codes(there))), arch)
+    np.testing.assert_array_equal(forms.from_features(np.asarray(official_features(there))), arch)
+
+
+def test_forms_that_are_no_architecture_are_refused_with_the_reason():
+    arch = SPACE.sample(jax.random.key(0))
+    bad = np.array(codes(arch))
+    bad[0] = -1
+    with pytest.raises(UserError, match=r"node 2 of the normal cell has edges from \[1\]"):
+        forms.from_codes(bad)
+    bad = np.array(codes(arch))
+    bad[28] = (bad[28] + 1) % 3
+    with pytest.raises(UserError, match="node 3 of the normal cell has edges"):
+        forms.from_codes(bad)
+    bad = np.array(official_features(arch))
+    bad[5] = 7
+    with pytest.raises(UserError, match=r"feature 5 = 7\.0"):
+        forms.from_features(bad)
+    for wrong, refuse in [(np.zeros(3, int), forms.from_codes), (np.zeros(3, np.float32), forms.from_features)]:
+        with pytest.raises(UserError, match="found 3"):
+            refuse(wrong)
+    bad = np.array(forms.yahpo_codes(arch))
+    bad[0] = 8
+    with pytest.raises(UserError, match="of edges 0 to 7"):
+        forms.from_yahpo(bad)
+    bad = np.array(codes(arch))
+    bad[0] = 7
+    with pytest.raises(UserError, match="found operation 7"):
+        forms.from_codes(bad)
 
 
 def test_the_official_vector_names_its_features_in_the_published_order():

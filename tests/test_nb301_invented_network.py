@@ -11,11 +11,12 @@ import pytest
 
 import bench
 from analysis.cli import main
-from analysis.speed_network import in_file_order, plain
+from analysis.speed_network import plain
 from bench import fetch
 from bench.files import sha256
 from bench.nb301 import network, store
-from bench.nb301.genotype import DartsSpace, codes
+from bench.nb301.forms import yahpo_codes
+from bench.nb301.genotype import DartsSpace
 from tests.test_fetch import Server, server  # noqa: F401
 from tests.yahpo_onnx import write
 
@@ -37,7 +38,7 @@ def test_parity_with_onnxruntime(file: Path, archs: np.ndarray, epochs: int) -> 
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file))
-    asked = in_file_order(np.asarray(codes(jnp.asarray(archs)))).astype(np.int32)
+    asked = np.asarray(yahpo_codes(jnp.asarray(archs))).astype(np.int32)
     time = np.array([[epochs]], np.float32)
     expected = np.concatenate([session.run(None, {"x_cat": row[None], "x_cont": time})[0] for row in asked])
     model = network.build(network.read_onnx(file), epochs)
@@ -50,7 +51,7 @@ def test_parity_with_onnxruntime(file: Path, archs: np.ndarray, epochs: int) -> 
 def test_the_plain_reference_of_the_speed_report_agrees(file: Path, archs: np.ndarray) -> None:
     arrays = network.read_onnx(file)
     found = jax.vmap(network.build(arrays, 98).predict)(jnp.asarray(archs)).mean
-    asked = in_file_order(np.asarray(codes(jnp.asarray(archs))))
+    asked = np.asarray(yahpo_codes(jnp.asarray(archs)))
     np.testing.assert_allclose(found, [plain(arrays, row) for row in asked], atol=1e-6)
 
 

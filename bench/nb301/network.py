@@ -19,6 +19,7 @@ from jaxtyping import Array, Float32, Int8
 
 from bench.errors import UserError
 from bench.nb301.darts import NODES, OPS, PAIRS
+from bench.nb301.forms import BY_NAME
 from bench.nb301.genotype import NUM_CODES, NUM_EDGES, codes
 from bench.nb301.surrogate import Prediction
 
@@ -130,10 +131,8 @@ def build(arrays: dict[str, np.ndarray], epochs: int) -> YahpoNetwork:
     """The network at `epochs`, of what `read_onnx` gives (or its `.npz` holds)."""
     if not 1 <= epochs <= EPOCHS:
         raise UserError(f"found a budget of {epochs} epochs; expected 1 to {EPOCHS}, what YAHPO's surrogate knows")
-    # YAHPO numbers the operations by their names' order; 0 is "no edge". Ours: the place in OPS, -1 is "no edge".
-    by_name = [0, *(1 + sorted(OPS).index(op) for op in OPS)]
     embeddings = [arrays[f"embds_fct.{i}.weight"] for i in range(NUM_CODES)]
-    embeddings = [e[by_name] if i < 2 * NUM_EDGES else e for i, e in enumerate(embeddings)]
+    embeddings = [e[BY_NAME] if i < 2 * NUM_EDGES else e for i, e in enumerate(embeddings)]
     values, width = (max(e.shape[axis] for e in embeddings) for axis in (0, 1))
     table = np.stack([np.pad(e, ((0, values - e.shape[0]), (0, width - e.shape[1]))) for e in embeddings])
     firsts = [arrays[f"{head}.weight"].T for head in ("wide.0", "deep.0.1", "deeper.0.1")]
