@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,11 +14,12 @@ from bench.errors import UserError
 
 # The split is part of a table's identity; it does not change with the training seed.
 SPLIT_SEED = 0
+VAL_IMAGES = 10_000
 
 
 @dataclass(frozen=True)
 class Part:
-    """images float32 [n, channels, height, width], standardised; labels int64 [n]."""
+    """images [n, channels, height, width]: float32, or uint8 that `Dataset.scale` standardises; labels int64 [n]."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -24,19 +27,44 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: str) -> Part:
+        return Part(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three disjoint parts; `description` goes into the metadata of whatever was trained on them."""
+    """Three disjoint parts; `description` goes into the metadata of whatever was trained on them.
+
+    mean, deviation: float32 [1, channels, 1, 1] of the training part's pixels; None where images are standardised
+    already.
+    """
 
     train: Part
     val: Part
     test: Part
     description: str
+    classes: int = 10
+    mean: torch.Tensor | None = None
+    deviation: torch.Tensor | None = None
 
     @property
     def splits(self) -> dict[str, int]:
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+    @property
+    def channels(self) -> int:
+        return int(self.train.images.shape[1])
+
+    def to(self, device: str) -> Dataset:
+        """All of it on a device."""
+        parts = {name: getattr(self, name) for name in ("train", "val", "test", "mean", "deviation")}
+        return replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
+
+    def scale(self, images: torch.Tensor) -> torch.Tensor:
+        """A batch as float32, standardised by the training part's mean and deviation."""
+        if self.mean is None or self.deviation is None:
+            return images
+        return (images.float() - self.mean) / self.deviation
 
 
 def digits() -> Dataset:
@@ -61,11 +89,120 @@ def digits() -> Dataset:
     return Dataset(part(train), part(val), part(test), "scikit-learn digits, 8 x 8 grey, 10 classes")
 
 
-DATASETS: dict[str, Callable[[], Dataset]] = {"digits": digits}
+def cifar10(data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
+    """CIFAR-10: 50,000 training images, of which `val_images` are kept for validation, and 10,000 test images."""
+    from bench.retrain import cifar
+
+    images, labels, *test = cifar.read_archive(cifar.archive(data_dir))
+    return _split(images, labels, test[0], test[1], val_images, "CIFAR-10, 32 x 32 colour, 10 classes")
 
 
-def load(name: str) -> Dataset:
-    """A data set by name; `UserError` when there is none."""
-    if name not in DATASETS:
-        raise UserError(f"unknown data set {name!r}; expected one of {', '.join(sorted(DATASETS))}")
-    return DATASETS[name]()
+def npz(path: Path, val_images: int = VAL_IMAGES) -> Dataset:
+    """Images and labels from an `.npz`: `x_train`, `y_train`, `x_test`, `y_test`, and, if there, `x_val`, `y_val`.
+
+    Images are [n, h, w], [n, h, w, c] or [n, c, h, w] with c = 1 or 3, of bytes or floats; labels are integers from 0.
+    Other arrays are not read. Without a validation part, min(val_images, a fifth of the training images) are kept for
+    it. `UserError` names what is wrong.
+    """
+    arrays = _read_npz(path)
+    images, labels, test_images, test_labels = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+    about = f"{path.name}, {images.shape[2]} x {images.shape[3]}, {int(labels.max()) + 1} classes"
+    if "x_val" in arrays:
+        parts = (images, labels), (arrays["x_val"], arrays["y_val"]), (test_images, test_labels)
+        return _standardised(*parts, about)
+    return _split(images, labels, test_images, test_labels, min(val_images, len(labels) // 5), about)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays, images as [n, c, h, w], checked against each other."""
+    found: dict[str, np.ndarray] = {}
+    try:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            names = list(file.files)
+            for part in ("train", "test", "val"):
+                if {f"x_{part}", f"y_{part}"} <= set(names):
+                    found |= {f"{kind}_{part}": file[f"{kind}_{part}"] for kind in "xy"}
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected digits, cifar10, or the path of an .npz file") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no .npz of arrays, or damaged ({error}); make it again") from None
+    for key in ("x_train", "y_train", "x_test", "y_test"):
+        if key not in found:
+            raise UserError(f"{path} has arrays {', '.join(names)}; expected x_train, y_train, x_test and y_test")
+    for part in [key[2:] for key in found if key[0] == "x"]:
+        images, labels = found[f"x_{part}"], found[f"y_{part}"]
+        if images.ndim == 3:
+            images = images[:, None]
+        elif images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+            images = images.transpose(0, 3, 1, 2)
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype.kind not in "uif":
+            raise UserError(
+                f"{path}: x_{part} is {images.dtype} of shape {images.shape}; expected images [n, h, w], [n, h, w, c] "
+                "or [n, c, h, w] with 1 or 3 channels"
+            )
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "ui" or not len(labels) or labels.min() < 0:
+            raise UserError(
+                f"{path}: y_{part} is {labels.dtype} of shape {labels.shape} for {len(images)} images; expected as "
+                "many integers from 0 up"
+            )
+        if images.dtype != np.uint8:
+            images = images.astype(np.float32)
+        found |= {f"x_{part}": np.ascontiguousarray(images), f"y_{part}": labels.astype(np.int64)}
+    return found
+
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def _split(
+    images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray, val: int, about: str
+) -> Dataset:
+    """`val` of the images apart, as many of each class as there are in the whole, drawn once and for all."""
+    if not 0 < val < len(labels):
+        raise UserError(f"found --val-images {val} of {len(labels)} training images; expected fewer, at least 1")
+    rng = np.random.default_rng(SPLIT_SEED)
+    mixed = rng.permutation(len(labels))
+    # Images of a class stand together; a position's share of its class decides, so that every cut is balanced.
+    order = mixed[np.argsort(labels[mixed], kind="stable")]
+    sizes = np.bincount(labels)
+    share = np.concatenate([(np.arange(n) + 0.5) / n for n in sizes])
+    kept = order[np.argsort(share, kind="stable")]
+    parts = [(images[index], labels[index]) for index in (np.sort(kept[val:]), np.sort(kept[:val]))]
+    return _standardised(parts[0], parts[1], (test_images, test_labels), about)
+
+
+def _standardised(train: Arrays, val: Arrays, test: Arrays, about: str) -> Dataset:
+    """The data set, with the mean and deviation of each channel over the training part."""
+    pixels = train[0]
+    mean, deviation = (np.array([f(pixels[:, c], dtype=np.float64) for c in range(pixels.shape[1])]) for f in _MOMENTS)
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    parts = [Part(torch.from_numpy(images), torch.from_numpy(labels)) for images, labels in (train, val, test)]
+    scale = [torch.from_numpy(x.astype(np.float32)).reshape(1, -1, 1, 1) for x in (mean, deviation)]
+    classes = 1 + max(int(labels.max()) for _, labels in (train, val, test))
+    return Dataset(parts[0], parts[1], parts[2], about, classes, scale[0], scale[1])
+
+
+_MOMENTS: tuple[Callable[..., float], ...] = (np.mean, np.std)
+
+
+def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
+    """A data set by name, or from the path of an `.npz`; `UserError` when there is none.
+
+    data_dir: where CIFAR-10's archive lies or is downloaded to. val_images: kept from training for validation, where
+    the data set does not say itself.
+    """
+    if name == "digits":
+        return digits()
+    if name == "cifar10":
+        return cifar10(data_dir, val_images)
+    if name.endswith(".npz"):
+        return npz(Path(name), val_images)
+    raise UserError(f"unknown data set {name!r}; expected one of digits, cifar10, or the path of an .npz file")
+
+
+def identity(name: str, data: Dataset) -> dict[str, object]:
+    """What the data were: the name, and for a file of the user's own its checksum instead of its place."""
+    from bench.files import sha256
+
+    own = {"name": Path(name).name, "sha256": sha256(name)} if name.endswith(".npz") else {"name": name}
+    return own | {"splits": data.splits, "description": data.description, "classes": data.classes}
