@@ -34,6 +34,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "scale": Command("analysis.scale:Scale", "analysis.scale:run", "look-ups spent on training, by size of the space"),
     "ablate": Command("analysis.ablation:Ablate", "analysis.ablation:run", "train over a grid of settings"),
+    "oneshot": Command(
+        "analysis.oneshot:OneShot", "analysis.oneshot:run", "how well shared weights rank cells trained for real"
+    ),
     "speed": Command(
         "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
     ),

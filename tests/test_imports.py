@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("bench", "agents", "analysis")  # each may import those before it
 HEAVY = {"torch", "nasbench_pytorch", "xgboost", "matplotlib", "pandas", "sklearn", "ray", "onnx"}
 TORCH_HOME = ROOT / "bench" / "retrain"
-NEEDS_TORCH = {f"bench.retrain.{name}" for name in ("datasets", "networks", "trainer")}
+TORCH_MODULES = "augment checkpoint darts_network datasets fit networks rmsprop supernet trainer"
+NEEDS_TORCH = {f"bench.retrain.{name}" for name in TORCH_MODULES.split()}
 MAX_LINES = 400
 
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

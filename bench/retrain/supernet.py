@@ -1,0 +1,314 @@
+"""One network that holds the weights of every NAS-Bench-101 cell: trained once, it scores them all.
+
+Trained on single paths (Guo et al. 2020, "Single path one-shot neural architecture search with uniform sampling",
+arXiv 1904.00420): every step draws one cell uniformly and trains it alone, on the weights it shares with the others.
+
+What is shared is ours. A module of the supernet has, for every interior position of a cell, a 3 x 3 and a 1 x 1
+convolution, and for every position and the output a projection from the module's input: each as wide as any cell
+needs it. A cell uses the first channels of them, as many as `vertex_channels` gives its vertices, of the BatchNorm's
+scale and shift too. Positions are those of the canonical form (`bench.nb101.graph`). How such choices change the
+ranking is the subject of Yu et al. 2020, "How to train your super-net", arXiv 2003.04276.
+
+No BatchNorm keeps running averages: training uses the batch's statistics; a cell is scored with its own, recomputed on
+the training images, as Guo et al. do and as the tables of `rlnas bench tabulate` are measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bench.errors import UserError
+from bench.files import atomic_path
+from bench.nb101.cell import Cell, vertex_channels
+from bench.retrain.datasets import Dataset
+from bench.retrain.recipe import Recipe
+
+KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
+EPSILON = 1e-5  # BatchNorm's, as nasbench-pytorch has it
+FORMAT = "rlnas-supernet-1"
+
+
+class SharedConv(nn.Module):
+    """Convolution, BatchNorm, ReLU, of which a cell uses the first channels."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator) -> None:
+        super().__init__()
+        spread = math.sqrt(2 / (kernel * kernel * channels_out))  # as nasbench-pytorch draws them
+        shape = (channels_out, channels_in, kernel, kernel)
+        self.weight = nn.Parameter(torch.randn(shape, generator=generator) * spread)
+        self.scale = nn.Parameter(torch.ones(channels_out))
+        self.shift = nn.Parameter(torch.zeros(channels_out))
+        self.mean: torch.Tensor
+        self.variance: torch.Tensor
+        self.register_buffer("mean", torch.zeros(channels_out))
+        self.register_buffer("variance", torch.ones(channels_out))
+
+    def forward(self, x: torch.Tensor, channels: int) -> torch.Tensor:
+        """x [n, c, h, w] -> [n, channels, h, w]. Training normalises by the batch, and keeps its statistics (momentum
+        1); evaluation normalises by those that were kept last."""
+        x = F.conv2d(x, self.weight[:channels, : x.shape[1]], padding=self.weight.shape[-1] // 2)
+        kept = self.mean[:channels], self.variance[:channels]
+        own = self.scale[:channels], self.shift[:channels]
+        return F.batch_norm(x, *kept, *own, training=self.training, momentum=1.0, eps=EPSILON).relu_()
+
+
+class SharedModule(nn.Module):
+    """All cells with at most `positions` interior vertices, at one place of the network."""
+
+    def __init__(self, channels_in: int, channels_out: int, positions: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.channels_in, self.channels_out = channels_in, channels_out
+        self.projections = nn.ModuleList(
+            SharedConv(channels_in, channels_out, 1, generator) for _ in range(positions + 1)
+        )
+        """To the interior positions, and last to the output."""
+        self.operations = nn.ModuleList(
+            nn.ModuleDict({op: SharedConv(channels_out, channels_out, k, generator) for op, k in KERNELS.items()})
+            for _ in range(positions)
+        )
+
+    def projection(self, cell: Cell, vertex: int) -> SharedConv:
+        """What leads from the input of `cell` to a vertex of it."""
+        return self.projections[-1 if vertex == cell.num_vertices - 1 else vertex - 1]  # type: ignore[return-value]
+
+    def operation(self, cell: Cell, vertex: int) -> SharedConv:
+        """The convolution of an interior vertex (not of a pooling one)."""
+        return self.operations[vertex - 1][cell.ops[vertex]]  # type: ignore[index,return-value]
+
+    def forward(self, x: torch.Tensor, cell: Cell) -> torch.Tensor:
+        """Interior vertices add up what flows in, cut to their width; the output concatenates, and adds the input's
+        projection (the rules of NAS-Bench-101)."""
+        channels = vertex_channels(cell, self.channels_in, self.channels_out)
+        last = cell.num_vertices - 1
+        made: dict[int, torch.Tensor] = {}
+        for v in range(1, last):
+            inflow = [made[u][:, : channels[v]] for u in range(1, v) if cell.matrix[u][v]]
+            if cell.matrix[0][v]:
+                inflow.append(self.projection(cell, v)(x, channels[v]))
+            total = inflow[0]
+            for more in inflow[1:]:
+                total = total + more
+            if cell.ops[v] in KERNELS:
+                made[v] = self.operation(cell, v)(total, channels[v])
+            else:
+                made[v] = F.max_pool2d(total, 3, stride=1, padding=1)
+        parts = [made[v] for v in range(1, last) if cell.matrix[v][last]]
+        if not parts:
+            return self.projection(cell, last)(x, channels[last])
+        output = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        if cell.matrix[0][last]:
+            output = output + self.projection(cell, last)(x, channels[last])
+        return output
+
+
+class Supernet(nn.Module):
+    """The weights of all cells with at most `max_vertices` vertices, in the macro structure of `recipe`."""
+
+    def __init__(self, recipe: Recipe, *, in_channels: int, max_vertices: int, seed: int, classes: int = 10) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.modules_a_stack = recipe.modules
+        self.stem = SharedConv(in_channels, recipe.stem_channels, 3, generator)
+        widths = [recipe.stem_channels << stack for stack in range(recipe.stacks) for _ in range(recipe.modules)]
+        self.body = nn.ModuleList(
+            SharedModule(width_in, width, max_vertices - 2, generator)
+            for width_in, width in zip([widths[0], *widths], widths, strict=False)
+        )
+        self.classifier = nn.utils.skip_init(nn.Linear, widths[-1], classes)  # its own start would draw globally
+        with torch.no_grad():
+            self.classifier.weight.copy_(torch.randn(self.classifier.weight.shape, generator=generator) * 0.01)
+            self.classifier.bias.zero_()
+
+    def forward(self, images: torch.Tensor, cell: Cell) -> torch.Tensor:
+        """images [n, c, h, w] -> logits [n, classes] of `cell`."""
+        return self.after_stem(self.before_cells(images), cell)
+
+    def before_cells(self, images: torch.Tensor) -> torch.Tensor:
+        """The stem, which is the same for all cells."""
+        x = self.stem(images, self.stem.weight.shape[0])
+        return x.contiguous(memory_format=torch.channels_last)  # pooling is several times faster so
+
+    def after_stem(self, x: torch.Tensor, cell: Cell) -> torch.Tensor:
+        """The cells, and the classifier on the mean over the image."""
+        for place, module in enumerate(self.body):
+            if place and place % self.modules_a_stack == 0:
+                x = F.max_pool2d(x, 2)
+            x = module(x, cell)
+        return self.classifier(x.mean((2, 3)))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long the supernet is trained; the rest of the optimiser is the table's own (`Recipe`).
+
+    epochs: checkpoints, of `steps` batches each. learning_rate: at first; cosine to 0.
+    """
+
+    epochs: int
+    steps: int
+    learning_rate: float
+
+
+class Progress(NamedTuple):
+    """After an epoch. seconds: of training so far, in all processes. loss: mean over the last epoch's batches."""
+
+    epoch: int
+    seconds: float
+    loss: float
+
+
+def train(
+    cells: Sequence[Cell],
+    dataset: Dataset,
+    recipe: Recipe,
+    schedule: Schedule,
+    seed: int,
+    checkpoint: Path,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[Supernet, float]:
+    """The trained supernet and the seconds it took; one thread, the same numbers for the same arguments.
+
+    After every epoch the whole state goes to `checkpoint` (safetensors); a call that finds one goes on from there and
+    ends with the very same weights. Raises `UserError` when the checkpoint is of another training.
+    """
+    torch.set_num_threads(1)  # the tensors are small; and threads would change the sums' order
+    net = Supernet(
+        recipe,
+        in_channels=dataset.channels,
+        max_vertices=max(cell.num_vertices for cell in cells),
+        seed=seed,
+        classes=dataset.classes,
+    )
+    weights = dict(net.named_parameters())
+    optimiser = torch.optim.RMSprop(
+        weights.values(),
+        lr=schedule.learning_rate,
+        alpha=recipe.decay,
+        eps=recipe.epsilon,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        foreach=True,
+    )
+    draws = torch.Generator().manual_seed(seed)
+    identity = {"format": FORMAT, "cells": len(cells), "seed": seed, "recipe": asdict(recipe)} | asdict(schedule)
+    done = _read(checkpoint, identity, weights, optimiser, draws)
+    images, labels = dataset.scale(dataset.train.images), dataset.train.labels
+    steps = schedule.epochs * schedule.steps
+    order = torch.empty(0, dtype=torch.int64)
+    net.train()
+    while done.epoch < schedule.epochs:
+        start = time.perf_counter()
+        total = torch.zeros(())
+        for step in range(done.epoch * schedule.steps, (done.epoch + 1) * schedule.steps):
+            if step % schedule.steps == 0 or not len(order):  # an epoch begins with a pass of its own: it can resume
+                order = torch.randperm(len(labels), generator=draws)
+            batch, order = order[: recipe.batch_size], order[recipe.batch_size :]
+            cell = cells[int(torch.randint(len(cells), (), generator=draws))]
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+            loss = F.cross_entropy(net(images[batch], cell), labels[batch])
+            # Weights that the cell does not use have no gradient: neither decay nor momentum moves them.
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(weights.values(), recipe.gradient_clip, foreach=True)
+            optimiser.step()
+            total += loss.detach()
+        mean = (total / schedule.steps).item()
+        if not math.isfinite(mean):
+            raise UserError(
+                f"the supernet's loss is {mean} in epoch {done.epoch + 1}; choose a smaller learning rate than "
+                f"{schedule.learning_rate:g}"
+            )
+        done = Progress(done.epoch + 1, done.seconds + time.perf_counter() - start, mean)
+        _write(checkpoint, identity, weights, optimiser, draws, done)
+        report(done)
+    return net, done.seconds
+
+
+@torch.no_grad()
+def score(
+    net: Supernet, cells: Sequence[Cell], dataset: Dataset, report: Callable[[int], None] = lambda count: None
+) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [M] each: every cell's validation accuracy (a fraction) and cross-entropy, with the shared weights.
+
+    BatchNorm's statistics are recomputed for every cell, on the training images. Each part goes through as one batch:
+    meant for small images.
+    report: called with the number of cells done since the last call.
+    """
+    torch.set_num_threads(1)
+    labels = dataset.val.labels
+    stems = []
+    for part, training in ((dataset.train, True), (dataset.val, False)):
+        stems.append(net.train(training).before_cells(dataset.scale(part.images)))
+    accuracy, loss = np.empty((2, len(cells)), np.float32)
+    for i, cell in enumerate(cells):
+        net.train().after_stem(stems[0], cell)  # leaves the statistics of this cell on the training images
+        logits = net.eval().after_stem(stems[1], cell)
+        accuracy[i] = (logits.argmax(1) == labels).float().mean().item()
+        loss[i] = F.cross_entropy(logits, labels).item()
+        report(1)
+    return accuracy, loss
+
+
+def _write(
+    path: Path,
+    identity: dict[str, Any],
+    weights: dict[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    draws: torch.Generator,
+    done: Progress,
+) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
+    tensors |= {
+        f"optimiser/{name}/{key}": value
+        for name, weight in weights.items()
+        for key, value in optimiser.state.get(weight, {}).items()
+    }
+    tensors["draws"] = draws.get_state()
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {"identity": json.dumps(identity), "done": json.dumps(done)})
+
+
+def _read(
+    path: Path,
+    identity: dict[str, Any],
+    weights: dict[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    draws: torch.Generator,
+) -> Progress:
+    """How far `path` had got, its state put into the arguments; nothing done when there is no such file."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return Progress(0, 0.0, math.nan)
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        found, done = json.loads(facts["identity"]), Progress(*json.loads(facts["done"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no checkpoint of a supernet ({error}); delete it and run again") from None
+    if found != json.loads(json.dumps(identity)):
+        raise UserError(f"{path} is the checkpoint of another training ({found}); delete it and run again")
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(tensors[f"weight/{name}"])
+    for key, value in tensors.items():
+        if key.startswith("optimiser/"):
+            _, name, part = key.split("/")
+            optimiser.state[weights[name]][part] = value
+    draws.set_state(tensors["draws"])
+    return done
