@@ -28,12 +28,16 @@ COMMANDS: dict[str, Command] = {
         "analysis.compare:Compare", "analysis.compare:run", "compare search agents at a query budget: figure and table"
     ),
     "plot": Command("analysis.redraw:Plot", "analysis.redraw:run", "draw figure and table again from stored runs"),
+    "report": Command(
+        "analysis.report_again:Report", "analysis.report_again:run", "the report of finished runs and retrainings again"
+    ),
     "train": Command("analysis.train:Train", "analysis.train:run", "train the agent that learns to search"),
     "landscape": Command(
         "analysis.landscape:Landscape", "analysis.landscape:run", "how rugged a benchmark is: optima, basins, rewards"
     ),
     "scale": Command("analysis.scale:Scale", "analysis.scale:run", "look-ups spent on training, by size of the space"),
     "ablate": Command("analysis.ablation:Ablate", "analysis.ablation:run", "train over a grid of settings"),
+    "retrain": Command("analysis.retrain:Retrain", "analysis.retrain:run", "train the winners of runs for real"),
     "oneshot": Command(
         "analysis.oneshot:OneShot", "analysis.oneshot:run", "how well shared weights rank cells trained for real"
     ),

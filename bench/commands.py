@@ -44,7 +44,7 @@ class FetchConfig:
     """Download a benchmark's file (resumable, checked) and convert it."""
 
     name: Positional[str] = "nb101"
-    """What to fetch: nb101, nb101-full, nb301-yahpo, nb301-v1.0 or nb301-v0.9 (`rlnas bench list` says more)."""
+    """What to fetch: nb101, nb101-full, nb301-yahpo, nb301-v1.0, nb301-v0.9 or cifar10 (see `rlnas bench list`)."""
     url: tuple[str, ...] = ()
     """Addresses to try before the known ones."""
     from_file: Path | None = None
@@ -142,11 +142,14 @@ def _convert_surrogate(config: ConvertConfig) -> None:
 
 
 def run_fetch(config: FetchConfig) -> None:
+    import bench.retrain.cifar  # noqa: F401  # registers its download
     from bench.fetch import download_named, fetch
 
     download = download_named(config.name)
     path = fetch(download, config.folder, urls=config.url, from_file=config.from_file)
     print(f"{path}: complete, " + (f"sha256 {download.sha256}" if download.sha256 else "no checksum is published"))
+    if not download.convertible:
+        return
     if config.convert:
         run_convert(ConvertConfig(path, sha256=download.sha256))
     else:
@@ -170,6 +173,7 @@ def run_import_csv(config: ImportCsvConfig) -> None:
 
 
 def run_list(config: ListConfig) -> None:
+    import bench.retrain.cifar  # noqa: F401  # registers its download
     from bench.fetch import DOWNLOADS
     from bench.nb101.table import Table, available, embedded_dir
     from bench.nb301 import store

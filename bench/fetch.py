@@ -34,6 +34,7 @@ class Download:
     urls: tuple[str, ...]  # the same file; tried in turn
     sha256: str | None  # None: nobody has published one
     size: int | None = None  # bytes; None: unknown, the checksum alone decides
+    convertible: bool = True  # whether `rlnas bench convert` makes something of it
 
 
 def _google(filename: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import platform
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -128,16 +127,11 @@ def _start_worker(parent: int, dataset: str) -> None:
     import torch
 
     from bench.retrain import datasets
+    from bench.retrain.workers import die_with
 
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     _dataset = datasets.load(dataset)
-
-
-def _die_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)  # the parent was killed: nobody would read the result
 
 
 def _train_one(cell: Cell, recipe: Recipe, seed: int) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""How an architecture is retrained: one recipe a preset. Needs no torch, so that options can be shown without it."""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from bench.errors import UserError
+from bench.retrain.recipe import Recipe
+
+PresetName = Literal["nb101", "nb301", "quick", "digits"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a training is, but for the data, the seed and the machine."""
+
+    epochs: int = 108
+    batch_size: int = 256
+    optimiser: Literal["rmsprop", "rmsprop-tf", "sgd"] = "rmsprop-tf"
+    """rmsprop-tf: TensorFlow's RMSProp, epsilon inside the root and averages begun at 1, as in NAS-Bench-101."""
+    learning_rate: float = 0.2
+    """Initial rate; cosine to 0 over all steps."""
+    momentum: float = 0.9
+    decay: float = 0.9
+    """RMSProp's averaging of the squared gradient."""
+    epsilon: float = 1.0
+    """RMSProp's epsilon."""
+    weight_decay: float = 1e-4
+    gradient_clip: float = 0.0
+    """Largest global norm of the gradient; 0: no limit."""
+    drop_last: bool = True
+    """Leave out what does not fill a batch, another part of the images each epoch."""
+    bn_momentum: float = 0.003
+    """Of every batch norm, in torch's sense: the weight of the new batch (TensorFlow's 0.997 is 0.003 here)."""
+    bn_epsilon: float = 1e-5
+    recompute_bn: bool = False
+    """Replace running batch-norm statistics by those of the whole training part before measuring."""
+    tf_init: bool = True
+    """Draw a cell network's weights as TensorFlow did, by fan-in, instead of as nasbench-pytorch does by fan-out."""
+    channels: int = 128
+    """Of the stem; doubled at every reduction."""
+    stacks: int = 3
+    """Of a NAS-Bench-101 network."""
+    modules: int = 3
+    """Cells a stack, of a NAS-Bench-101 network."""
+    layers: int = 8
+    """Cells of a DARTS network, a third and two thirds along reducing."""
+    crop_padding: int = 4
+    """Training images are padded so far with black and cropped at random; 0: not."""
+    flip: bool = True
+    """Training images are mirrored at random."""
+    cutout: int = 0
+    """Side of the random square that is blanked in a training image, in pixels; 0: none."""
+    auxiliary_weight: float = 0.0
+    """Of the auxiliary head's loss, of a DARTS network; 0: no such head."""
+    drop_path: float = 0.0
+    """Of a DARTS network: the chance of dropping a path in the last epoch, rising linearly from 0."""
+    val_images: int = 10_000
+    """Images kept from training for validation, balanced over the classes, where the data set has no such part."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "channels", "stacks", "modules", "layers", "val_images"):
+            if getattr(self, name) < 1:
+                raise UserError(f"found --{name.replace('_', '-')} {getattr(self, name)}; expected at least 1")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not 0 <= value < float("inf"):
+                raise UserError(f"found --{field.name.replace('_', '-')} {value}; expected at least 0")
+        if self.drop_path >= 1:
+            raise UserError(f"found --drop-path {self.drop_path}; expected a share below 1")
+
+
+NB101 = Settings()
+"""Ying et al. 2019, and google-research/nasbench: its config.py, model_builder.py, base_ops.py and cifar.py."""
+
+NB301 = Settings(
+    epochs=100, batch_size=96, optimiser="sgd", learning_rate=0.025, weight_decay=3e-4, gradient_clip=5.0,
+    drop_last=False, bn_momentum=0.1, tf_init=False, channels=32, cutout=16, auxiliary_weight=0.4, drop_path=0.2,
+)  # fmt: skip
+"""Siems et al. 2020 (arXiv 2008.09777), after DARTS; cosine by step where DARTS goes by epoch."""
+
+QUICK = Settings(
+    epochs=8, batch_size=64, optimiser="sgd", learning_rate=0.1, weight_decay=5e-4, gradient_clip=5.0,
+    drop_last=False, bn_momentum=0.1, recompute_bn=True, tf_init=False, channels=8, modules=1, layers=4,
+    crop_padding=0, flip=False, val_images=1000,
+)  # fmt: skip
+"""Ours: a CPU core takes a minute or two for 4,000 images of 32 x 32. Few epochs leave nothing to overfit, so nothing is
+augmented."""
+
+
+def of_recipe(recipe: Recipe) -> Settings:
+    """What `rlnas bench tabulate` does, in these words."""
+    return Settings(
+        epochs=recipe.epochs, batch_size=recipe.batch_size, optimiser="rmsprop", learning_rate=recipe.learning_rate,
+        momentum=recipe.momentum, decay=recipe.decay, epsilon=recipe.epsilon, weight_decay=recipe.weight_decay,
+        gradient_clip=recipe.gradient_clip, drop_last=False, bn_momentum=recipe.bn_momentum,
+        recompute_bn=recipe.recompute_bn, tf_init=False, channels=recipe.stem_channels, stacks=recipe.stacks,
+        modules=recipe.modules, crop_padding=0, flip=False,
+    )  # fmt: skip
+
+
+PRESETS: dict[str, Settings] = {"nb101": NB101, "nb301": NB301, "quick": QUICK, "digits": of_recipe(Recipe())}
+
+
+def recipe_of_table(benchmark: str) -> tuple[str, str] | None:
+    """(data set, preset) that a benchmark's numbers come from; None when that is not known."""
+    if benchmark == "nb101-digits":
+        return "digits", "digits"
+    if benchmark in ("nb101-108", "nb101-full"):
+        return "cifar10", "nb101"
+    return ("cifar10", "nb301") if benchmark.startswith("nb301") else None
