@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from bench.retrain.darts_network import (  # noqa: E402
     build_darts,
     trainable_parameters,
 )
+from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
 # Published genotypes; DARTS (second order) and P-DARTS.
 DARTS_V2 = darts.parse(
@@ -34,14 +34,6 @@ PDARTS = darts.parse(
     "('dil_conv_3x3', 1), ('dil_conv_3x3', 1), ('dil_conv_5x5', 3)], reduce_concat=range(2, 6))"
 )
 SMALL = {"channels": 4, "layers": 3}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def random_genotype(rng: np.random.Generator) -> darts.Genotype:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,20 +25,13 @@ from bench.retrain import datasets, networks, supernet  # noqa: E402
 from bench.retrain.assemble import cell_list  # noqa: E402
 from bench.retrain.recipe import Recipe  # noqa: E402
 from bench.retrain.supernet import Progress, Schedule, SharedConv, Supernet  # noqa: E402
+from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
 CELLS = cell_list(5)[1]
 RECIPE = Recipe(stem_channels=4)
 RANDOM = np.random.default_rng(0).choice(len(CELLS), 12, replace=False).tolist()
 TINY = Schedule(epochs=3, steps=7, learning_rate=0.05)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

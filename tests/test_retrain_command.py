@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,19 +35,11 @@ from bench.errors import UserError  # noqa: E402
 from bench.retrain import checkpoint, jobs  # noqa: E402
 from bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
 from bench.retrain.workers import Failure  # noqa: E402
+from tests.torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
 CELL = "110101 input,maxpool3x3,conv3x3-bn-relu,output"
 TINY = ["--dataset", "digits", "--preset", "quick", "--channels", "4", "--stacks", "1"]
-
-
-@pytest.fixture(autouse=True)
-def torch_as_it_was() -> Iterator[None]:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    yield
-    torch.set_num_threads(before[0])
-    torch.use_deterministic_algorithms(before[1])
-    os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 
 
 @pytest.fixture(scope="module")

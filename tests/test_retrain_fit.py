@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from bench.retrain.presets import NB101, NB301, PRESETS, QUICK, Settings, of_rec
 from bench.retrain.recipe import Recipe  # noqa: E402
 from bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
 from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
+from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
 CELLS = cell_list(5)[1]
 CELL = CELLS[500]
@@ -37,14 +37,6 @@ TINY = replace(QUICK, epochs=2, batch_size=16, channels=4, stacks=2)
 # Everything that has a state of its own: a crop, a flip, a cutout, dropped paths, a moment and a mean square.
 TINY_NB101 = replace(NB101, epochs=2, batch_size=16, channels=4, stacks=2, modules=1, crop_padding=1)
 TINY_NB301 = replace(NB301, epochs=2, batch_size=40, channels=2, layers=3, crop_padding=1, cutout=4)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

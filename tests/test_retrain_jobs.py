@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,19 +26,10 @@ from bench.retrain.presets import QUICK  # noqa: E402
 from bench.retrain.throughput import Probe  # noqa: E402
 from bench.retrain.workers import Failure  # noqa: E402
 from tests.retrain_tasks import act  # noqa: E402
+from tests.torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
 CELLS = cell_list(5)[1]
 TINY = replace(QUICK, epochs=3, channels=4, stacks=1)
-
-
-@pytest.fixture(autouse=True)
-def torch_as_it_was() -> Iterator[None]:
-    """`engine.prepare` is for a process of its own."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    yield
-    torch.set_num_threads(before[0])
-    torch.use_deterministic_algorithms(before[1])
-    os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 
 
 def job(folder: Path, arch: str = "a", row: int = 3, seed: int = 0, settings=TINY) -> Job:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,19 +29,12 @@ from bench.retrain.assemble import TabulateConfig, cell_list, run_tabulate  # no
 from bench.retrain.recipe import Recipe  # noqa: E402
 from bench.retrain.tabulate import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
 from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
+from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
 RECIPE = Recipe(epochs=2, checkpoints=(2,), stem_channels=8)
 CELLS = cell_list(5)[1]
 SOME = [CELLS[i] for i in (0, 3, 40, 90, 500, 1500, 2531)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
