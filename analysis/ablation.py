@@ -122,7 +122,7 @@ def run(config: Ablate) -> None:
     if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):
         frame = collect(rows)
         _write_frames(frame, folder)
-        print(ablation_plot.table(frame))
+        print(ablation_plot.table(frame, what=ablation_plot.measured(benchmark), of=benchmark.reports))
         for path in ablation_plot.write(folder, frame, benchmark):
             print(path)
     if failures:
@@ -284,8 +284,9 @@ def run_row(row: Row) -> None:
 
 def _columns(name: str, found: Any, benchmark: Any) -> dict[str, float]:
     from agents.evaluate import QUERIES
+    from analysis import ablation_plot
 
-    optimum = float(benchmark.optimum)
+    optimum = ablation_plot.best(benchmark)
     return {f"{name}_regret_{q}": optimum - float(found.reported[i]) for i, q in enumerate(QUERIES)} | {
         f"{name}_val_{q}": float(found.val[i]) for i, q in enumerate(QUERIES)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,21 @@ def summary(frame: pd.DataFrame, query: int = QUERY) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def table(frame: pd.DataFrame, query: int = QUERY) -> str:
+def best(benchmark: Any) -> float:
+    """What regret is measured from: the best in the space, or 1 where nobody knows it (a surrogate)."""
+    return 1.0 if math.isnan(optimum := float(benchmark.optimum)) else optimum
+
+
+def measured(benchmark: Any) -> str:
+    """What the distance to `best` is called."""
+    return "distance to 100 %" if math.isnan(float(benchmark.optimum)) else "regret"
+
+
+def table(frame: pd.DataFrame, query: int = QUERY, what: str = "regret", of: str = "test accuracy") -> str:
     """`summary` as aligned text, in percentage points."""
     lines = summary(frame, query)
     percent = lines.assign(**{name: 100 * lines[name] for name in ("regret", "low", "high", "random_search")})
-    head = f"regret after {query} queries (percentage points of test accuracy), 95 % intervals over trainings"
+    head = f"{what} after {query} queries (percentage points of {of}), 95 % intervals over trainings"
     return f"{head}\n{percent.to_string(index=False, float_format=lambda x: f'{x:.3f}')}"
 
 
@@ -83,8 +94,9 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Any) -> list[Path]:
             regret.plot(group["alpha"], 100 * group["regret"], label=label, **style)
             regret.fill_between(group["alpha"], 100 * group["low"], 100 * group["high"], color=colour, alpha=0.18, lw=0)
             stability.plot(group["alpha"], 100 * group["stability"], **style)
-        regret.set_title(f"Regret after {QUERY} queries (mean, 95 % interval over trainings)", loc="left")
-        regret.set_ylabel("Regret (percentage points)")
+        name = measured(benchmark).capitalize()
+        regret.set_title(f"{name} after {QUERY} queries (mean, 95 % interval over trainings)", loc="left")
+        regret.set_ylabel(f"{name} (percentage points)")
         low, high = regret.get_ylim()
         regret.set_ylim(low, high + 0.22 * (high - low))  # room for the legend above random search's line
         regret.legend(loc="upper left", ncols=2)
@@ -110,8 +122,8 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Any) -> list[Path]:
         heat.set_xticks(range(len(alphas)), [f"{a:g}" for a in alphas])
         heat.set_yticks(range(len(labels)), labels)
         heat.set_xlabel("alpha")
-        heat.set_title(f"Regret (percentage points); random search {random:.2f}", loc="left")
-        figure.colorbar(image, ax=heat, label="Regret (percentage points)")
+        heat.set_title(f"{name} (percentage points); random search {random:.2f}", loc="left")
+        figure.colorbar(image, ax=heat, label=f"{name} (percentage points)")
 
         profiles = shaped_rewards(moves_of(benchmark, jax.random.key(0)), alphas)
         for i, (alpha, profile) in enumerate(profiles.items()):

@@ -308,6 +308,15 @@ def test_the_summary_by_hand() -> None:
     assert "regret after 20 queries" in text and "1.500" in text and "75" in text
 
 
+def test_where_the_optimum_is_unknown_the_distance_to_100_percent_is_named() -> None:
+    from tests.surrogates import invented_benchmark
+    from tests.tables import small_benchmark
+
+    assert ablation_plot.best(invented_benchmark()) == 1.0
+    assert ablation_plot.measured(invented_benchmark()) == "distance to 100 %"
+    assert ablation_plot.best(small_benchmark()) < 1 and ablation_plot.measured(small_benchmark()) == "regret"
+
+
 def test_what_is_varied_is_an_axis() -> None:
     frame = pd.concat([frame_of(alpha_6=(0.01, 0.02)), frame_of(alpha_6=(0.03, 0.04)).assign(gamma=0.5)])
     assert ablation_plot.columns_varied(frame) == ["neighbours", "gamma"]
