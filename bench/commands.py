@@ -246,7 +246,7 @@ def _surrogate_info(name: str) -> None:
 
     path = store.find(None if name == "nb301" else name)
     benchmark = store.load(name)
-    _, meta = store.load_npz(path)
+    meta = store.load_meta(path)
     lines = [("file", str(path)), *((key, str(value)) for key, value in benchmark.describe().items())]
     for key, value in meta.items():
         if key not in ("format", "version", "of"):

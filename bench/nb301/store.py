@@ -42,11 +42,16 @@ def save_npz(path: Path, format_: tuple[str, int], arrays: dict[str, np.ndarray]
         np.savez(temporary, allow_pickle=False, meta=np.array(text), **arrays)
 
 
-def load_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load_meta(path: Path) -> dict[str, Any]:
+    """The metadata alone: an ensemble's arrays have hundreds of megabytes."""
+    return load_npz(path, only_meta=True)[1]
+
+
+def load_npz(path: Path, *, only_meta: bool = False) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """(arrays, metadata) of `save_npz`; `UserError` for anything else."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: file[name] for name in file.files if name == "meta" or not only_meta}
         meta = json.loads(str(arrays.pop("meta")))
         return arrays, {"format": "", "version": 0} | meta
     except FileNotFoundError:
@@ -58,9 +63,8 @@ def load_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def is_surrogate(path: Path) -> bool:
     """Whether an `.npz` is one of ours; False for any other file, or none."""
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return str(json.loads(str(file["meta"]))["format"]).startswith("rlnas-nb301")
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+        return str(load_meta(path)["format"]).startswith("rlnas-nb301")
+    except UserError:
         return False
 
 
@@ -99,14 +103,14 @@ def load(
     `sample`. Raises `UserError`.
     """
     path = find(str(surrogate) if surrogate is not None else None if name == "nb301" else name)
-    arrays, meta = load_npz(path)
+    meta = load_meta(path)
     found = meta["format"], meta["version"]
     label = PREFIX + path.stem.removeprefix(PREFIX)
     if found == NETWORK:
         from bench.nb301 import network
 
         epochs = network.EPOCHS if epochs is None else epochs
-        return SurrogateBenchmark(network.build(arrays, epochs), label, epochs, noise, sha256=sha256(path))
+        return SurrogateBenchmark(network.build(load_npz(path)[0], epochs), label, epochs, noise, sha256=sha256(path))
     if found[0].startswith("rlnas-nb301-trees"):
         from bench.nb301.ensembles import open_ensemble
 
@@ -119,7 +123,7 @@ def load(
 
         of = meta["of"]
         _only_budget(label, epochs, of["epochs"])
-        model = from_arrays(arrays, meta["members"])
+        model = from_arrays(load_npz(path)[0], meta["members"])
         return SurrogateBenchmark(model, label, of["epochs"], noise, distilled=of["name"], sha256=sha256(path))
     raise UserError(f"{path} is {found[0] or 'of no known format'} version {found[1]}; make it again with this rlnas")
 
