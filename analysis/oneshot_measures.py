@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from analysis import stats
+
 if TYPE_CHECKING:
     from analysis.oneshot import Scored, Truth
 
@@ -127,11 +129,7 @@ class Report:
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
     """Of two columns [M]; NaN where one is constant."""
-    from scipy.stats import rankdata
-
-    a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (x, y))
-    spread = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / spread if spread > 0 else float("nan")
+    return float(stats.spearman(x, y))
 
 
 def kendall(x: np.ndarray, y: np.ndarray) -> float:

@@ -123,7 +123,7 @@ def judge(results: pd.DataFrame) -> Verdict:
         measure={"test": "test accuracy", "val": "validation accuracy"}[kind],
         lines=tuple(lines),
         missing=missing,
-        spearman=_correlation(table[known], means[known], spearman),
+        spearman=_correlation(table[known], means[known], stats.spearman),
         kendall=_correlation(table[known], means[known], kendall),
         regret=Interval(math.nan) if choice is None else _regret(values, choice),
         choice="" if choice is None else archs[choice],
@@ -131,16 +131,6 @@ def judge(results: pd.DataFrame) -> Verdict:
         seed_sd=float(np.sqrt(np.mean(spread))) if spread else math.nan,
         groups=_groups(lines),
     )
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rho along the last axis, ties sharing their mean rank; NaN where one side is constant."""
-    from scipy.stats import rankdata
-
-    a, b = (rankdata(v, axis=-1) for v in (x, y))
-    a, b = (v - v.mean(axis=-1, keepdims=True) for v in (a, b))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1)))
 
 
 def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:

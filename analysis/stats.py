@@ -112,3 +112,13 @@ def probability_of_improvement(
     resampled = ((times_x @ wins) * times_y).sum(axis=1) / (n * m)
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Improvement(float(wins.mean()), float(low), float(high), float(equal.mean()))
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rho along the last axis, ties sharing their mean rank; NaN where one side is constant."""
+    from scipy.stats import rankdata
+
+    a, b = (rankdata(v, axis=-1) for v in (x, y))
+    a, b = (v - v.mean(axis=-1, keepdims=True) for v in (a, b))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1)))
