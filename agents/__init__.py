@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bench.registry import Registry
+from rlnas.bench.registry import Registry
 
 REGISTRY = Registry(
     "rlnas.agents",
     {
-        "random_search": "agents.random_search:RandomSearch",
-        "random_walk": "agents.random_walk:RandomWalk",
-        "local_search": "agents.local_search:LocalSearch",
-        "evolution": "agents.evolution:Evolution",
-        "dqn": "agents.dqn_search:DQN",
+        "random_search": "rlnas.agents.random_search:RandomSearch",
+        "random_walk": "rlnas.agents.random_walk:RandomWalk",
+        "local_search": "rlnas.agents.local_search:LocalSearch",
+        "evolution": "rlnas.agents.evolution:Evolution",
+        "dqn": "rlnas.agents.dqn_search:DQN",
     },
 )
 names = REGISTRY.names

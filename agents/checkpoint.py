@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from agents.dqn import DQNConfig
-from agents.networks import NetworkConfig
-from bench.errors import UserError
-from bench.files import atomic_path, sha256
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.networks import NetworkConfig
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, sha256
 
 FORMAT, VERSION = "rlnas-dqn", 1
 WEIGHTS, FACTS = "best.safetensors", "checkpoint.json"

@@ -22,14 +22,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
-from agents import replay as replay_buffer
-from agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
-from agents.networks import DuelingTransformer, NetworkConfig
-from agents.replay import Replay
-from bench.benchmark import Benchmark, SearchSpace
-from bench.errors import UserError
-from bench.mdp import IncrementalMDP, State
-from bench.rewards import Exponential
+from rlnas.agents import replay as replay_buffer
+from rlnas.agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
+from rlnas.agents.networks import DuelingTransformer, NetworkConfig
+from rlnas.agents.replay import Replay
+from rlnas.bench.benchmark import Benchmark, SearchSpace
+from rlnas.bench.errors import UserError
+from rlnas.bench.mdp import IncrementalMDP, State
+from rlnas.bench.rewards import Exponential
 
 SEEN_LIMIT = 1 << 24
 """Spaces up to this size have every architecture seen in training remembered; larger ones only count look-ups."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents.dqn import DQNConfig
-from agents.networks import NetworkConfig
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.networks import NetworkConfig
 
 PRESETS = {
     # Ours: minutes on two cores.
@@ -20,7 +20,7 @@ PRESETS = {
         capacity=4_096,
         target_every=1_024,
     ),
-    # What is known of Cassimon et al. 2024 and their follow-up (see `agents.dqn`), gaps filled by RLlib's Ape-X;
+    # What is known of Cassimon et al. 2024 and their follow-up (see `rlnas.agents.dqn`), gaps filled by RLlib's Ape-X;
     # layers, heads, widths of feed-forward blocks, horizon, gamma, actors are ours all the same.
     "paper": DQNConfig(
         network=NetworkConfig(width=256, layers=3, heads=8, feed_forward=1024),

@@ -16,15 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Key
 
-from agents import replay as replay_buffer
-from agents.checkpoint import Checkpoint
-from agents.dqn import DQNConfig, Learner, Transition, View, act, learn, new_learner, q_values
-from agents.networks import NetworkConfig
-from agents.protocol import Agent, same_arch
-from bench.benchmark import Arch, SearchSpace
-from bench.draw import draw
-from bench.errors import UserError
-from bench.rewards import Exponential
+from rlnas.agents import replay as replay_buffer
+from rlnas.agents.checkpoint import Checkpoint
+from rlnas.agents.dqn import DQNConfig, Learner, Transition, View, act, learn, new_learner, q_values
+from rlnas.agents.networks import NetworkConfig
+from rlnas.agents.protocol import Agent, same_arch
+from rlnas.bench.benchmark import Arch, SearchSpace
+from rlnas.bench.draw import draw
+from rlnas.bench.errors import UserError
+from rlnas.bench.rewards import Exponential
 
 MEMORY = 512
 """The last so many queries are remembered as known."""
@@ -91,7 +91,7 @@ class DQN:
     @classmethod
     def from_spec(cls, text: str) -> DQN:
         """Of `CHECKPOINT,option=value,...`, either part optional."""
-        from agents.spec import options
+        from rlnas.agents.spec import options
 
         words = [word for word in text.split(",") if word]
         path = words.pop(0) if words and "=" not in words[0] else ""

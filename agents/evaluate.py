@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
-from agents.dqn import DQNConfig
-from agents.dqn_search import searcher
-from agents.protocol import History, run_search
-from bench.benchmark import Benchmark
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.dqn_search import searcher
+from rlnas.agents.protocol import History, run_search
+from rlnas.bench.benchmark import Benchmark
 
 QUERIES = (10, 20, 50)
 

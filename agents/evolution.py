@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from agents.protocol import Agent
-from agents.random_walk import step
-from bench.benchmark import Arch, QueryResult, SearchSpace
-from bench.draw import draw
-from bench.errors import UserError
+from rlnas.agents.protocol import Agent
+from rlnas.agents.random_walk import step
+from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.draw import draw
+from rlnas.bench.errors import UserError
 
 
 class State(NamedTuple):

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.protocol import Agent, same_arch
-from bench.benchmark import Arch, QueryResult, SearchSpace
-from bench.draw import draw
-from bench.errors import UserError
+from rlnas.agents.protocol import Agent, same_arch
+from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.draw import draw
+from rlnas.bench.errors import UserError
 
 Variant = Literal["first", "full"]
 

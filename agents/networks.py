@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Num
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 MASKED = -1e9
 """The value of an action that does not exist: finite, so that arithmetic with it stays finite."""

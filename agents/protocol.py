@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
+from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
 
 State = Any
 """An agent's state: any pytree of fixed shape."""

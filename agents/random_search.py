@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.protocol import Agent
-from bench.benchmark import SearchSpace
+from rlnas.agents.protocol import Agent
+from rlnas.bench.benchmark import SearchSpace
 
 
 @dataclass(frozen=True)

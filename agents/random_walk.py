@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
-from agents.protocol import Agent
-from bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.agents.protocol import Agent
+from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 
 
 class State(NamedTuple):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32, Key
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 BLOCK = 256
 """Priorities are summed by blocks; a draw finds its block, then its place: exact, and no tree to keep."""

@@ -7,9 +7,9 @@ import types
 from collections.abc import Container, Iterable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import agents
-from agents.protocol import AgentConfig
-from bench.errors import UserError
+from rlnas import agents
+from rlnas.agents.protocol import AgentConfig
+from rlnas.bench.errors import UserError
 
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from agents.dqn import DQNConfig
-from agents.dqn_presets import PRESETS
-from agents.networks import NetworkConfig
-from agents.spec import convert
-from analysis import store
-from bench.errors import UserError
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.dqn_presets import PRESETS
+from rlnas.agents.networks import NetworkConfig
+from rlnas.agents.spec import convert
+from rlnas.analysis import store
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,8 +113,8 @@ class Row:
 
 def run(config: Ablate) -> None:
     """Run what is missing, then write table and figure."""
-    import bench
-    from analysis import ablation_plot
+    from rlnas import bench
+    from rlnas.analysis import ablation_plot
 
     benchmark = bench.load(config.benchmark)
     rows, folder = plan(config, benchmark.describe())
@@ -239,10 +239,10 @@ def run_row(row: Row) -> None:
     """One job: each alpha's seeds in one call, all with one compiled program; writes a file an alpha."""
     import jax
 
-    import bench
-    from agents import dqn
-    from agents.evaluate import evaluate
-    from agents.protocol import seed_keys
+    from rlnas import bench
+    from rlnas.agents import dqn
+    from rlnas.agents.evaluate import evaluate
+    from rlnas.agents.protocol import seed_keys
 
     benchmark, config = bench.load(row.benchmark), replace(row.config, alpha=0.0)  # alpha is traced, below
     keys, evaluation = seed_keys(row.seed, row.seeds), seed_keys(row.seed + 1, row.evaluation_seeds)
@@ -283,8 +283,8 @@ def run_row(row: Row) -> None:
 
 
 def _columns(name: str, found: Any, benchmark: Any) -> dict[str, float]:
-    from agents.evaluate import QUERIES
-    from analysis import ablation_plot
+    from rlnas.agents.evaluate import QUERIES
+    from rlnas.analysis import ablation_plot
 
     optimum = ablation_plot.best(benchmark)
     return {f"{name}_regret_{q}": optimum - float(found.reported[i]) for i, q in enumerate(QUERIES)} | {
@@ -296,10 +296,10 @@ def collect(rows: Sequence[Row]) -> pd.DataFrame:
     """One line a training that is done, with random search on the same evaluation keys beside it."""
     import pandas as pd
 
-    import agents
-    import bench
-    from agents.evaluate import QUERIES, incumbents
-    from agents.protocol import run_seeds, seed_keys
+    from rlnas import agents
+    from rlnas import bench
+    from rlnas.agents.evaluate import QUERIES, incumbents
+    from rlnas.agents.protocol import run_seeds, seed_keys
 
     first = rows[0]
     benchmark = bench.load(first.benchmark)
@@ -317,7 +317,7 @@ def _results(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
 
 
 def _write_frames(frame: pd.DataFrame, folder: Path) -> None:
-    from bench.files import atomic_path
+    from rlnas.bench.files import atomic_path
 
     with atomic_path(folder / "results.parquet") as path:
         frame.to_parquet(path, index=False)

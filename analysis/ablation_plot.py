@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.evaluate import QUERIES
-from analysis import stats
-from analysis.plots import RC, REFERENCE_STYLE, STYLES, save
+from rlnas.agents.evaluate import QUERIES
+from rlnas.analysis import stats
+from rlnas.analysis.plots import RC, REFERENCE_STYLE, STYLES, save
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Any) -> list[Path]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from bench.landscape import REWARD_EDGES, moves_of, shaped_rewards
+    from rlnas.bench.landscape import REWARD_EDGES, moves_of, shaped_rewards
 
     lines = summary(frame)
     settings = columns_varied(frame)

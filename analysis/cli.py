@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from typing import Any, NamedTuple
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 class Command(NamedTuple):
@@ -25,47 +25,47 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "compare": Command(
-        "analysis.compare:Compare", "analysis.compare:run", "compare search agents at a query budget: figure and table"
+        "rlnas.analysis.compare:Compare", "rlnas.analysis.compare:run", "compare search agents at a query budget: figure and table"
     ),
-    "plot": Command("analysis.redraw:Plot", "analysis.redraw:run", "draw figure and table again from stored runs"),
+    "plot": Command("rlnas.analysis.redraw:Plot", "rlnas.analysis.redraw:run", "draw figure and table again from stored runs"),
     "report": Command(
-        "analysis.report_again:Report", "analysis.report_again:run", "the report of finished runs and retrainings again"
+        "rlnas.analysis.report_again:Report", "rlnas.analysis.report_again:run", "the report of finished runs and retrainings again"
     ),
-    "train": Command("analysis.train:Train", "analysis.train:run", "train the agent that learns to search"),
+    "train": Command("rlnas.analysis.train:Train", "rlnas.analysis.train:run", "train the agent that learns to search"),
     "landscape": Command(
-        "analysis.landscape:Landscape", "analysis.landscape:run", "how rugged a benchmark is: optima, basins, rewards"
+        "rlnas.analysis.landscape:Landscape", "rlnas.analysis.landscape:run", "how rugged a benchmark is: optima, basins, rewards"
     ),
-    "scale": Command("analysis.scale:Scale", "analysis.scale:run", "look-ups spent on training, by size of the space"),
-    "ablate": Command("analysis.ablation:Ablate", "analysis.ablation:run", "train over a grid of settings"),
-    "retrain": Command("analysis.retrain:Retrain", "analysis.retrain:run", "train the winners of runs for real"),
+    "scale": Command("rlnas.analysis.scale:Scale", "rlnas.analysis.scale:run", "look-ups spent on training, by size of the space"),
+    "ablate": Command("rlnas.analysis.ablation:Ablate", "rlnas.analysis.ablation:run", "train over a grid of settings"),
+    "retrain": Command("rlnas.analysis.retrain:Retrain", "rlnas.analysis.retrain:run", "train the winners of runs for real"),
     "oneshot": Command(
-        "analysis.oneshot:OneShot", "analysis.oneshot:run", "how well shared weights rank cells trained for real"
+        "rlnas.analysis.oneshot:OneShot", "rlnas.analysis.oneshot:run", "how well shared weights rank cells trained for real"
     ),
     "speed": Command(
-        "analysis.speed:SpeedConfig", "analysis.speed:run_speed", "measure this machine against plain references"
+        "rlnas.analysis.speed:SpeedConfig", "rlnas.analysis.speed:run_speed", "measure this machine against plain references"
     ),
     "bench list": Command(
-        "bench.commands:ListConfig", "bench.commands:run_list", "which benchmarks are here, or to be had"
+        "rlnas.bench.commands:ListConfig", "rlnas.bench.commands:run_list", "which benchmarks are here, or to be had"
     ),
-    "bench info": Command("bench.commands:InfoConfig", "bench.commands:run_info", "what a benchmark holds, its noise"),
-    "bench fetch": Command("bench.commands:FetchConfig", "bench.commands:run_fetch", "download an official file"),
+    "bench info": Command("rlnas.bench.commands:InfoConfig", "rlnas.bench.commands:run_info", "what a benchmark holds, its noise"),
+    "bench fetch": Command("rlnas.bench.commands:FetchConfig", "rlnas.bench.commands:run_fetch", "download an official file"),
     "bench convert": Command(
-        "bench.commands:ConvertConfig", "bench.commands:run_convert", "an official file into a table or a surrogate"
+        "rlnas.bench.commands:ConvertConfig", "rlnas.bench.commands:run_convert", "an official file into a table or a surrogate"
     ),
     "bench import-csv": Command(
-        "bench.commands:ImportCsvConfig", "bench.commands:run_import_csv", "any CSV of NAS-Bench-101 cells into a table"
+        "rlnas.bench.commands:ImportCsvConfig", "rlnas.bench.commands:run_import_csv", "any CSV of NAS-Bench-101 cells into a table"
     ),
-    "bench export": Command("bench.commands:ExportConfig", "bench.commands:run_export", "a table as CSV or parquet"),
+    "bench export": Command("rlnas.bench.commands:ExportConfig", "rlnas.bench.commands:run_export", "a table as CSV or parquet"),
     "bench distill": Command(
-        "bench.nb301.distill:Distill", "bench.nb301.distill:run", "a fast imitation of a surrogate, to train on"
+        "rlnas.bench.nb301.distill:Distill", "rlnas.bench.nb301.distill:run", "a fast imitation of a surrogate, to train on"
     ),
     "bench rehearse": Command(
-        "bench.nb101.rehearsal:RehearseConfig",
-        "bench.nb101.rehearsal:run_rehearse",
+        "rlnas.bench.nb101.rehearsal:RehearseConfig",
+        "rlnas.bench.nb101.rehearsal:run_rehearse",
         "predict the whole space from a partial table, to rehearse at full size",
     ),
     "bench tabulate": Command(
-        "bench.retrain.assemble:TabulateConfig", "bench.retrain.assemble:run_tabulate", "train cells, make a table"
+        "rlnas.bench.retrain.assemble:TabulateConfig", "rlnas.bench.retrain.assemble:run_tabulate", "train cells, make a table"
     ),
 }
 GROUPS = {"bench": "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.store import Run
-    from analysis.sweep import Contender
+    from rlnas.analysis.store import Run
+    from rlnas.analysis.sweep import Contender
 
 BASELINES = ("random_search", "random_walk", "local_search", "evolution")
 
@@ -65,7 +65,7 @@ class Compare:
 
 def run(config: Compare) -> None:
     """Run what is missing, then write figure, table and summary, and print the table and where all lies."""
-    import bench
+    from rlnas import bench
 
     check(config)
     contenders = parse_agents(config.agents)
@@ -92,8 +92,8 @@ def check(config: Compare) -> None:
 
 def parse_agents(words: tuple[str, ...]) -> list[Contender]:
     """`UserError` for an unknown agent or option, for none, and for the same agent twice."""
-    from agents.spec import parse_all
-    from analysis.sweep import Contender
+    from rlnas.agents.spec import parse_all
+    from rlnas.analysis.sweep import Contender
 
     found: list[Contender] = []
     for label, config in parse_all(words).items():
@@ -109,7 +109,7 @@ def run_all(config: Compare, contenders: list[Contender], benchmark) -> list[Run
     """Every contender's run: loaded when it is done and whole, else made."""
     from tqdm import tqdm
 
-    from analysis import store, sweep
+    from rlnas.analysis import store, sweep
 
     runs = []
     with tqdm(total=config.seeds * len(contenders), unit="run", disable=None, leave=False) as bar:
@@ -132,7 +132,7 @@ def run_all(config: Compare, contenders: list[Contender], benchmark) -> list[Run
 
 def finish(config: Compare, runs: list[Run]) -> None:
     """The comparison's own folder, named by the hash of its runs in their order."""
-    from analysis import redraw, store
+    from rlnas.analysis import redraw, store
 
     folder = config.out / f"compare-{store.hash_of([[run.manifest['hash'], run.label] for run in runs])}"
     redraw.write(runs, folder)

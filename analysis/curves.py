@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from agents.protocol import History
+from rlnas.agents.protocol import History
 
 
 def incumbent_values(

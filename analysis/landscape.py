@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench import landscape as measures
+    from rlnas.bench import landscape as measures
 
 BURN_IN_LAGS = 1  # cells left out at the start of a walk, as a multiple of --lags
 TOP = 0.01  # "the top 1 %", by validation accuracy
@@ -89,9 +89,9 @@ class TableFacts(NamedTuple):
 
 def run(config: Landscape) -> None:
     """Measure, write the files, print the table and where they lie."""
-    import bench
-    from analysis import landscape_plot, store
-    from analysis.plots import save
+    from rlnas import bench
+    from rlnas.analysis import landscape_plot, store
+    from rlnas.analysis.plots import save
 
     check(config)
     benchmark = bench.load(config.benchmark, epochs=config.epochs, noise="mean")
@@ -128,7 +128,7 @@ def measure(config: Landscape, benchmark: Any) -> Measured:
     import jax
     import numpy as np
 
-    from bench import landscape as measures
+    from rlnas.bench import landscape as measures
 
     walk_key, move_key = jax.random.split(jax.random.key(config.seed))
     burn_in = BURN_IN_LAGS * config.lags
@@ -157,8 +157,8 @@ def measure(config: Landscape, benchmark: Any) -> Measured:
 
 def whole_space(benchmark: Any) -> int:
     """How many cells there are with at most as many vertices as the largest of the table has."""
-    from bench.nb101.graph import cells
-    from bench.nb101.space import CellSpace
+    from rlnas.bench.nb101.graph import cells
+    from rlnas.bench.nb101.space import CellSpace
 
     if not isinstance(benchmark.space, CellSpace):
         return int(benchmark.space.size)
@@ -216,7 +216,7 @@ def interval(estimate: Sequence[float]) -> Row:
 
 def tables(measured: Measured) -> dict[str, list[Row]]:
     """File name -> rows. Tidy: one observation a row, fractions, steps."""
-    from bench.landscape import REWARD_EDGES
+    from rlnas.bench.landscape import REWARD_EDGES
 
     found: dict[str, list[Row]] = {
         "autocorrelation": [
@@ -245,8 +245,8 @@ def tables(measured: Measured) -> dict[str, list[Row]]:
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Floats in the shortest form that reads back the same; nothing for a NaN."""
-    from analysis.store import to_json
-    from bench.files import atomic_path
+    from rlnas.analysis.store import to_json
+    from rlnas.bench.files import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
@@ -256,7 +256,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 def text(measured: Measured) -> str:
     """The aligned tables that the command prints."""
-    from analysis.landscape_plot import caveats, title
+    from rlnas.analysis.landscape_plot import caveats, title
 
     lines = [title(measured), *(f"  note: {caveat}" for caveat in caveats(measured)), ""]
     lines += ["random walks".ljust(34) + "".join(f"{name:>24}" for name in measured.walks)]

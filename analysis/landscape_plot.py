@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from analysis.plots import RC, REFERENCE_STYLE, STYLES, plain_ticks
+from rlnas.analysis.plots import RC, REFERENCE_STYLE, STYLES, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analysis.landscape import Measured, TableFacts
+    from rlnas.analysis.landscape import Measured, TableFacts
 
 POINTS = 20_000  # of a map; more would only overdraw
 
@@ -179,7 +179,7 @@ def draw_gains(axes: Axes, table: TableFacts) -> None:
 
 def draw_rewards(axes: Axes, measured: Measured) -> None:
     """Also for other figures: `measured.rewards` is all it reads."""
-    from bench.landscape import REWARD_EDGES
+    from rlnas.bench.landscape import REWARD_EDGES
 
     middles = (REWARD_EDGES[1:] + REWARD_EDGES[:-1]) / 2
     styles = [REFERENCE_STYLE, *STYLES]
@@ -211,7 +211,7 @@ def encoding_map(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from bench.landscape import principal_components, ranks
+    from rlnas.bench.landscape import principal_components, ranks
 
     coordinates, shares = principal_components(points)
     x, y = coordinates.T

@@ -9,14 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.nb101.cell import Cell
-    from bench.nb101.table import Table
-    from bench.retrain.recipe import Recipe
+    from rlnas.bench.nb101.cell import Cell
+    from rlnas.bench.nb101.table import Table
+    from rlnas.bench.retrain.recipe import Recipe
 
 SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
 SAMPLE = 50  # steps, and cells scored, whose time is taken together
@@ -113,10 +113,10 @@ class Truth(NamedTuple):
 
 def run(config: OneShot) -> None:
     """Train what is missing, compare, write the files, print the table and where they lie."""
-    from analysis import oneshot_measures, oneshot_plot, store
-    from analysis.plots import save
-    from bench.files import sha256
-    from bench.nb101.table import Table, find
+    from rlnas.analysis import oneshot_measures, oneshot_plot, store
+    from rlnas.analysis.plots import save
+    from rlnas.bench.files import sha256
+    from rlnas.bench.nb101.table import Table, find
 
     check(config)
     path = find(config.benchmark)
@@ -166,8 +166,8 @@ def truth_of(table: Table, max_vertices: int) -> Truth:
     """The cells with at most `max_vertices` vertices of which the table has all repeats."""
     import numpy as np
 
-    from bench.nb101 import graph
-    from bench.nb101.cell import from_bits
+    from rlnas.bench.nb101 import graph
+    from rlnas.bench.nb101.cell import from_bits
 
     every = graph.cells(table.meta["max_vertices"])
     known = ~np.isnan(table.val[:, -1]).any(1) & ~np.isnan(table.test[:, -1]).any(1)
@@ -189,7 +189,7 @@ def truth_of(table: Table, max_vertices: int) -> Truth:
 
 def recipe_of(table: Table) -> Recipe:
     """How the table's cells were built and trained; `UserError` for a table that does not say so."""
-    from bench.retrain.recipe import Recipe
+    from rlnas.bench.retrain.recipe import Recipe
 
     try:
         recipe = dict(table.meta["recipe"])
@@ -202,7 +202,7 @@ def recipe_of(table: Table) -> Recipe:
 
 def images_of(config: OneShot, table: Table) -> Any:
     """The data set, split as the table's was."""
-    from bench.retrain import datasets
+    from rlnas.bench.retrain import datasets
 
     images = datasets.load(config.dataset)
     if images.splits != table.meta["splits"]:
@@ -220,8 +220,8 @@ def train_and_score(config: OneShot, cells: Sequence[Cell], images: Any, recipe:
     import numpy as np
     from tqdm import tqdm
 
-    from bench.files import atomic_path
-    from bench.retrain import supernet
+    from rlnas.bench.files import atomic_path
+    from rlnas.bench.retrain import supernet
 
     schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
     found = []
@@ -278,8 +278,8 @@ def time_apart(
     import numpy as np
     from tqdm import tqdm
 
-    from analysis.store import write_json
-    from bench.retrain import supernet, trainer
+    from rlnas.analysis.store import write_json
+    from rlnas.bench.retrain import supernet, trainer
 
     path = folder / TIMED
     found = [tuple(row) for row in json.loads(path.read_text())] if path.exists() else []
@@ -316,8 +316,8 @@ def write_scores(path: Path, truth: Truth, scored: Sequence[Scored]) -> None:
     """One line a cell and seed: row in the table, the scores, and the table's means. Accuracies are fractions."""
     import pandas as pd
 
-    from bench.files import atomic_path
-    from bench.nb101.cell import module_hash
+    from rlnas.bench.files import atomic_path
+    from rlnas.bench.nb101.cell import module_hash
 
     hashes = [module_hash(cell) for cell in truth.cells]
     frames = [

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from analysis import stats
+from rlnas.analysis import stats
 
 if TYPE_CHECKING:
-    from analysis.oneshot import Scored, Truth
+    from rlnas.analysis.oneshot import Scored, Truth
 
 TOP = 0.1  # "the top 10 %", by the table
 KS = (10, 50, 250)  # of precision; those above half of the cells are left out

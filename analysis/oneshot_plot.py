@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.oneshot_measures import RETRAINED, Report
-from analysis.plots import RC, STYLES, plain_ticks
+from rlnas.analysis.oneshot_measures import RETRAINED, Report
+from rlnas.analysis.plots import RC, STYLES, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analysis.oneshot import Scored, Truth
+    from rlnas.analysis.oneshot import Scored, Truth
 
 BLUE, GREY = STYLES[1][0], "#777777"
 

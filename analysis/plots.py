@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from analysis import curves, report, stats
-from analysis.store import Run
-from bench.files import atomic_path
+from rlnas.analysis import curves, report, stats
+from rlnas.analysis.store import Run
+from rlnas.bench.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

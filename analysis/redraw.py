@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.store import Run
+    from rlnas.analysis.store import Run
 
 SUMMARY = "summary.json"
 
@@ -43,7 +43,7 @@ def run(config: Plot) -> None:
 
 def collect(folders: Sequence[Path]) -> list[Run]:
     """The runs of run folders and comparison folders, in order, each once. `UserError` names what is no run."""
-    from analysis import store
+    from rlnas.analysis import store
 
     if not folders:
         raise UserError("no runs given; expected run folders, or a compare-... folder, as in `rlnas plot runs/*`")
@@ -60,7 +60,7 @@ def collect(folders: Sequence[Path]) -> list[Run]:
 
 def comparison_runs(folder: Path) -> list[Run]:
     """The runs a comparison lists; they lie beside it."""
-    from analysis import store
+    from rlnas.analysis import store
 
     path = folder / SUMMARY
     try:
@@ -72,7 +72,7 @@ def comparison_runs(folder: Path) -> list[Run]:
 
 def write(runs: Sequence[Run], folder: Path) -> None:
     """Figure, CSV and JSON into `folder`; the table and the paths onto stdout."""
-    from analysis import plots, report, store
+    from rlnas.analysis import plots, report, store
 
     report.check_comparable(runs)
     table = report.rows(runs)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis import curves, stats, store
-from analysis.store import Run
-from bench.errors import UserError
-from bench.files import atomic_path
+from rlnas.analysis import curves, stats, store
+from rlnas.analysis.store import Run
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path
 
 CHECKPOINTS = (10, 20, 50, 100, 150, 200, 300)
 REFERENCE = "random_search"

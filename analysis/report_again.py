@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Report:
 
 def run(config: Report) -> None:
     """Retrainings and comparisons one by one, single runs together."""
-    from analysis import redraw, retrain_run, retrain_verdict
+    from rlnas.analysis import redraw, retrain_run, retrain_verdict
 
     if not config.runs:
         raise UserError("no folders given; expected compare-..., retrain-... or run folders")

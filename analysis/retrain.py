@@ -12,9 +12,9 @@ from typing import Literal
 
 import tyro
 
-from bench.errors import UserError
-from bench.retrain.engine import Options, require
-from bench.retrain.presets import PRESETS, Settings
+from rlnas.bench.errors import UserError
+from rlnas.bench.retrain.engine import Options, require
+from rlnas.bench.retrain.presets import PRESETS, Settings
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def check(config: Retrain) -> None:
 
 def run(config: Retrain) -> None:
     """Choose, train what is missing, store, and print the verdict and where it lies."""
-    from analysis import redraw, retrain_run, retrain_select, retrain_verdict
+    from rlnas.analysis import redraw, retrain_run, retrain_select, retrain_verdict
 
     check(config)
     runs = redraw.collect(config.runs) if config.runs else []

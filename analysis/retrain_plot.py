@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.plots import RC, REFERENCE_STYLE, STYLES
-from analysis.retrain_select import GROUPS
-from analysis.retrain_text import plain, points
-from analysis.retrain_verdict import Line, Verdict, relation
+from rlnas.analysis.plots import RC, REFERENCE_STYLE, STYLES
+from rlnas.analysis.retrain_select import GROUPS
+from rlnas.analysis.retrain_text import plain, points
+from rlnas.analysis.retrain_verdict import Line, Verdict, relation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

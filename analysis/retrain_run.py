@@ -13,17 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import store
-from analysis.retrain_select import Chosen, model_of
-from bench.errors import UserError
-from bench.files import atomic_path, sha256
+from rlnas.analysis import store
+from rlnas.analysis.retrain_select import Chosen, model_of
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, sha256
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.retrain import Retrain
-    from bench.retrain.engine import Engine
-    from bench.retrain.jobs import Job
+    from rlnas.analysis.retrain import Retrain
+    from rlnas.bench.retrain.engine import Engine
+    from rlnas.bench.retrain.jobs import Job
 
 FORMAT, VERSION = "rlnas-retrain", 1
 RESULTS, MANIFEST = "results.parquet", "manifest.json"
@@ -35,8 +35,8 @@ def train(config: Retrain, benchmark: Any, chosen: Sequence[Chosen], notes: Sequ
 
     Every end of a training is on disk at once, so an interrupted run loses at most the epochs under way.
     """
-    from bench.retrain import datasets, engine
-    from bench.retrain.jobs import Data, Job, finished
+    from rlnas.bench.retrain import datasets, engine
+    from rlnas.bench.retrain.jobs import Data, Job, finished
 
     data = Data(config.dataset, config.data_dir, config.settings.val_images)
     loaded = datasets.load(data.name, data_dir=data.data_dir, val_images=data.val_images)
@@ -90,9 +90,9 @@ def _session(
     """Train `missing`: (their records by architecture and seed, what the session took)."""
     from tqdm import tqdm
 
-    from bench.retrain import engine
-    from bench.retrain.energy import EnergyMeter
-    from bench.retrain.jobs import DONE, run_jobs
+    from rlnas.bench.retrain import engine
+    from rlnas.bench.retrain.energy import EnergyMeter
+    from rlnas.bench.retrain.jobs import DONE, run_jobs
 
     speed = _speed(missing[0], config.plain_loop_batches)
     if not config.workers:
@@ -149,8 +149,8 @@ def _session(
 def _speed(job: Job, batches: int) -> dict[str, Any]:
     """What one model does alone, and a plain loop (see `throughput.compare`); {} when it is not asked for, or could not
     be measured."""
-    from bench.retrain.throughput import Probe, compare, plain_peak_mb
-    from bench.retrain.workers import Failure, run_all
+    from rlnas.bench.retrain.throughput import Probe, compare, plain_peak_mb
+    from rlnas.bench.retrain.workers import Failure, run_all
 
     if not batches:
         return {}
@@ -235,7 +235,7 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 def failed(folder: Path) -> int:
     """Trainings that another call would do again."""
-    from bench.retrain.jobs import FAILED
+    from rlnas.bench.retrain.jobs import FAILED
 
     return int((read(folder)[1]["status"] == FAILED).sum())
 

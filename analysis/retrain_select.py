@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.store import Run
+    from rlnas.analysis.store import Run
 
 GROUPS = ("top", "random", "worst", "named")
 DRAWS = 50  # times twice what is wanted: enough in any space that is larger than that
@@ -33,7 +33,7 @@ class Chosen:
 
 def ground(runs: Sequence[Run], benchmark: str | None, epochs: int | None) -> tuple[Any, list[str]]:
     """(the benchmark of the runs, or the named one, with noise `mean`; lines to print about what does not fit)."""
-    import bench
+    from rlnas import bench
 
     notes: list[str] = []
     facts = [run.manifest["benchmark"] for run in runs]
@@ -175,11 +175,11 @@ def from_csv(path: Path) -> list[str]:
 
 
 def model_of(benchmark: Any, text: str) -> Any:
-    """What `bench.retrain` builds: a cell of NAS-Bench-101, or a DARTS genotype."""
+    """What `rlnas.bench.retrain` builds: a cell of NAS-Bench-101, or a DARTS genotype."""
     arch = benchmark.space.parse(text)
     if hasattr(benchmark.space, "cell"):
         return benchmark.space.cell(int(arch))
-    from bench.nb301.genotype import DartsSpace, to_genotype
+    from rlnas.bench.nb301.genotype import DartsSpace, to_genotype
 
     if isinstance(benchmark.space, DartsSpace):
         return to_genotype(np.asarray(arch))

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.report import humanise, number
-from analysis.retrain_verdict import CONTROL, Interval, Verdict, relation
+from rlnas.analysis.report import humanise, number
+from rlnas.analysis.retrain_verdict import CONTROL, Interval, Verdict, relation
 
 if TYPE_CHECKING:
     import pandas as pd

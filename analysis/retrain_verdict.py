@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from analysis import stats
-from analysis.retrain_select import GROUPS
-from bench.errors import UserError
+from rlnas.analysis import stats
+from rlnas.analysis.retrain_select import GROUPS
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,7 +204,7 @@ def _ends(found: np.ndarray) -> tuple[float, float]:
 
 def relation(manifest: Mapping[str, Any]) -> tuple[str, str]:
     """(`same`, `recipe`, `transfer` or `unknown`; a sentence): how the trainings stand to those behind the table."""
-    from bench.retrain.presets import PRESETS, recipe_of_table
+    from rlnas.bench.retrain.presets import PRESETS, recipe_of_table
 
     facts, dataset = manifest["benchmark"], manifest["dataset"]["name"]
     origin = recipe_of_table(str(facts.get("name")))
@@ -243,7 +243,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
 
 def write(folder: Path) -> None:
     """Verdict, table and figure of a finished folder into it; all of it onto stdout, and where it lies."""
-    from analysis import plots, report, retrain_plot, retrain_run, retrain_text, store
+    from rlnas.analysis import plots, report, retrain_plot, retrain_run, retrain_text, store
 
     manifest, results = retrain_run.read(folder)
     verdict = judge(results)

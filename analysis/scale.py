@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tyro.conf import Positional
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Training:
 
 def run(config: Scale) -> None:
     """Read, draw, and print the table."""
-    from analysis import scale_plot
+    from rlnas.analysis import scale_plot
 
     groups = grouped([read(folder, config.queries) for folder in config.trainings])
     paths = scale_plot.write(config.out, groups, config.queries)
@@ -68,8 +68,8 @@ def run(config: Scale) -> None:
 
 def read(folder: Path, queries: int) -> Training:
     """A finished training; `UserError` when `folder` has none."""
-    from analysis import store
-    from analysis.train import CURVE
+    from rlnas.analysis import store
+    from rlnas.analysis.train import CURVE
 
     try:
         manifest = json.loads((folder / store.MANIFEST).read_text())
@@ -133,7 +133,7 @@ def line(group: Sequence[Training], *, relative: bool) -> Line:
 
 def write_table(path: Path, groups: dict[str, list[Training]]) -> Path:
     """One row an evaluation of a training."""
-    from bench.files import atomic_path
+    from rlnas.bench.files import atomic_path
 
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)

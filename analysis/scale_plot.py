@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.plots import RC, STYLES, plain_ticks, save
+from rlnas.analysis.plots import RC, STYLES, plain_ticks, save
 
 if TYPE_CHECKING:
-    from analysis.scale import Training
+    from rlnas.analysis.scale import Training
 
 
 def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) -> list[Path]:
@@ -18,7 +18,7 @@ def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from analysis.scale import line
+    from rlnas.analysis.scale import line
 
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(10, 4.4), layout="constrained")

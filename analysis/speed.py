@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis import store
-from bench.errors import UserError
+from rlnas.analysis import store
+from rlnas.bench.errors import UserError
 
 MAX_VERTICES = {"small": 5, "medium": 6, "full": 7}
 TARGET_SEEDS, TARGET_BUDGET = 500, 300
@@ -82,9 +82,9 @@ def seconds_of(function: Callable[[], Any]) -> float:
 
 
 def _benchmark(max_vertices: int) -> Any:
-    from bench.nb101.benchmark import from_table
-    from bench.nb101.graph import cells
-    from bench.nb101.table import Table, make_meta
+    from rlnas.bench.nb101.benchmark import from_table
+    from rlnas.bench.nb101.graph import cells
+    from rlnas.bench.nb101.table import Table, make_meta
 
     rows = len(cells(max_vertices).bits)
     values = np.random.default_rng(0).uniform(0.85, 0.95, (rows, 1, 3)).astype(np.float32)
@@ -94,7 +94,7 @@ def _benchmark(max_vertices: int) -> Any:
 
 
 def _plain(benchmark: Any) -> Any:
-    from analysis.speed_reference import PlainTable
+    from rlnas.analysis.speed_reference import PlainTable
 
     space = benchmark.space
     offsets, flat = np.asarray(space.offsets), np.asarray(space.flat)
@@ -109,9 +109,9 @@ def lookups(max_vertices: int) -> list[Measure]:
     import jax
     import jax.numpy as jnp
 
-    from analysis.speed_reference import look_up
-    from bench.nb101.cell import module_hash
-    from bench.nb101.graph import adjacency_of, cells, labels_of, row_index, row_of
+    from rlnas.analysis.speed_reference import look_up
+    from rlnas.bench.nb101.cell import module_hash
+    from rlnas.bench.nb101.graph import adjacency_of, cells, labels_of, row_index, row_of
 
     benchmark, every, rng = _benchmark(max_vertices), cells(max_vertices), np.random.default_rng(0)
     chosen = rng.integers(benchmark.space.size, size=1 << 16)
@@ -133,8 +133,8 @@ def mdp(max_vertices: int) -> list[Measure]:
     import jax
     import jax.numpy as jnp
 
-    from analysis.speed_reference import PlainMDP
-    from bench.mdp import IncrementalMDP
+    from rlnas.analysis.speed_reference import PlainMDP
+    from rlnas.bench.mdp import IncrementalMDP
 
     envs, steps = 4096, 50
     benchmark = _benchmark(max_vertices)
@@ -172,10 +172,10 @@ def mdp(max_vertices: int) -> list[Measure]:
 
 
 def enumeration(max_vertices: int) -> list[Measure]:
-    from analysis.speed_reference import enumerate_cells as plain_enumeration
-    from bench.nb101 import graph
-    from bench.nb101.cell import module_hash
-    from bench.nb101.neighbours import neighbours_of
+    from rlnas.analysis.speed_reference import enumerate_cells as plain_enumeration
+    from rlnas.bench.nb101 import graph
+    from rlnas.bench.nb101.cell import module_hash
+    from rlnas.bench.nb101.neighbours import neighbours_of
 
     seconds = seconds_of(lambda: graph.enumerate_cells(max_vertices))
     count = len(graph.cells(max_vertices).bits)
@@ -208,11 +208,11 @@ def enumeration(max_vertices: int) -> list[Measure]:
 
 
 def conversion(max_vertices: int) -> list[Measure]:
-    from analysis.speed_reference import read_tfrecord
-    from bench.nb101.convert import convert
-    from bench.nb101.graph import hashes
-    from bench.nb101.synthetic import write_synthetic
-    from bench.nb101.table import Table
+    from rlnas.analysis.speed_reference import read_tfrecord
+    from rlnas.bench.nb101.convert import convert
+    from rlnas.bench.nb101.graph import hashes
+    from rlnas.bench.nb101.synthetic import write_synthetic
+    from rlnas.bench.nb101.table import Table
 
     hashes(max_vertices)  # cached once a machine; not part of a conversion
     with tempfile.TemporaryDirectory() as folder:
@@ -227,9 +227,9 @@ def conversion(max_vertices: int) -> list[Measure]:
 
 
 def search(max_vertices: int) -> list[Measure]:
-    import agents
-    from agents.protocol import run_seeds, seed_keys
-    from analysis import speed_reference
+    from rlnas import agents
+    from rlnas.agents.protocol import run_seeds, seed_keys
+    from rlnas.analysis import speed_reference
 
     benchmark = _benchmark(max_vertices)
     plain, keys, few = _plain(benchmark), seed_keys(0, TARGET_SEEDS), 5
@@ -250,20 +250,20 @@ def search(max_vertices: int) -> list[Measure]:
 
 
 def agent(max_vertices: int) -> list[Measure]:
-    from analysis.speed_agent import measure
+    from rlnas.analysis.speed_agent import measure
 
     benchmark = _benchmark(max_vertices)
     return measure(benchmark, _plain(benchmark))
 
 
 def network(max_vertices: int) -> list[Measure]:
-    from analysis.speed_network import measure
+    from rlnas.analysis.speed_network import measure
 
     return measure()
 
 
 def trees(max_vertices: int) -> list[Measure]:
-    from analysis.speed_trees import measure
+    from rlnas.analysis.speed_trees import measure
 
     return measure() if max_vertices > MAX_VERTICES["small"] else measure(2, 500)
 
@@ -316,7 +316,7 @@ def run_speed(config: SpeedConfig) -> None:
                 flush=True,
             )
     if config.json:
-        from bench.files import atomic_path
+        from rlnas.bench.files import atomic_path
 
         with atomic_path(config.json) as path:
             path.write_text(json.dumps({"size": config.size, "cores": config.cores, "sections": record}, indent=1))

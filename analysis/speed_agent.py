@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from agents import dqn
-from agents.dqn import DQNConfig, View
-from agents.losses import double_q_target, huber, take
-from analysis.speed import Measure, best_of, seconds_of
-from analysis.speed_reference import PlainMDP, PlainTable
+from rlnas.agents import dqn
+from rlnas.agents.dqn import DQNConfig, View
+from rlnas.agents.losses import double_q_target, huber, take
+from rlnas.analysis.speed import Measure, best_of, seconds_of
+from rlnas.analysis.speed_reference import PlainMDP, PlainTable
 
 FORWARD_BATCH = 1024
 

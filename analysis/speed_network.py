@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.speed import Measure, best_of, seconds_of
+from rlnas.analysis.speed import Measure, best_of, seconds_of
 
 BATCHES = (1, 32, 1_024, 8_192)
 PLAIN = 300  # architectures asked of the reference
@@ -17,9 +17,9 @@ def measure() -> list[Measure]:
     import jax
     import jax.numpy as jnp
 
-    from bench.nb301.forms import yahpo_codes
-    from bench.nb301.genotype import DartsSpace
-    from bench.nb301.network import EPOCHS, build, expected_shapes
+    from rlnas.bench.nb301.forms import yahpo_codes
+    from rlnas.bench.nb301.genotype import DartsSpace
+    from rlnas.bench.nb301.network import EPOCHS, build, expected_shapes
 
     rng = np.random.default_rng(0)
     arrays: dict[str, Any] = {
@@ -41,7 +41,7 @@ def measure() -> list[Measure]:
 
 def plain(arrays: dict[str, Any], row: np.ndarray) -> float:
     """The accuracy of one architecture, head after head, as the ONNX graph says."""
-    from bench.nb301.network import EPOCHS, HEADS
+    from rlnas.bench.nb301.network import EPOCHS, HEADS
 
     embedded = [arrays[f"embds_fct.{i}.weight"][code] for i, code in enumerate(row)]
     x = np.concatenate([*embedded, [EPOCHS * arrays["epoch_scale"]]])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.nb101.cell import Cell, module_hash, parse
-from bench.nb101.tfrecord import parse_payload
+from rlnas.bench.nb101.cell import Cell, module_hash, parse
+from rlnas.bench.nb101.tfrecord import parse_payload
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def look_up(known: dict[str, float], matrix: list[list[int]], ops: list[str]) ->
 
 
 class PlainMDP:
-    """The incremental MDP, a step at a time (see `bench.mdp`)."""
+    """The incremental MDP, a step at a time (see `rlnas.bench.mdp`)."""
 
     def __init__(self, table: PlainTable, rng: np.random.Generator, neighbours: int = 25, horizon: int = 50):
         self.table, self.rng, self.n, self.horizon = table, rng, neighbours, horizon
@@ -83,7 +83,7 @@ def evolution(
 
 
 def local_search(table: PlainTable, rng: np.random.Generator, budget: int, initial: int = 10) -> float:
-    """Neighbours asked before cost no second query, as in `agents.local_search`."""
+    """Neighbours asked before cost no second query, as in `rlnas.agents.local_search`."""
     best, queries = -1.0, 0
     asked: set[int] = set()
     while queries < budget:
@@ -113,8 +113,8 @@ def enumerate_cells(max_vertices: int) -> dict[str, Cell]:
     """Every cell by its module hash: all matrices, all labellings, one md5 hash each."""
     from itertools import product
 
-    from bench.errors import UserError
-    from bench.nb101.cell import OPS
+    from rlnas.bench.errors import UserError
+    from rlnas.bench.nb101.cell import OPS
 
     found: dict[str, Cell] = {}
     for n in range(2, max_vertices + 1):

@@ -10,13 +10,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from analysis.speed import Measure, best_of, seconds_of
-from bench.nb301.forest import Forest
-from bench.nb301.genotype import DartsSpace, official_features
-from bench.nb301.grouping import join
-from bench.nb301.leafsets import BITS
-from bench.nb301.synthetic_ensemble import MEMBERS, TREES, members, to_xgboost
-from bench.nb301.trees import TreeEnsemble, from_arrays
+from rlnas.analysis.speed import Measure, best_of, seconds_of
+from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.nb301.genotype import DartsSpace, official_features
+from rlnas.bench.nb301.grouping import join
+from rlnas.bench.nb301.leafsets import BITS
+from rlnas.bench.nb301.synthetic_ensemble import MEMBERS, TREES, members, to_xgboost
+from rlnas.bench.nb301.trees import TreeEnsemble, from_arrays
 
 BATCHES = (1, 32, 1024)
 LOADED = 2

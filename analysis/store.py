@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from agents.protocol import History
-from bench.errors import UserError
-from bench.files import atomic_path, sha256
+from rlnas.agents.protocol import History
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, sha256
 
 FORMAT = "rlnas-run"
 FORMAT_VERSION = 1

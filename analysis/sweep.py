@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.protocol import AgentConfig, History, run_seeds, seed_keys
-from analysis import store
-from bench.benchmark import Benchmark
+from rlnas.agents.protocol import AgentConfig, History, run_seeds, seed_keys
+from rlnas.analysis import store
+from rlnas.bench.benchmark import Benchmark
 
 CHUNK = 50
 

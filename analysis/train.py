@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from agents.dqn import DQNConfig
-from agents.dqn_presets import presets
-from agents.evaluate import QUERIES
-from bench.errors import UserError
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.dqn_presets import presets
+from rlnas.agents.evaluate import QUERIES
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
-    from agents.dqn import TrainState
-    from bench.nb101.benchmark import TableBenchmark
+    from rlnas.agents.dqn import TrainState
+    from rlnas.bench.nb101.benchmark import TableBenchmark
 
 STATE, CURVE = "state.npz", "curve.csv"
 BASELINES = ("random_search", "local_search")
@@ -87,7 +87,7 @@ class Train:
 
 def run(config: Train) -> None:
     """Train, evaluating and saving at intervals; print what came of it and where it lies."""
-    import bench
+    from rlnas import bench
 
     check(config)
     benchmark = bench.load(config.benchmark, epochs=config.epochs, noise=config.noise)
@@ -138,11 +138,11 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
     import jax.numpy as jnp
     from tqdm import tqdm
 
-    from agents.dqn import init, shard
-    from agents.dqn import run as iterate
-    from agents.evaluate import evaluate
-    from agents.protocol import seed_keys
-    from analysis import store, training_plot
+    from rlnas.agents.dqn import init, shard
+    from rlnas.agents.dqn import run as iterate
+    from rlnas.agents.evaluate import evaluate
+    from rlnas.agents.protocol import seed_keys
+    from rlnas.analysis import store, training_plot
 
     part, said = shown_part(config, benchmark)
     dqn = config.dqn
@@ -225,7 +225,7 @@ def _checkpoint(
 ) -> Any:
     import jax
 
-    from agents.checkpoint import Checkpoint
+    from rlnas.agents.checkpoint import Checkpoint
 
     remembered = state.seen.shape[0] == part.space.size
     seen = np.asarray(part.space.rows)[np.asarray(state.seen)] if remembered and hasattr(part.space, "rows") else None
@@ -241,9 +241,9 @@ def _checkpoint(
 
 
 def _baseline(name: str, benchmark: Any, queries: tuple[int, ...], keys: Any) -> dict[str, list[float]]:
-    import agents
-    from agents.evaluate import incumbents
-    from agents.protocol import run_seeds
+    from rlnas import agents
+    from rlnas.agents.evaluate import incumbents
+    from rlnas.agents.protocol import run_seeds
 
     found = incumbents(run_seeds(agents.config(name)(), benchmark, max(queries), keys), queries)
     return {key: np.asarray(x).tolist() for key, x in found._asdict().items()}
@@ -255,7 +255,7 @@ def save_state(path: Path, state: TrainState, rows: list[dict[str, float]], best
 
     import jax
 
-    from bench.files import atomic_path
+    from rlnas.bench.files import atomic_path
 
     leaves = jax.tree.leaves(state._replace(key=jax.random.key_data(state.key)))
     arrays = {f"leaf{i:04d}": np.asarray(x) for i, x in enumerate(jax.device_get(leaves))}
@@ -287,7 +287,7 @@ def load_state(path: Path, like: TrainState) -> tuple[TrainState, list[dict[str,
 
 def write_curve(path: Path, rows: list[dict[str, float]]) -> None:
     """One line an evaluation."""
-    from bench.files import atomic_path
+    from rlnas.bench.files import atomic_path
 
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
@@ -299,7 +299,7 @@ def summary(folder: Path) -> str:
     """What a finished training came to, beside the baselines, in a few lines."""
     import json
 
-    from analysis import store
+    from rlnas.analysis import store
 
     manifest = json.loads((folder / store.MANIFEST).read_text())
     facts = json.loads((folder / "checkpoint.json").read_text())

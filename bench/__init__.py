@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.registry import Registry
+from rlnas.bench.registry import Registry
 
 REGISTRY = Registry(
-    "rlnas.benchmarks", {"nb101-digits": "bench.nb101.benchmark:load", "nb301": "bench.nb301.store:load"}
+    "rlnas.benchmarks", {"nb101-digits": "rlnas.bench.nb101.benchmark:load", "nb301": "rlnas.bench.nb301.store:load"}
 )
 
 
@@ -27,10 +27,10 @@ def load(name: str, *, epochs: int | None = None, noise: str = "mean", **options
     """
     if name in REGISTRY.names():
         return REGISTRY.load(name)(name, epochs=epochs, noise=noise, **options)
-    from bench.nb301 import store
+    from rlnas.bench.nb301 import store
 
     if name.startswith(store.PREFIX) or (name.endswith(".npz") and store.is_surrogate(Path(name))):
         return store.load(name, epochs=epochs, noise=noise, **options)
-    from bench.nb101.benchmark import load as load_table
+    from rlnas.bench.nb101.benchmark import load as load_table
 
     return load_table(name, epochs=epochs, noise=noise, **options)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 Arch = Any
 """An architecture: an integer array of the space's fixed shape (NAS-Bench-101: an int32 scalar, the row)."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.nb101.table import Table
+    from rlnas.bench.nb101.table import Table
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class ExportConfig:
 def run_convert(config: ConvertConfig) -> None:
     if config.file.suffix in (".onnx", ".zip") or config.file.is_dir():
         return _convert_surrogate(config)
-    from bench.nb101.convert import convert
+    from rlnas.bench.nb101.convert import convert
 
     path = convert(
         config.file,
@@ -126,8 +126,8 @@ def run_convert(config: ConvertConfig) -> None:
 
 
 def _convert_surrogate(config: ConvertConfig) -> None:
-    from bench.nb301 import store
-    from bench.nb301.ensembles import convert_ensembles
+    from rlnas.bench.nb301 import store
+    from rlnas.bench.nb301.ensembles import convert_ensembles
 
     if config.file.suffix == ".onnx":
         if config.name is not None:
@@ -142,8 +142,8 @@ def _convert_surrogate(config: ConvertConfig) -> None:
 
 
 def run_fetch(config: FetchConfig) -> None:
-    import bench.retrain.cifar  # noqa: F401  # registers its download
-    from bench.fetch import download_named, fetch
+    import rlnas.bench.retrain.cifar  # noqa: F401  # registers its download
+    from rlnas.bench.fetch import download_named, fetch
 
     download = download_named(config.name)
     path = fetch(download, config.folder, urls=config.url, from_file=config.from_file)
@@ -157,7 +157,7 @@ def run_fetch(config: FetchConfig) -> None:
 
 
 def run_import_csv(config: ImportCsvConfig) -> None:
-    from bench.nb101.import_csv import import_csv
+    from rlnas.bench.nb101.import_csv import import_csv
 
     path = import_csv(
         config.file,
@@ -173,10 +173,10 @@ def run_import_csv(config: ImportCsvConfig) -> None:
 
 
 def run_list(config: ListConfig) -> None:
-    import bench.retrain.cifar  # noqa: F401  # registers its download
-    from bench.fetch import DOWNLOADS
-    from bench.nb101.table import Table, available, embedded_dir
-    from bench.nb301 import store
+    import rlnas.bench.retrain.cifar  # noqa: F401  # registers its download
+    from rlnas.bench.fetch import DOWNLOADS
+    from rlnas.bench.nb101.table import Table, available, embedded_dir
+    from rlnas.bench.nb301 import store
 
     lines = [("name", "cells", "budgets (epochs)", "repeats", "file")]
     for name, path in available().items():
@@ -202,7 +202,7 @@ def run_list(config: ListConfig) -> None:
 def run_info(config: InfoConfig) -> None:
     if config.table.startswith("nb301"):
         return _surrogate_info(config.table)
-    from bench.nb101.table import Table, find
+    from rlnas.bench.nb101.table import Table, find
 
     path = find(config.table)
     table = Table.load(path)
@@ -242,7 +242,7 @@ def run_info(config: InfoConfig) -> None:
 
 
 def _surrogate_info(name: str) -> None:
-    from bench.nb301 import store
+    from rlnas.bench.nb301 import store
 
     path = store.find(None if name == "nb301" else name)
     benchmark = store.load(name)
@@ -256,8 +256,8 @@ def _surrogate_info(name: str) -> None:
 
 
 def run_export(config: ExportConfig) -> None:
-    from bench.nb101.export import FORMATS, export
-    from bench.nb101.table import Table, find
+    from rlnas.bench.nb101.export import FORMATS, export
+    from rlnas.bench.nb101.table import Table, find
 
     if config.format not in FORMATS:
         raise UserError(f"--format {config.format}: expected one of {', '.join(FORMATS)}")
@@ -267,7 +267,7 @@ def run_export(config: ExportConfig) -> None:
 
 
 def _announce(path: Path, *, named: bool) -> None:
-    from bench.nb101.table import Table
+    from rlnas.bench.nb101.table import Table
 
     table = Table.load(path)
     print(f"{path}: {_size(table)}")

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from bench.errors import UserError
-from bench.files import cache_dir, sha256
-from bench.nb101.published import FULL, ONLY_108
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import cache_dir, sha256
+from rlnas.bench.nb101.published import FULL, ONLY_108
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0

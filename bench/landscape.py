@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from bench.benchmark import Benchmark
-from bench.errors import UserError
-from bench.rewards import Exponential, Shaping
+from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.errors import UserError
+from rlnas.bench.rewards import Exponential, Shaping
 
 Values = Float[np.ndarray, " M"]
 Offsets = Int[np.ndarray, " bounds"]
@@ -375,7 +375,7 @@ def reward_profile(moves: Moves, shaping: Shaping, edges: np.ndarray = REWARD_ED
 def shaped_rewards(
     moves: Moves, alphas: Sequence[int | float], edges: np.ndarray = REWARD_EDGES
 ) -> dict[float, RewardProfile]:
-    """alpha -> the rewards of `bench.rewards.Exponential(alpha)`; `moves_of(benchmark, key)` has the moves."""
+    """alpha -> the rewards of `rlnas.bench.rewards.Exponential(alpha)`; `moves_of(benchmark, key)` has the moves."""
     return {float(alpha): reward_profile(moves, Exponential(alpha), edges) for alpha in alphas}
 
 

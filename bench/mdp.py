@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
-from bench.benchmark import Arch, Benchmark, SearchSpace
-from bench.errors import UserError
-from bench.rewards import Exponential, Shaping
+from rlnas.bench.benchmark import Arch, Benchmark, SearchSpace
+from rlnas.bench.errors import UserError
+from rlnas.bench.rewards import Exponential, Shaping
 
 StartState = Callable[[Key[Array, ""], SearchSpace], Arch]
 """key, space -> the architecture an episode starts from."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)

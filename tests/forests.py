@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.nb301.forest import Forest
-from bench.nb301.genotype import CONSTANTS
+from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.nb301.genotype import CONSTANTS
 
 
 def random_forest(seed: int, trees: int = 5, depth: int = 6, inclusive: bool = False, features: int = 56) -> Forest:

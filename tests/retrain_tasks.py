@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from bench.retrain.workers import Tell
+from rlnas.bench.retrain.workers import Tell
 
 
 def act(task: str, tell: Tell) -> str:

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
-from bench.benchmark import QueryResult
-from bench.draw import draw
+from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.draw import draw
 
 
 @jax.tree_util.register_dataclass

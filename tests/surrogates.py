@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.nb301.benchmark import SurrogateBenchmark
-from bench.nb301.distilled import invented
+from rlnas.bench.nb301.benchmark import SurrogateBenchmark
+from rlnas.bench.nb301.distilled import invented
 
 
 def invented_benchmark(noise: str = "mean", seed: int = 0) -> SurrogateBenchmark:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.nb101.benchmark import TableBenchmark, from_table
-from bench.nb101.graph import cells
-from bench.nb101.official import parameters
-from bench.nb101.table import Table, make_meta
+from rlnas.bench.nb101.benchmark import TableBenchmark, from_table
+from rlnas.bench.nb101.graph import cells
+from rlnas.bench.nb101.official import parameters
+from rlnas.bench.nb101.table import Table, make_meta
 
 
 def small_table(max_vertices: int = 4, repeats: int = 3, budgets: tuple[int, ...] = (4, 12), rows=None) -> Table:

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import agents
-import bench
-from agents.dqn import DQNConfig
-from agents.protocol import run_seeds, seed_keys
-from analysis import ablation, ablation_plot, store
-from analysis.ablation import Ablate, Row
-from bench.errors import UserError
+from rlnas import agents
+from rlnas import bench
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.analysis import ablation, ablation_plot, store
+from rlnas.analysis.ablation import Ablate, Row
+from rlnas.bench.errors import UserError
 from tests.tables import small_table
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +34,8 @@ ENVIRONMENT = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "PYTHONPATH": 
 COUNTING = """
 import sys
 from pathlib import Path
-from agents import dqn, evaluate
-from analysis import ablation
+from rlnas.agents import dqn, evaluate
+from rlnas.analysis import ablation
 from tests.test_ablation import rows_of, tiny
 
 traced = {"init": 0, "searcher": 0}
@@ -206,7 +206,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(done: tuple[Ablate, s
     assert len(ablation.collect([row])) == 2
     args = ["ablate", "--preset", "smoke", "--benchmark", config.benchmark, "--alpha", "1", "6", "--neighbours", "3"]
     args += ["--seeds", "2", "--steps", "1280", "--evaluation-seeds", "4", "--workers", "1", "--out", str(config.out)]
-    words = [sys.executable, "-m", "analysis.cli", *args]
+    words = [sys.executable, "-m", "rlnas.analysis.cli", *args]
     ran = subprocess.run(words, capture_output=True, text=True, env=os.environ | ENVIRONMENT, cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "regret after 20 queries" in ran.stdout and str(folder / "figure.svg") in ran.stdout

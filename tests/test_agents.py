@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from agents.evolution import Evolution
-from agents.evolution import State as Population
-from agents.local_search import LocalSearch
-from agents.protocol import run_seeds, seed_keys
-from agents.random_search import RandomSearch
-from agents.random_walk import RandomWalk
-from bench.benchmark import QueryResult
-from bench.errors import UserError
+from rlnas.agents.evolution import Evolution
+from rlnas.agents.evolution import State as Population
+from rlnas.agents.local_search import LocalSearch
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.agents.random_search import RandomSearch
+from rlnas.agents.random_walk import RandomWalk
+from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.errors import UserError
 from tests.stand_in import GridBenchmark, make, neighbour_lists, ring, scrambled
 
 UNLIKELY = 1e-3  # keys are fixed: a test that passes once passes always

@@ -19,11 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import agents
-import bench
-from agents.protocol import Agent, AgentConfig, History, run_seeds, seed_keys
-from agents.spec import parse
-from bench.nb301.genotype import SIZES
+from rlnas import agents
+from rlnas import bench
+from rlnas.agents.protocol import Agent, AgentConfig, History, run_seeds, seed_keys
+from rlnas.agents.spec import parse
+from rlnas.bench.nb301.genotype import SIZES
 from tests.stand_in import GridBenchmark, scrambled
 from tests.surrogates import invented_benchmark
 from tests.tables import small_benchmark

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import bench
-from bench.benchmark import Benchmark, SearchSpace
-from bench.mdp import IncrementalMDP
+from rlnas import bench
+from rlnas.bench.benchmark import Benchmark, SearchSpace
+from rlnas.bench.mdp import IncrementalMDP
 from tests.surrogates import invented_benchmark
 from tests.tables import small_benchmark
 

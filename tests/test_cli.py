@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis import cli
-from bench.errors import UserError
+from rlnas.analysis import cli
+from rlnas.bench.errors import UserError
 from tests.tables import small_table
 
 ROOT = Path(__file__).parents[1]
@@ -180,7 +180,7 @@ def test_how_a_command_ends(
     def stop(config: object) -> None:
         raise raised
 
-    monkeypatch.setattr("analysis.redraw.run", stop)
+    monkeypatch.setattr("rlnas.analysis.redraw.run", stop)
     assert cli.main(["plot"]) == status
     assert capsys.readouterr().err == said
 
@@ -189,6 +189,6 @@ def test_a_fault_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> N
     def fault(config: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("analysis.redraw.run", fault)
+    monkeypatch.setattr("rlnas.analysis.redraw.run", fault)
     with pytest.raises(ZeroDivisionError):
         cli.main(["plot"])

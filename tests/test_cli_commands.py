@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.files import sha256
-from bench.nb101 import graph
-from bench.nb101.synthetic import write_synthetic
-from bench.nb101.table import Table
+from rlnas.bench.files import sha256
+from rlnas.bench.nb101 import graph
+from rlnas.bench.nb101.synthetic import write_synthetic
+from rlnas.bench.nb101.table import Table
 
 ROOT = Path(__file__).parents[1]
 

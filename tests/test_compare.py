@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.random_search import RandomSearch
-from analysis import compare, plots, redraw, report, store, sweep
-from analysis.compare import Compare
-from analysis.redraw import Plot
-from bench.errors import UserError
+from rlnas.agents.random_search import RandomSearch
+from rlnas.analysis import compare, plots, redraw, report, store, sweep
+from rlnas.analysis.compare import Compare
+from rlnas.analysis.redraw import Plot
+from rlnas.bench.errors import UserError
 from tests.tables import small_table
 
 AGENTS = ("random_search", "evolution:population=4,tournament=2")
@@ -154,7 +154,7 @@ def test_a_damaged_run_is_named_and_redone(config: Compare, tmp_path: Path, caps
 
 def test_redrawn_from_histories_alone(config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Same bytes, from the comparison's folder and from the run folders, with no benchmark to look at."""
-    monkeypatch.setattr("bench.load", None)
+    monkeypatch.setattr("rlnas.bench.load", None)
     runs, comparison = folders(config.out)
     redraw.run(Plot((comparison,), tmp_path / "a"))
     redraw.run(Plot((comparison, *runs), tmp_path / "b"))  # each run once
@@ -209,7 +209,7 @@ class Learned(RandomSearch):
 
 
 def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> None:
-    import bench
+    from rlnas import bench
 
     benchmark = bench.load(config.benchmark)
     contender = sweep.Contender("dqn", "dqn:abc", Learned())

@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `retrain` is not installed: no networks here")
 
-from bench.errors import UserError  # noqa: E402
-from bench.nb301 import darts, genotype  # noqa: E402
-from bench.retrain.darts_network import (  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb301 import darts, genotype  # noqa: E402
+from rlnas.bench.retrain.darts_network import (  # noqa: E402
     OPERATIONS,
     AuxiliaryHead,
     FactorizedReduce,

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents import dqn
-from agents.dqn import DQNConfig
-from agents.networks import NetworkConfig
-from bench.errors import UserError
-from bench.mdp import IncrementalMDP
-from bench.rewards import Exponential
+from rlnas.agents import dqn
+from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.networks import NetworkConfig
+from rlnas.bench.errors import UserError
+from rlnas.bench.mdp import IncrementalMDP
+from rlnas.bench.rewards import Exponential
 from tests.tables import small_benchmark
 
 CONFIG = DQNConfig(

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents import dqn
-from agents.checkpoint import FACTS, WEIGHTS, Checkpoint
-from agents.dqn_search import DQN, searcher
-from agents.protocol import run_search, run_seeds, seed_keys
-from bench.errors import UserError
+from rlnas.agents import dqn
+from rlnas.agents.checkpoint import FACTS, WEIGHTS, Checkpoint
+from rlnas.agents.dqn_search import DQN, searcher
+from rlnas.agents.protocol import run_search, run_seeds, seed_keys
+from rlnas.bench.errors import UserError
 from tests.tables import small_benchmark
 from tests.test_dqn import CONFIG
 
@@ -130,7 +130,7 @@ SMOKE = [
 
 
 def train(out, **kwargs):
-    command = [sys.executable, "-m", "analysis.cli", "train", *SMOKE, "--out", str(out)]
+    command = [sys.executable, "-m", "rlnas.analysis.cli", "train", *SMOKE, "--out", str(out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | kwargs)
 
 

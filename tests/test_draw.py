@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
 
-from bench.draw import draw
+from rlnas.bench.draw import draw
 
 jitted = jax.jit(draw, static_argnums=2)
 DRAWS = 40_000

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import commands, fetch
-from bench.errors import UserError
-from bench.fetch import Download
-from bench.nb101 import published
+from rlnas.bench import commands, fetch
+from rlnas.bench.errors import UserError
+from rlnas.bench.fetch import Download
+from rlnas.bench.nb101 import published
 
 DATA = np.random.default_rng(0).bytes(200_000)
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import commands
-from bench.errors import UserError
-from bench.nb101 import graph
-from bench.nb101.import_csv import import_csv
-from bench.nb101.table import Table
+from rlnas.bench import commands
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import graph
+from rlnas.bench.nb101.import_csv import import_csv
+from rlnas.bench.nb101.table import Table
 
 HASHES = [digest.tobytes().hex() for digest in graph.hashes(4)]
 

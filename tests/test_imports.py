@@ -15,7 +15,7 @@ PACKAGES = ("bench", "agents", "analysis")  # each may import those before it
 HEAVY = {"torch", "nasbench_pytorch", "xgboost", "matplotlib", "pandas", "sklearn", "ray", "onnx"}
 TORCH_HOME = ROOT / "bench" / "retrain"
 TORCH_MODULES = "augment checkpoint darts_network datasets fit networks rmsprop supernet trainer"
-NEEDS_TORCH = {f"bench.retrain.{name}" for name in TORCH_MODULES.split()}
+NEEDS_TORCH = {f"rlnas.bench.retrain.{name}" for name in TORCH_MODULES.split()}
 MAX_LINES = 400
 
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -56,9 +56,9 @@ def loaded_by(modules: list[str]) -> set[str]:
 
 def test_importing_every_module_is_light() -> None:
     """Heavy parts are imported by the function that needs them; only the modules that are torch through and through
-    load it, and `bench.retrain` is reached through `tabulate` and `assemble`, which are light."""
+    load it, and `rlnas.bench.retrain` is reached through `tabulate` and `assemble`, which are light."""
     modules = [module_of(path) for path in FILES if module_of(path) not in NEEDS_TORCH]
-    assert {"bench", "agents", "analysis", "bench.retrain.assemble", "analysis.plots"} < set(modules)
+    assert {"bench", "agents", "analysis", "rlnas.bench.retrain.assemble", "rlnas.analysis.plots"} < set(modules)
     assert loaded_by(modules) == set()
 
 

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import landscape as command
-from analysis import landscape_plot
-from analysis.landscape import Landscape
-from bench import landscape
-from bench.errors import UserError
-from bench.rewards import Exponential, Linear
+from rlnas.analysis import landscape as command
+from rlnas.analysis import landscape_plot
+from rlnas.analysis.landscape import Landscape
+from rlnas.bench import landscape
+from rlnas.bench.errors import UserError
+from rlnas.bench.rewards import Exponential, Linear
 from tests.stand_in import GridBenchmark, ListBenchmark, make, ring, scrambled
 from tests.tables import small_benchmark, small_table
 
@@ -307,7 +307,7 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
         "-W",
         "error",
         "-m",
-        "analysis.cli",
+        "rlnas.analysis.cli",
         "landscape",
         *options,
         "--alphas",
@@ -381,7 +381,7 @@ def test_the_figure_makes_do_with_less() -> None:
     assert "drawn moves" in command.text(measured)
     table = small_table()
     table.test[:] = np.nan
-    from bench.nb101.benchmark import from_table
+    from rlnas.bench.nb101.benchmark import from_table
 
     measured = command.measure(config, from_table(table))
     assert set(measured.walks) == {"validation"}

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
+from rlnas.agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
 
 NO = [False] * 3
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.mdp import IncrementalMDP
-from bench.rewards import Exponential, Linear
+from rlnas.bench.errors import UserError
+from rlnas.bench.mdp import IncrementalMDP
+from rlnas.bench.rewards import Exponential, Linear
 from tests.tables import small_benchmark
 
 

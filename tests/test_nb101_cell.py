@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import UserError
-from bench.nb101.cell import (
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import (
     Cell,
     from_bits,
     module_hash,

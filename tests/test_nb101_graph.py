@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import UserError
-from bench.nb101 import graph
-from bench.nb101.cell import Cell, from_bits, module_hash, parse, trainable_parameters
-from bench.nb101.forms import COUNTS, enumerate_space, labellings
-from bench.nb101.graph import INPUT, OUTPUT, UNUSED, Cells
-from bench.nb101.md5 import md5_hex
-from bench.nb101.neighbours import all_neighbours, neighbours_of
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import graph
+from rlnas.bench.nb101.cell import Cell, from_bits, module_hash, parse, trainable_parameters
+from rlnas.bench.nb101.forms import COUNTS, enumerate_space, labellings
+from rlnas.bench.nb101.graph import INPUT, OUTPUT, UNUSED, Cells
+from rlnas.bench.nb101.md5 import md5_hex
+from rlnas.bench.nb101.neighbours import all_neighbours, neighbours_of
 
 TOTALS = {2: 1, 3: 7, 4: 91, 5: 2_532, 6: 64_542, 7: 423_624}
 row_of_one = jax.jit(graph.row_of)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import commands
-from bench.errors import UserError
-from bench.nb101 import graph, table
-from bench.nb101.export import export
-from bench.nb101.import_csv import import_csv
-from bench.nb101.measurements import Measurements, assemble
-from bench.nb101.table import Table, find, make_meta, noise_of, repeat_mean
+from rlnas.bench import commands
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import graph, table
+from rlnas.bench.nb101.export import export
+from rlnas.bench.nb101.import_csv import import_csv
+from rlnas.bench.nb101.measurements import Measurements, assemble
+from rlnas.bench.nb101.table import Table, find, make_meta, noise_of, repeat_mean
 
 MEASURES = ("val", "test", "train", "seconds")
 
@@ -315,7 +315,7 @@ def test_export_command(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_convert_command(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from bench.nb101.synthetic import write_synthetic
+    from rlnas.bench.nb101.synthetic import write_synthetic
 
     write_synthetic(tmp_path / "synthetic-4.tfrecord", max_vertices=4)
     commands.run_convert(commands.ConvertConfig(tmp_path / "synthetic-4.tfrecord", max_vertices=4))

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.nb101 import graph, published
-from bench.nb101.cell import OPS, module_hash, parse
-from bench.nb101.convert import convert
-from bench.nb101.reference import Reference
-from bench.nb101.synthetic import write_synthetic
-from bench.nb101.table import Table
-from bench.nb101.tfrecord import decode, frame, masked_crc, parse_metrics, parse_payload, read_blocks
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import graph, published
+from rlnas.bench.nb101.cell import OPS, module_hash, parse
+from rlnas.bench.nb101.convert import convert
+from rlnas.bench.nb101.reference import Reference
+from rlnas.bench.nb101.synthetic import write_synthetic
+from rlnas.bench.nb101.table import Table
+from rlnas.bench.nb101.tfrecord import decode, frame, masked_crc, parse_metrics, parse_payload, read_blocks
 
 
 @pytest.fixture

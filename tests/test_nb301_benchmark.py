@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import bench
-from agents.protocol import run_seeds, seed_keys
-from agents.random_search import RandomSearch
-from analysis.cli import main
-from bench.errors import UserError
-from bench.nb301 import darts, distill, store
-from bench.nb301.distilled import invented, to_arrays
-from bench.nb301.genotype import DartsSpace, to_genotype
+from rlnas import bench
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.agents.random_search import RandomSearch
+from rlnas.analysis.cli import main
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import darts, distill, store
+from rlnas.bench.nb301.distilled import invented, to_arrays
+from rlnas.bench.nb301.genotype import DartsSpace, to_genotype
 from tests.surrogates import invented_benchmark
 
 SMALL = ["--labels", "256", "--rounds", "1", "--steps", "300", "--width", "16"]
@@ -97,7 +97,7 @@ def test_histories_hold_whole_architectures():
 
 
 def test_equal_digits_are_seen_again():
-    from agents.protocol import first_seen
+    from rlnas.agents.protocol import first_seen
 
     archs = jax.vmap(DartsSpace().sample)(jax.random.split(jax.random.key(0), 5))
     nearly = archs[0].at[21].add(1)

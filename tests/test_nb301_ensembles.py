@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.nb301.darts import Genotype
-from bench.nb301.ensembles import convert_ensembles, open_ensemble
-from bench.nb301.genotype import DartsSpace, from_genotype
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.darts import Genotype
+from rlnas.bench.nb301.ensembles import convert_ensembles, open_ensemble
+from rlnas.bench.nb301.genotype import DartsSpace, from_genotype
 from tests.forests import random_forest
 from tests.test_fetch import Server, server  # noqa: F401
 from tests.test_nb301_legacy import LIGHTGBM, legacy, pickled
@@ -179,8 +179,8 @@ def test_the_wrong_packed_file_is_refused(tmp_path: Path) -> None:
 def test_it_opens_as_a_benchmark_with_noise_and_can_be_distilled(
     tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import bench
-    from analysis.cli import main
+    from rlnas import bench
+    from rlnas.analysis.cli import main
 
     assert main(["bench", "convert", str(zipped(official(tmp_path / "there", 3), tmp_path / "there.zip"))]) == 0
     assert "next: rlnas bench info nb301-xgb_v1.0" in capsys.readouterr().out
@@ -202,8 +202,8 @@ def test_fetching_a_zip_whose_checksum_nobody_published(
 ) -> None:
     import dataclasses
 
-    from analysis.cli import main
-    from bench import fetch
+    from rlnas.analysis.cli import main
+    from rlnas.bench import fetch
 
     content = zipped(official(tmp_path / "there", 2), tmp_path / "there.zip").read_bytes()
     server.content |= {"good": content, "wrong": content[:-100]}

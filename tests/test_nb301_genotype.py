@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import UserError
-from bench.nb301 import darts, forms
-from bench.nb301.genotype import (
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import darts, forms
+from rlnas.bench.nb301.genotype import (
     CONSTANTS,
     FEATURE_OF_CODE,
     MAX_DEGREE,

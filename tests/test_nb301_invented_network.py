@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import bench
-from analysis.cli import main
-from analysis.speed_network import plain
-from bench import fetch
-from bench.files import sha256
-from bench.nb301 import network, store
-from bench.nb301.forms import yahpo_codes
-from bench.nb301.genotype import DartsSpace
+from rlnas import bench
+from rlnas.analysis.cli import main
+from rlnas.analysis.speed_network import plain
+from rlnas.bench import fetch
+from rlnas.bench.files import sha256
+from rlnas.bench.nb301 import network, store
+from rlnas.bench.nb301.forms import yahpo_codes
+from rlnas.bench.nb301.genotype import DartsSpace
 from tests.test_fetch import Server, server  # noqa: F401
 from tests.yahpo_onnx import write
 

@@ -17,14 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.nb301.forest import Forest, evaluate
-from bench.nb301.genotype import DartsSpace, official_features
-from bench.nb301.legacy import Call, opcodes_to_values, read_member
-from bench.nb301.lightgbm_format import read_lightgbm
-from bench.nb301.synthetic_ensemble import grow, to_xgboost
-from bench.nb301.ubjson import read_ubjson
-from bench.nb301.xgboost_format import read_xgboost
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.forest import Forest, evaluate
+from rlnas.bench.nb301.genotype import DartsSpace, official_features
+from rlnas.bench.nb301.legacy import Call, opcodes_to_values, read_member
+from rlnas.bench.nb301.lightgbm_format import read_lightgbm
+from rlnas.bench.nb301.synthetic_ensemble import grow, to_xgboost
+from rlnas.bench.nb301.ubjson import read_ubjson
+from rlnas.bench.nb301.xgboost_format import read_xgboost
 from tests.forests import random_forest
 
 XGBOOST = b"cxgboost.core\nBooster\n"
@@ -69,8 +69,8 @@ def read(data: bytes) -> Forest:
 
 @pytest.mark.parametrize("kind", ["xgb_v1.0", "lgb_runtime_v1.0"])
 def test_official_files_predict_as_the_official_code(real_data: Path, kind: str) -> None:
-    from bench.nb301.darts import Genotype
-    from bench.nb301.genotype import from_genotype
+    from rlnas.bench.nb301.darts import Genotype
+    from rlnas.bench.nb301.genotype import from_genotype
 
     folder = real_data / "nb301_official_layout"
     expected = json.loads((folder / f"expected_{kind}.json").read_text())

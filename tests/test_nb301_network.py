@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.nb301 import darts, network, store
-from bench.nb301.forms import yahpo_codes
-from bench.nb301.genotype import NUM_EDGES, SIZES, codes, from_genotype
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import darts, network, store
+from rlnas.bench.nb301.forms import yahpo_codes
+from rlnas.bench.nb301.genotype import NUM_EDGES, SIZES, codes, from_genotype
 
 
 @pytest.fixture(scope="module")

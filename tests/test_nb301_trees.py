@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import UserError
-from bench.nb301 import grouping, trees
-from bench.nb301.forest import Forest, evaluate
-from bench.nb301.genotype import CONSTANTS, DartsSpace, codes, official_features
-from bench.nb301.grouping import join
-from bench.nb301.leafsets import HIGHEST, LOWEST, pack, words_for
-from bench.nb301.synthetic_ensemble import grow, members
-from bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import grouping, trees
+from rlnas.bench.nb301.forest import Forest, evaluate
+from rlnas.bench.nb301.genotype import CONSTANTS, DartsSpace, codes, official_features
+from rlnas.bench.nb301.grouping import join
+from rlnas.bench.nb301.leafsets import HIGHEST, LOWEST, pack, words_for
+from rlnas.bench.nb301.synthetic_ensemble import grow, members
+from rlnas.bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
 from tests.forests import random_forest
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.networks import MASKED, DuelingTransformer, NetworkConfig, dueling
-from bench.errors import UserError
+from rlnas.agents.networks import MASKED, DuelingTransformer, NetworkConfig, dueling
+from rlnas.bench.errors import UserError
 
 SMALL = NetworkConfig(width=16, layers=2, heads=2, feed_forward=32)
 FEATURES, SLOTS = 10, 7

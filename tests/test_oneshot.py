@@ -16,15 +16,15 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from analysis import oneshot, oneshot_measures, oneshot_plot  # noqa: E402
-from analysis.oneshot import OneShot, Scored, Truth  # noqa: E402
-from bench.errors import UserError  # noqa: E402
-from bench.nb101.cell import Cell, vertex_channels  # noqa: E402
-from bench.nb101.table import Table, find  # noqa: E402
-from bench.retrain import datasets, networks, supernet  # noqa: E402
-from bench.retrain.assemble import cell_list  # noqa: E402
-from bench.retrain.recipe import Recipe  # noqa: E402
-from bench.retrain.supernet import Progress, Schedule, SharedConv, Supernet  # noqa: E402
+from rlnas.analysis import oneshot, oneshot_measures, oneshot_plot  # noqa: E402
+from rlnas.analysis.oneshot import OneShot, Scored, Truth  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb101.cell import Cell, vertex_channels  # noqa: E402
+from rlnas.bench.nb101.table import Table, find  # noqa: E402
+from rlnas.bench.retrain import datasets, networks, supernet  # noqa: E402
+from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
+from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
+from rlnas.bench.retrain.supernet import Progress, Schedule, SharedConv, Supernet  # noqa: E402
 from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]

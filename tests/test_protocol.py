@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.evolution import Evolution
-from agents.protocol import Agent, History, best_so_far, first_seen, run_search, run_seeds, same_arch, seed_keys
-from agents.random_search import RandomSearch
+from rlnas.agents.evolution import Evolution
+from rlnas.agents.protocol import Agent, History, best_so_far, first_seen, run_search, run_seeds, same_arch, seed_keys
+from rlnas.agents.random_search import RandomSearch
 from tests.stand_in import GridBenchmark, ListBenchmark, ring, scrambled
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import agents
-import bench
-from bench.errors import UserError
-from bench.registry import Registry
+from rlnas import agents
+from rlnas import bench
+from rlnas.bench.errors import UserError
+from rlnas.bench.registry import Registry
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +45,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from agents.protocol import Agent
+from rlnas.agents.protocol import Agent
 from tests.stand_in import ring
 
 
@@ -63,18 +63,18 @@ def load(name, *, epochs=None, noise="mean"):
 
 SCRIPT = """
 import json, sys
-import agents, bench
+from rlnas import agents, bench
 names = agents.names(), bench.names()
 untouched = "rlnas_outside" not in sys.modules
-from agents.protocol import run_seeds, seed_keys
-from agents.spec import parse
-from bench.registry import Registry
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.agents.spec import parse
+from rlnas.bench.registry import Registry
 label, config = parse("first_row:row=3")
 history = run_seeds(config, bench.load("outside-ring"), 5, seed_keys(0, 2))
 print(json.dumps({
     "agents": names[0], "benchmarks": names[1], "untouched": untouched, "arch": history.arch.tolist(),
     "val": history.val.tolist(), "random_search": agents.config("random_search").__module__,
-    "first_row": Registry("rlnas.agents", {"first_row": "agents.evolution:Evolution"}).load("first_row").__name__,
+    "first_row": Registry("rlnas.agents", {"first_row": "rlnas.agents.evolution:Evolution"}).load("first_row").__name__,
 }))
 """
 
@@ -103,7 +103,7 @@ def test_an_installed_package_adds_an_agent_and_a_benchmark(outside):
     assert seen["untouched"], "listing the names imported the package"
     assert seen["arch"] == [[3] * 5] * 2
     assert seen["val"] == [[pytest.approx(0.4)] * 5] * 2
-    assert seen["random_search"] == "agents.random_search", "an outside package replaced a built-in agent"
+    assert seen["random_search"] == "rlnas.agents.random_search", "an outside package replaced a built-in agent"
     assert seen["first_row"] == "Evolution", "an outside package replaced a built-in agent"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.nb101.rehearsal import RehearseConfig, run_rehearse
-from bench.nb101.table import Table
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.rehearsal import RehearseConfig, run_rehearse
+from rlnas.bench.nb101.table import Table
 from tests.tables import small_table
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra `retrain`)")

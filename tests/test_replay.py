@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import replay
-from bench.errors import UserError
+from rlnas.agents import replay
+from rlnas.bench.errors import UserError
 
 
 def filled(priorities: list[float], capacity: int = 512) -> replay.Replay:
@@ -69,7 +69,7 @@ def test_new_items_get_the_largest_priority_so_far_and_alpha_is_applied():
 
 
 def test_a_million_transitions_need_little():
-    from agents.dqn import DQNConfig, Transition, View
+    from rlnas.agents.dqn import DQNConfig, Transition, View
 
     view = View(jnp.zeros(26, jnp.int32), jnp.zeros(26, bool))
     example = Transition(view, jnp.int32(0), jnp.float32(0), jnp.float32(0), view)

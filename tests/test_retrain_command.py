@@ -24,17 +24,17 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-import bench  # noqa: E402
-from analysis import cli, compare, redraw, retrain, retrain_run, retrain_select, retrain_verdict, stats, store  # noqa: E402
-from analysis.compare import Compare  # noqa: E402
-from analysis.report_again import Report  # noqa: E402
-from analysis.report_again import run as run_report  # noqa: E402
-from analysis.retrain import Retrain  # noqa: E402
-from analysis.retrain_text import label  # noqa: E402
-from bench.errors import UserError  # noqa: E402
-from bench.retrain import checkpoint, jobs  # noqa: E402
-from bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
-from bench.retrain.workers import Failure  # noqa: E402
+from rlnas import bench  # noqa: E402
+from rlnas.analysis import cli, compare, redraw, retrain, retrain_run, retrain_select, retrain_verdict, stats, store  # noqa: E402
+from rlnas.analysis.compare import Compare  # noqa: E402
+from rlnas.analysis.report_again import Report  # noqa: E402
+from rlnas.analysis.report_again import run as run_report  # noqa: E402
+from rlnas.analysis.retrain import Retrain  # noqa: E402
+from rlnas.analysis.retrain_text import label  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
+from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
+from rlnas.bench.retrain.workers import Failure  # noqa: E402
 from tests.torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
@@ -109,8 +109,8 @@ def test_the_worst_and_the_named(runs: list[store.Run], digits: Any) -> None:
 
 
 def test_surrogates_have_no_test_accuracy_and_make_genotypes() -> None:
-    from bench.nb301.darts import Genotype
-    from bench.nb301.genotype import DartsSpace
+    from rlnas.bench.nb301.darts import Genotype
+    from rlnas.bench.nb301.genotype import DartsSpace
 
     space = DartsSpace()
     arch = np.asarray(space.sample(jax.random.key(0)))
@@ -122,7 +122,7 @@ def test_surrogates_have_no_test_accuracy_and_make_genotypes() -> None:
             self.space = space
 
         def query(self, arch: Any, key: Any) -> Any:
-            from bench.benchmark import QueryResult
+            from rlnas.bench.benchmark import QueryResult
 
             value = arch.astype("float32").sum() / 200
             return QueryResult(value, value * np.nan, value, value >= 0)
@@ -278,7 +278,7 @@ def test_what_is_done_is_not_done_again(
 ) -> None:
     """Neither for the same choice, nor for another one of the same architectures."""
     folder, to = retrained
-    monkeypatch.setattr("bench.retrain.workers.run_all", None)
+    monkeypatch.setattr("rlnas.bench.retrain.workers.run_all", None)
     before = {path: path.read_bytes() for path in to.rglob("*.*") if path.name != "manifest.json"}
     words = [*out.glob("compare-*"), "--seeds", 2, *TINY, "--epochs", 2, "--out", to]
     retrain.run(parse(*words, "--top", 2, "--random", 3))
@@ -337,7 +337,7 @@ def test_what_failed_is_told_and_tried_again(
             bad = len(asked) == 1 and i == 1
             on_done(i, Failure("the worker process died of SIGKILL") if bad else function(task, lambda told: None))
 
-    monkeypatch.setattr("bench.retrain.workers.run_all", run_all)
+    monkeypatch.setattr("rlnas.bench.retrain.workers.run_all", run_all)
     words = [*TINY, "--cells", CELL, "1 input,output", "--seeds", 1, "--epochs", 1, "--out", tmp_path]
     config = parse(*words, "--plain-loop-batches", 0)
     with pytest.raises(UserError, match="1 trainings failed and are missing above; run the same command again"):

@@ -12,10 +12,10 @@ import pytest
 REASON = "the extra `retrain` is not installed: no real trainings here"
 torch = pytest.importorskip("torch", reason=REASON)
 
-from bench.errors import UserError  # noqa: E402
-from bench.fetch import DOWNLOADS, Download  # noqa: E402
-from bench.retrain import augment, cifar, datasets  # noqa: E402
-from bench.retrain.presets import NB301, QUICK  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.fetch import DOWNLOADS, Download  # noqa: E402
+from rlnas.bench.retrain import augment, cifar, datasets  # noqa: E402
+from rlnas.bench.retrain.presets import NB301, QUICK  # noqa: E402
 
 RECORDS = 20
 FILES = (*cifar.TRAIN_FILES, *cifar.TEST_FILES)

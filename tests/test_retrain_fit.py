@@ -14,16 +14,16 @@ REASON = "the extra `retrain` is not installed: no real trainings here"
 torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 
-from bench.errors import UserError  # noqa: E402
-from bench.nb101.cell import Cell, module_hash, parse, trainable_parameters  # noqa: E402
-from bench.nb301 import darts  # noqa: E402
-from bench.retrain import checkpoint, datasets, engine, networks  # noqa: E402
-from bench.retrain.assemble import cell_list  # noqa: E402
-from bench.retrain.engine import Engine, Options  # noqa: E402
-from bench.retrain.fit import Diverged, Fit  # noqa: E402
-from bench.retrain.presets import NB101, NB301, PRESETS, QUICK, Settings, of_recipe, recipe_of_table  # noqa: E402
-from bench.retrain.recipe import Recipe  # noqa: E402
-from bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb101.cell import Cell, module_hash, parse, trainable_parameters  # noqa: E402
+from rlnas.bench.nb301 import darts  # noqa: E402
+from rlnas.bench.retrain import checkpoint, datasets, engine, networks  # noqa: E402
+from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
+from rlnas.bench.retrain.engine import Engine, Options  # noqa: E402
+from rlnas.bench.retrain.fit import Diverged, Fit  # noqa: E402
+from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK, Settings, of_recipe, recipe_of_table  # noqa: E402
+from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
+from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
 from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
 from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
@@ -256,7 +256,7 @@ def test_a_file_sorted_by_class_is_measured_as_a_mixed_one(
     in brightness."""
     bright = data.train.images // 2 + (30 * data.train.labels).to(torch.uint8)[:, None, None, None]
     data = replace(data, train=replace(data.train, images=bright))
-    monkeypatch.setattr("bench.retrain.fit.MEASURE_PIXELS", 16 * 64)
+    monkeypatch.setattr("rlnas.bench.retrain.fit.MEASURE_PIXELS", 16 * 64)
     fit = fit_of(data, TINY)
     order = torch.argsort(data.train.labels, stable=True)
     by_class = datasets.Part(data.train.images[order], data.train.labels[order])

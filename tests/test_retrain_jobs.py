@@ -17,14 +17,14 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from bench.errors import UserError  # noqa: E402
-from bench.retrain import checkpoint, energy, jobs, throughput, workers  # noqa: E402
-from bench.retrain.assemble import cell_list  # noqa: E402
-from bench.retrain.engine import Engine  # noqa: E402
-from bench.retrain.jobs import DIVERGED, DONE, FAILED, Data, Job, finished  # noqa: E402
-from bench.retrain.presets import QUICK  # noqa: E402
-from bench.retrain.throughput import Probe  # noqa: E402
-from bench.retrain.workers import Failure  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.retrain import checkpoint, energy, jobs, throughput, workers  # noqa: E402
+from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
+from rlnas.bench.retrain.engine import Engine  # noqa: E402
+from rlnas.bench.retrain.jobs import DIVERGED, DONE, FAILED, Data, Job, finished  # noqa: E402
+from rlnas.bench.retrain.presets import QUICK  # noqa: E402
+from rlnas.bench.retrain.throughput import Probe  # noqa: E402
+from rlnas.bench.retrain.workers import Failure  # noqa: E402
 from tests.retrain_tasks import act  # noqa: E402
 from tests.torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
@@ -117,11 +117,11 @@ def test_how_trainings_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         MemoryError(),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr("bench.retrain.fit.Fit.step", fail(error))
+            patch.setattr("rlnas.bench.retrain.fit.Fit.step", fail(error))
             record, _ = train(job(tmp_path))
         assert record["status"] == FAILED and "\n" not in record["reason"]
         assert record["reason"].startswith("out of memory: ") and record["reason"].endswith("fewer --workers")
-    monkeypatch.setattr("bench.retrain.networks.trainable_parameters", lambda *args, **shape: 1)
+    monkeypatch.setattr("rlnas.bench.retrain.networks.trainable_parameters", lambda *args, **shape: 1)
     record, _ = train(job(tmp_path))
     assert record["status"] == FAILED and "parameters; expected 1" in record["reason"]
 
@@ -232,7 +232,7 @@ def test_energy_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_no_retraining_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    from analysis.retrain import Retrain, check
+    from rlnas.analysis.retrain import Retrain, check
 
     monkeypatch.setitem(sys.modules, "nasbench_pytorch", None)
     with pytest.raises(UserError, match=r"nasbench_pytorch is not installed; `pip install 'rlnas\[retrain\]'`"):

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.cli import main
-from analysis.scale import grouped, line, read
+from rlnas.analysis.cli import main
+from rlnas.analysis.scale import grouped, line, read
 
 
 def write_training(folder: Path, benchmark: str, cells: float, seed: int, accuracies: list[float]) -> Path:

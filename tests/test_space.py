@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.benchmark import SearchSpace
-from bench.errors import UserError
-from bench.nb101.cell import OPS, Cell, from_bits, parse
-from bench.nb101.graph import cells, neighbour_lists
-from bench.nb101.space import NUM_FEATURES, make_space
+from rlnas.bench.benchmark import SearchSpace
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import OPS, Cell, from_bits, parse
+from rlnas.bench.nb101.graph import cells, neighbour_lists
+from rlnas.bench.nb101.space import NUM_FEATURES, make_space
 from tests.tables import small_benchmark
 
 

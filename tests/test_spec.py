@@ -7,12 +7,12 @@ from typing import Literal
 
 import pytest
 
-import agents
-from agents.evolution import Evolution
-from agents.local_search import LocalSearch
-from agents.random_search import RandomSearch
-from agents.spec import convert, options, parse, parse_all
-from bench.errors import UserError
+from rlnas import agents
+from rlnas.agents.evolution import Evolution
+from rlnas.agents.local_search import LocalSearch
+from rlnas.agents.random_search import RandomSearch
+from rlnas.agents.spec import convert, options, parse, parse_all
+from rlnas.bench.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import agents
-from agents.protocol import run_seeds, seed_keys
-from analysis import speed, speed_reference
-from analysis.speed import Measure, SpeedConfig
-from analysis.speed_reference import PlainMDP, PlainTable
-from bench.errors import UserError
-from bench.mdp import IncrementalMDP, State
-from bench.nb101 import graph
-from bench.nb101.benchmark import TableBenchmark
-from bench.nb101.cell import module_hash
-from bench.nb101.convert import convert
-from bench.nb101.synthetic import write_synthetic
-from bench.nb101.table import Table
-from bench.rewards import Exponential
+from rlnas import agents
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.analysis import speed, speed_reference
+from rlnas.analysis.speed import Measure, SpeedConfig
+from rlnas.analysis.speed_reference import PlainMDP, PlainTable
+from rlnas.bench.errors import UserError
+from rlnas.bench.mdp import IncrementalMDP, State
+from rlnas.bench.nb101 import graph
+from rlnas.bench.nb101.benchmark import TableBenchmark
+from rlnas.bench.nb101.cell import module_hash
+from rlnas.bench.nb101.convert import convert
+from rlnas.bench.nb101.synthetic import write_synthetic
+from rlnas.bench.nb101.table import Table
+from rlnas.bench.rewards import Exponential
 from tests.tables import small_benchmark
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.speed_trees import measure
+from rlnas.analysis.speed_trees import measure
 
 
 def test_the_section_measures_the_same_trees(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from agents.protocol import History
-from analysis import curves, stats
+from rlnas.agents.protocol import History
+from rlnas.analysis import curves, stats
 
 RNG = np.random.default_rng(7)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.protocol import History
-from analysis import store
-from bench.errors import UserError
+from rlnas.agents.protocol import History
+from rlnas.analysis import store
+from rlnas.bench.errors import UserError
 from tests.test_stats import history
 
 SPEC = store.RunSpec({"name": "b", "noise": "mean"}, "random_search", {"n": 3}, budget=4, seed=0, seeds=2)

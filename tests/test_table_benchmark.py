@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.benchmark import Benchmark
-from bench.errors import UserError
-from bench.nb101.benchmark import from_table
+from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.benchmark import from_table
 from tests.tables import small_benchmark, small_table
 
 ROW = jnp.int32(40)

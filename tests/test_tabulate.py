@@ -19,15 +19,15 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from analysis import cli  # noqa: E402
-from bench.errors import UserError  # noqa: E402
-from bench.nb101 import graph  # noqa: E402
-from bench.nb101.cell import Cell, module_hash, parse, trainable_parameters  # noqa: E402
-from bench.nb101.table import Table  # noqa: E402
-from bench.retrain import datasets, networks, trainer  # noqa: E402
-from bench.retrain.assemble import TabulateConfig, cell_list, run_tabulate  # noqa: E402
-from bench.retrain.recipe import Recipe  # noqa: E402
-from bench.retrain.tabulate import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
+from rlnas.analysis import cli  # noqa: E402
+from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb101 import graph  # noqa: E402
+from rlnas.bench.nb101.cell import Cell, module_hash, parse, trainable_parameters  # noqa: E402
+from rlnas.bench.nb101.table import Table  # noqa: E402
+from rlnas.bench.retrain import datasets, networks, trainer  # noqa: E402
+from rlnas.bench.retrain.assemble import TabulateConfig, cell_list, run_tabulate  # noqa: E402
+from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
+from rlnas.bench.retrain.tabulate import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
 from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
 from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
@@ -247,7 +247,7 @@ def test_what_is_done_is_not_done_again(
     """No worker is started: only the table is written again, also of some of the cells."""
     tmp, _ = killed_and_resumed
     monkeypatch.chdir(tmp)
-    monkeypatch.setattr("bench.retrain.tabulate.ProcessPoolExecutor", None)
+    monkeypatch.setattr("rlnas.bench.retrain.tabulate.ProcessPoolExecutor", None)
     before = (tmp / "tiny.npz").read_bytes(), (tmp / "folder" / RECORDS).read_bytes()
     assert cli.main(["bench", "tabulate", *ARGS]) == 0
     assert ((tmp / "tiny.npz").read_bytes(), (tmp / "folder" / RECORDS).read_bytes()) == before

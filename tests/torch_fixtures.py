@@ -20,7 +20,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def torch_as_it_was() -> Iterator[None]:
-    """Undoes `bench.retrain.engine.prepare`, which is for a process of its own."""
+    """Undoes `rlnas.bench.retrain.engine.prepare`, which is for a process of its own."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     yield
     torch.set_num_threads(before[0])

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int32, Key
 
-from bench.benchmark import QueryResult, parse_noise
-from bench.errors import UserError
-from bench.nb101.cell import Cell
-from bench.nb101.space import CellSpace, make_space
-from bench.nb101.table import Table, find, repeat_mean
+from rlnas.bench.benchmark import QueryResult, parse_noise
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import Cell
+from rlnas.bench.nb101.space import CellSpace, make_space
+from rlnas.bench.nb101.table import Table, find, repeat_mean
 
 
 @jax.tree_util.register_dataclass
@@ -130,7 +130,7 @@ def from_table(table: Table, *, epochs: int | None = None, noise: str = "mean", 
 
 def load(name_or_path: str, *, epochs: int | None = None, noise: str = "mean") -> TableBenchmark:
     """Open a table by name (embedded or converted) or by path."""
-    from bench.files import sha256
+    from rlnas.bench.files import sha256
 
     path: Path = find(name_or_path)
     return from_table(Table.load(path), epochs=epochs, noise=noise, sha256=sha256(path))

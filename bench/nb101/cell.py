@@ -1,6 +1,6 @@
 """The readable reference of a NAS-Bench-101 cell: one cell, plain Python, the official semantics.
 
-Everything fast (`bench.nb101.graph`) is tested against this file. Format and rules are those of
+Everything fast (`rlnas.bench.nb101.graph`) is tested against this file. Format and rules are those of
 google-research/nasbench: an upper-triangular adjacency matrix, vertex 0 the input, the last vertex
 the output, at most 7 vertices and 9 edges after pruning.
 """
@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 INPUT, OUTPUT = "input", "output"
 OPS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")  # position = official label

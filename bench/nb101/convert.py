@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from bench.errors import UserError
-from bench.nb101 import measurements, table
-from bench.nb101.cell import module_hash, parse
-from bench.nb101.measurements import Measurements
-from bench.nb101.published import OFFICIAL, OFFICIAL_RECIPE, OFFICIAL_SPLITS
-from bench.nb101.reference import Reference
-from bench.nb101.tfrecord import Block, Runs, decode, parse_payload, position, read_blocks
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import measurements, table
+from rlnas.bench.nb101.cell import module_hash, parse
+from rlnas.bench.nb101.measurements import Measurements
+from rlnas.bench.nb101.published import OFFICIAL, OFFICIAL_RECIPE, OFFICIAL_SPLITS
+from rlnas.bench.nb101.reference import Reference
+from rlnas.bench.nb101.tfrecord import Block, Runs, decode, parse_payload, position, read_blocks
 
 
 def convert(

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.errors import UserError
-from bench.files import atomic_path
-from bench.nb101.cell import OPS
-from bench.nb101.forms import Cells
-from bench.nb101.reference import Reference
-from bench.nb101.table import MEASURES, Table
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path
+from rlnas.bench.nb101.cell import OPS
+from rlnas.bench.nb101.forms import Cells
+from rlnas.bench.nb101.reference import Reference
+from rlnas.bench.nb101.table import MEASURES, Table
 
 FORMATS = ("csv", "parquet")
 SHAPES = ("long", "wide")

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.nb101.cell import MAX_EDGES, MAX_VERTICES, OPS
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import MAX_EDGES, MAX_VERTICES, OPS
 
 NUM_OPS = len(OPS)
 UNUSED = 255  # in `Cells.ops` and in label vectors: no vertex here

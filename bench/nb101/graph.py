@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.files import atomic_path, cache_dir
-from bench.nb101.cell import MAX_VERTICES
-from bench.nb101.forms import NUM_OPS, UNUSED, Cells, RowIndex, check_max_vertices, enumerate_space
-from bench.nb101.hashing import wl_hash
-from bench.nb101.neighbours import all_neighbours, neighbours_of
-from bench.nb101.official import module_hashes, parameters
-from bench.nb101.rows import INPUT, OUTPUT, adjacency_of, labels_of, row_index, row_of, rows_of
+from rlnas.bench.files import atomic_path, cache_dir
+from rlnas.bench.nb101.cell import MAX_VERTICES
+from rlnas.bench.nb101.forms import NUM_OPS, UNUSED, Cells, RowIndex, check_max_vertices, enumerate_space
+from rlnas.bench.nb101.hashing import wl_hash
+from rlnas.bench.nb101.neighbours import all_neighbours, neighbours_of
+from rlnas.bench.nb101.official import module_hashes, parameters
+from rlnas.bench.nb101.rows import INPUT, OUTPUT, adjacency_of, labels_of, row_index, row_of, rows_of
 
 __all__ = [
     "INPUT",
@@ -60,7 +60,7 @@ def cells(max_vertices: int = MAX_VERTICES) -> Cells:
 
 
 def neighbour_lists(max_vertices: int = MAX_VERTICES) -> tuple[np.ndarray, np.ndarray]:
-    """The cells one edit away from every cell of the space; the rule stands in `bench.nb101.neighbours`.
+    """The cells one edit away from every cell of the space; the rule stands in `rlnas.bench.nb101.neighbours`.
 
     Returns offsets int32 [M + 1] and flat int32 [E]: row r's neighbours are
     flat[offsets[r] : offsets[r + 1]], ascending, none twice, r not among them. Those of a smaller

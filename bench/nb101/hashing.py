@@ -11,8 +11,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from bench.nb101.cell import MAX_VERTICES
-from bench.nb101.forms import UNUSED
+from rlnas.bench.nb101.cell import MAX_VERTICES
+from rlnas.bench.nb101.forms import UNUSED
 
 # Odd constants without meaning, one tuple a lane: of the label, an edge in, an edge out, a round, the end.
 _LANES = (

@@ -27,11 +27,11 @@ from typing import IO
 import numpy as np
 from tqdm import tqdm
 
-from bench.errors import UserError
-from bench.nb101 import graph, measurements, table
-from bench.nb101.cell import Cell, parse
-from bench.nb101.measurements import Measurements
-from bench.nb101.reference import Reference
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import graph, measurements, table
+from rlnas.bench.nb101.cell import Cell, parse
+from rlnas.bench.nb101.measurements import Measurements
+from rlnas.bench.nb101.reference import Reference
 
 BATCH_LINES = 1 << 14
 _MEASUREMENT = re.compile(

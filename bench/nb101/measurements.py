@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 class Measurements(NamedTuple):
@@ -24,7 +24,7 @@ class Measurements(NamedTuple):
 
 
 class Dense(NamedTuple):
-    """M cells, B budgets, R repeats; the arrays of `bench.nb101.table.Table`."""
+    """M cells, B budgets, R repeats; the arrays of `rlnas.bench.nb101.table.Table`."""
 
     row: np.ndarray  # int32 [M]
     epochs: np.ndarray  # int32 [B]

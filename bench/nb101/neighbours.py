@@ -27,11 +27,11 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm import tqdm
 
-from bench.errors import UserError
-from bench.nb101.cell import MAX_EDGES, MAX_VERTICES, Cell, parse
-from bench.nb101.cell import OPS as OP_NAMES
-from bench.nb101.forms import NUM_OPS, enumerate_space
-from bench.nb101.rows import adjacency_of, find_form, reachability, to_form, weights_of
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import MAX_EDGES, MAX_VERTICES, Cell, parse
+from rlnas.bench.nb101.cell import OPS as OP_NAMES
+from rlnas.bench.nb101.forms import NUM_OPS, enumerate_space
+from rlnas.bench.nb101.rows import adjacency_of, find_form, reachability, to_form, weights_of
 
 
 def _edits(v: int, matrix: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:

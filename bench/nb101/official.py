@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.nb101.cell import MAX_VERTICES
-from bench.nb101.forms import Cells
-from bench.nb101.md5 import md5_hex
-from bench.nb101.rows import adjacency_of
+from rlnas.bench.nb101.cell import MAX_VERTICES
+from rlnas.bench.nb101.forms import Cells
+from rlnas.bench.nb101.md5 import md5_hex
+from rlnas.bench.nb101.rows import adjacency_of
 
 _CHUNK = 1 << 13
 

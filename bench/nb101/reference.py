@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.nb101 import graph
+from rlnas.bench.nb101 import graph
 
 
 class Reference:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def run_rehearse(config: RehearseConfig) -> None:
     import numpy as np
     from scipy.stats import spearmanr
 
-    from bench.nb101.graph import cells, parameters
-    from bench.nb101.space import make_space
-    from bench.nb101.table import Table, find, make_meta, new_path, repeat_mean
+    from rlnas.bench.nb101.graph import cells, parameters
+    from rlnas.bench.nb101.space import make_space
+    from rlnas.bench.nb101.table import Table, find, make_meta, new_path, repeat_mean
 
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor

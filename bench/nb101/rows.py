@@ -12,8 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from bench.nb101.cell import MAX_VERTICES
-from bench.nb101.forms import EDGE_X, EDGE_Y, NUM_OPS, UNUSED, Cells, RowIndex, enumerate_space, form_key, num_bits
+from rlnas.bench.nb101.cell import MAX_VERTICES
+from rlnas.bench.nb101.forms import EDGE_X, EDGE_Y, NUM_OPS, UNUSED, Cells, RowIndex, enumerate_space, form_key, num_bits
 
 INPUT, OUTPUT = 3, 4  # labels beside the operations 0, 1, 2; `UNUSED` (255) for padding
 

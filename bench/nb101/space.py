@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key, UInt32
 
-from bench.benchmark import Arch
-from bench.draw import draw
-from bench.errors import UserError
-from bench.nb101 import cell as reference
-from bench.nb101.cell import MAX_VERTICES, OPS, Cell
-from bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, rows_of
+from rlnas.bench.benchmark import Arch
+from rlnas.bench.draw import draw
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101 import cell as reference
+from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
+from rlnas.bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, rows_of
 
 NO_OP = 3  # in two bits: an interior vertex that is not there
 NUM_LABELS = len(OPS) + 2
@@ -26,7 +26,7 @@ NUM_FEATURES = MAX_VERTICES * (MAX_VERTICES + NUM_LABELS)
 class CellSpace:
     """The M cells of a table; an architecture is the int32 row number of a cell in it.
 
-    In a complete table that is the canonical row (`bench.nb101.forms`); in a partial one `rows` says which
+    In a complete table that is the canonical row (`rlnas.bench.nb101.forms`); in a partial one `rows` says which
     canonical row it is, and neighbours are those present.
 
     bits: uint32 [M], `Cell.bits`. ops: uint32 [M], two bits an interior vertex from the lowest up, 3 = none.

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.files import atomic_path
-from bench.nb101.cell import OPS
-from bench.nb101.graph import Cells
-from bench.nb101.reference import Reference
-from bench.nb101.tfrecord import frame
+from rlnas.bench.files import atomic_path
+from rlnas.bench.nb101.cell import OPS
+from rlnas.bench.nb101.graph import Cells
+from rlnas.bench.nb101.reference import Reference
+from rlnas.bench.nb101.tfrecord import frame
 
 IMAGES = 9_984  # accuracies in the official files are multiples of 1/9984
 

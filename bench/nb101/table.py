@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.files import atomic_path, cache_dir
-from bench.nb101.forms import COUNTS
-from bench.nb101.published import OFFICIAL
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, cache_dir
+from rlnas.bench.nb101.forms import COUNTS
+from rlnas.bench.nb101.published import OFFICIAL
 
 FORMAT, VERSION = "rlnas-nb101-table", 1
 MEASURES = ("val", "test", "train", "seconds")

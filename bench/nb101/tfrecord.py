@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import google_crc32c
 import numpy as np
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 BLOCK_BYTES = 1 << 22
 HEADER = struct.Struct("<QI")

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
-from bench.benchmark import QueryResult
-from bench.errors import UserError
-from bench.nb301 import darts
-from bench.nb301.genotype import DartsSpace, from_genotype, inside
+from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import darts
+from rlnas.bench.nb301.genotype import DartsSpace, from_genotype, inside
 
 REPORTS = "validation accuracy (surrogate)"
 """The surrogates know no test accuracy, so none is ever reported under that name."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 OPS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
 """The seven operations, in the order of NAS-Bench-301's indices; DARTS' `none` is not in the space."""

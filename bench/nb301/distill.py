@@ -19,10 +19,10 @@ import optax
 from jaxtyping import Array, Float, Float32, Int8, Key
 from tyro.conf import Positional
 
-from bench.errors import UserError
-from bench.nb301.benchmark import SurrogateBenchmark
-from bench.nb301.distilled import DistilledNetwork, new_network
-from bench.nb301.genotype import DartsSpace
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.benchmark import SurrogateBenchmark
+from rlnas.bench.nb301.distilled import DistilledNetwork, new_network
+from rlnas.bench.nb301.genotype import DartsSpace
 
 HELD_OUT = 8
 """One label of so many is held out."""
@@ -197,8 +197,8 @@ def run(config: Distill) -> None:
 
     from tqdm import tqdm
 
-    from bench.nb301 import store
-    from bench.nb301.distilled import to_arrays
+    from rlnas.bench.nb301 import store
+    from rlnas.bench.nb301.distilled import to_arrays
 
     benchmark = store.load(config.surrogate)
     if benchmark.distilled:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int8, Key
 
-from bench.errors import UserError
-from bench.nb301.genotype import NUM_FEATURES, DartsSpace
-from bench.nb301.surrogate import Prediction
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.genotype import NUM_FEATURES, DartsSpace
+from rlnas.bench.nb301.surrogate import Prediction
 
 OUTPUTS = 3
 """Accuracy, the members' standard deviation, seconds; each standardised by `shift` and `scale`."""

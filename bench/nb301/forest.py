@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int8
 
-from bench.errors import UserError
-from bench.nb301.darts import CELLS, NODES, OPS, PAIRS
-from bench.nb301.genotype import (
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS
+from rlnas.bench.nb301.genotype import (
     CONSTANTS,
     DIGITS_A_CELL,
     EDGES,

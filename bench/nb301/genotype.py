@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Key
 
-from bench.draw import draw
-from bench.errors import UserError
-from bench.nb301 import darts
-from bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
+from rlnas.bench.draw import draw
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import darts
+from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
 
 FIRST_OP = 3  # of a cell's digits
 DIGITS_A_CELL = FIRST_OP + 2 * len(NODES)

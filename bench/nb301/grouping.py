@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.nb301.genotype import NUM_CODES
-from bench.nb301.leafsets import ALL_LEAVES, HIGHEST, LOWEST, RESERVED_ROWS, WORDS_STEP, LeafSets
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.genotype import NUM_CODES
+from rlnas.bench.nb301.leafsets import ALL_LEAVES, HIGHEST, LOWEST, RESERVED_ROWS, WORDS_STEP, LeafSets
 
 FORMAT = ("rlnas-nb301-trees", 1)
 GROUP_ARRAYS = {"code": "uint8", "row": "uint32", "leaf": "uint32", "member": "int32"}

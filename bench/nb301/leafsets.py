@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.nb301.darts import NODES, OPS, PAIRS
-from bench.nb301.forest import Forest
-from bench.nb301.genotype import CONSTANTS, FEATURE_OF_CODE, NUM_CODES
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.darts import NODES, OPS, PAIRS
+from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.nb301.genotype import CONSTANTS, FEATURE_OF_CODE, NUM_CODES
 
 LOWEST = np.zeros(NUM_CODES, np.int8)
 HIGHEST = np.full(NUM_CODES, len(OPS) - 1, np.int8)

@@ -12,11 +12,11 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.errors import UserError
-from bench.nb301.forest import Forest
-from bench.nb301.genotype import CONSTANTS
-from bench.nb301.lightgbm_format import read_lightgbm
-from bench.nb301.xgboost_format import read_xgboost
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.nb301.genotype import CONSTANTS
+from rlnas.bench.nb301.lightgbm_format import read_lightgbm
+from rlnas.bench.nb301.xgboost_format import read_xgboost
 
 XGBOOST, LIGHTGBM = "xgboost.core.Booster", "lightgbm.basic.Booster"
 GLOBALS = frozenset(

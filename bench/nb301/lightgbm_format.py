@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.nb301.forest import Forest
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.forest import Forest
 
 CATEGORICAL, MISSING_SHIFT, MISSING_IS_ZERO = 1, 2, 1
 

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int8
 
-from bench.errors import UserError
-from bench.nb301.darts import NODES, OPS, PAIRS
-from bench.nb301.forms import BY_NAME
-from bench.nb301.genotype import NUM_CODES, NUM_EDGES, codes
-from bench.nb301.surrogate import Prediction
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.darts import NODES, OPS, PAIRS
+from rlnas.bench.nb301.forms import BY_NAME
+from rlnas.bench.nb301.genotype import NUM_CODES, NUM_EDGES, codes
+from rlnas.bench.nb301.surrogate import Prediction
 
 EPOCHS = 98
 HEADS = {"deep": ("0.1", "1.1", "2.0"), "deeper": ("0.1", "1.1", "2.1", "3.1", "4.0")}

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.files import atomic_path, cache_dir, sha256
-from bench.nb301.benchmark import SurrogateBenchmark
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, cache_dir, sha256
+from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 
 PREFIX = "nb301-"
 PREFERRED = ("xgb_v1.0", "xgb_v0.9", "yahpo")
@@ -86,7 +86,7 @@ def find(surrogate: str | None) -> Path:
 
 def convert_network(source: Path, out: Path | None = None) -> Path:
     """YAHPO's ONNX file -> `.npz`; returns where. `UserError` when it is another file."""
-    from bench.nb301.network import read_onnx
+    from rlnas.bench.nb301.network import read_onnx
 
     out = out or folder() / "yahpo.npz"
     save_npz(out, NETWORK, read_onnx(source), source=source.name, source_sha256=sha256(source))
@@ -107,19 +107,19 @@ def load(
     found = meta["format"], meta["version"]
     label = PREFIX + path.stem.removeprefix(PREFIX)
     if found == NETWORK:
-        from bench.nb301 import network
+        from rlnas.bench.nb301 import network
 
         epochs = network.EPOCHS if epochs is None else epochs
         return SurrogateBenchmark(network.build(load_npz(path)[0], epochs), label, epochs, noise, sha256=sha256(path))
     if found[0].startswith("rlnas-nb301-trees"):
-        from bench.nb301.ensembles import open_ensemble
+        from rlnas.bench.nb301.ensembles import open_ensemble
 
         _only_budget(label, epochs, TRAINED_EPOCHS)
         ensemble, runtime, _ = open_ensemble(path)
         files = [path] if runtime is None else [path, runtime]
         return SurrogateBenchmark(ensemble, label, TRAINED_EPOCHS, noise, sha256="+".join(map(sha256, files)))
     if found == DISTILLED:
-        from bench.nb301.distilled import from_arrays
+        from rlnas.bench.nb301.distilled import from_arrays
 
         of = meta["of"]
         _only_budget(label, epochs, of["epochs"])

@@ -19,9 +19,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.nb301.forest import Forest
-from bench.nb301.genotype import CONSTANTS, FEATURE_OF_CODE, NUM_CODES
-from bench.nb301.leafsets import HIGHEST, LOWEST, LeafSets, pack
+from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.nb301.genotype import CONSTANTS, FEATURE_OF_CODE, NUM_CODES
+from rlnas.bench.nb301.leafsets import HIGHEST, LOWEST, LeafSets, pack
 
 MEMBERS, TREES, DEPTH = 10, 11_822, 13
 SAMPLES, LEAST = 51_300, 39

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int, Int8, Int32, UInt8, UInt32
 
-from bench.nb301.genotype import NUM_CODES, codes
-from bench.nb301.grouping import GROUP_ARRAYS, UNIT, check
-from bench.nb301.surrogate import Prediction
+from rlnas.bench.nb301.genotype import NUM_CODES, codes
+from rlnas.bench.nb301.grouping import GROUP_ARRAYS, UNIT, check
+from rlnas.bench.nb301.surrogate import Prediction
 
 BLOCK_CPU, BLOCK_GPU = 1 << 14, 1 << 24
 """Trees times architectures of one kernel: few enough for the second-level cache, or enough to fill a GPU."""

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.nb301.forest import Forest
-from bench.nb301.ubjson import read_ubjson
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.nb301.ubjson import read_ubjson
 
 SNAPSHOT = b"CONFIG-offset:"
 LEARNER_BYTES, BOOSTER_BYTES, TREE_BYTES, STATISTICS_BYTES = 136, 160, 148, 16

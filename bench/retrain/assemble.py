@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.nb101.cell import Cell, from_bits, module_hash
-from bench.nb101.graph import UNUSED, cells
-from bench.nb101.table import Table, make_meta, new_path
-from bench.retrain.recipe import Recipe
-from bench.retrain.tabulate import MANIFEST, default_folder, read_records, tabulate
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
+from rlnas.bench.nb101.graph import UNUSED, cells
+from rlnas.bench.nb101.table import Table, make_meta, new_path
+from rlnas.bench.retrain.recipe import Recipe
+from rlnas.bench.retrain.tabulate import MANIFEST, default_folder, read_records, tabulate
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _rows_in(csv: Path, max_vertices: int) -> np.ndarray:
     if "row" in frame:
         rows = frame["row"].to_numpy()
     elif "module_hash" in frame:
-        from bench.nb101.graph import hashes
+        from rlnas.bench.nb101.graph import hashes
 
         known = {bytes(key).hex(): row for row, key in enumerate(hashes(max_vertices))}
         unknown = [key for key in frame["module_hash"] if key not in known]

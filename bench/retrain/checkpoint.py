@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bench.files import atomic_path
+from rlnas.bench.files import atomic_path
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:

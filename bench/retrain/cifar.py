@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.fetch import Download, downloads_dir, fetch, register
+from rlnas.bench.errors import UserError
+from rlnas.bench.fetch import Download, downloads_dir, fetch, register
 
 CLASSES, SIDE, CHANNELS = 10, 32, 3
 RECORD_BYTES = 1 + CHANNELS * SIDE * SIDE

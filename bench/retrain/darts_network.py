@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench.errors import UserError
-from bench.nb301 import darts
-from bench.nb301.darts import Edges, Genotype
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import darts
+from rlnas.bench.nb301.darts import Edges, Genotype
 
 STEM_MULTIPLIER = 3
 

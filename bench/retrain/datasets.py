@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 # The split is part of a table's identity; it does not change with the training seed.
 SPLIT_SEED = 0
@@ -91,7 +91,7 @@ def digits() -> Dataset:
 
 def cifar10(data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
     """CIFAR-10: 50,000 training images, of which `val_images` are kept for validation, and 10,000 test images."""
-    from bench.retrain import cifar
+    from rlnas.bench.retrain import cifar
 
     images, labels, *test = cifar.read_archive(cifar.archive(data_dir))
     return _split(images, labels, test[0], test[1], val_images, "CIFAR-10, 32 x 32 colour, 10 classes")
@@ -202,7 +202,7 @@ def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGE
 
 def identity(name: str, data: Dataset) -> dict[str, object]:
     """What the data were: the name, and for a file of the user's own its checksum instead of its place."""
-    from bench.files import sha256
+    from rlnas.bench.files import sha256
 
     own = {"name": Path(name).name, "sha256": sha256(name)} if name.endswith(".npz") else {"name": name}
     return own | {"splits": data.splits, "description": data.description, "classes": data.classes}

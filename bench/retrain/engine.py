@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 Switch = Literal["auto", "on", "off"]
 COMPILE_STEPS = 5_000

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.retrain import augment
-from bench.retrain.datasets import Dataset, Part
-from bench.retrain.engine import Engine
-from bench.retrain.presets import Settings
-from bench.retrain.rmsprop import TensorFlowRMSprop
+from rlnas.bench.retrain import augment
+from rlnas.bench.retrain.datasets import Dataset, Part
+from rlnas.bench.retrain.engine import Engine
+from rlnas.bench.retrain.presets import Settings
+from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop
 
 MEASURE_PIXELS = 64_000  # of a batch that is only measured: all of a part of digits, and less memory than training
 

@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UserError
-from bench.files import atomic_path
-from bench.nb101.cell import Cell
-from bench.retrain import workers
-from bench.retrain.engine import Engine
-from bench.retrain.presets import Settings
-from bench.retrain.workers import Failure, Tell
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path
+from rlnas.bench.nb101.cell import Cell
+from rlnas.bench.retrain import workers
+from rlnas.bench.retrain.engine import Engine
+from rlnas.bench.retrain.presets import Settings
+from rlnas.bench.retrain.workers import Failure, Tell
 
 if TYPE_CHECKING:
-    from bench.nb301.darts import Genotype
-    from bench.retrain.fit import Fit
+    from rlnas.bench.nb301.darts import Genotype
+    from rlnas.bench.retrain.fit import Fit
 
 FORMAT, VERSION = "rlnas-training", 1
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
@@ -108,7 +108,7 @@ _loaded: tuple[tuple[Data, str], Any] | None = None  # one copy of the data a wo
 
 def _data(job: Job) -> Any:
     global _loaded
-    from bench.retrain import datasets
+    from rlnas.bench.retrain import datasets
 
     key = job.data, job.engine.device
     if _loaded is None or _loaded[0] != key:
@@ -119,8 +119,8 @@ def _data(job: Job) -> Any:
 
 def make_fit(job: Job) -> Fit:
     """The job's training, at its beginning. `UserError` when the network is not the table's."""
-    from bench.retrain.fit import Fit
-    from bench.retrain.networks import from_settings
+    from rlnas.bench.retrain.fit import Fit
+    from rlnas.bench.retrain.networks import from_settings
 
     data = _data(job)
     network, weights = from_settings(job.model, job.settings, data.channels, data.classes, job.seed)
@@ -131,8 +131,8 @@ def _train(job: Job, tell: Tell) -> dict[str, Any]:
     """The record of the job's training, however it ends."""
     import torch
 
-    from bench.retrain import checkpoint, engine, throughput
-    from bench.retrain.fit import Diverged
+    from rlnas.bench.retrain import checkpoint, engine, throughput
+    from rlnas.bench.retrain.fit import Diverged
 
     found = checkpoint.load(job.checkpoint)
     if found and (found[1]["arch"], found[1]["seed"]) != (job.arch, job.seed):

@@ -9,12 +9,12 @@ from nasbench_pytorch.model import ModelSpec, Network
 from nasbench_pytorch.model.model import Cell as TorchCell
 from torch import nn
 
-from bench.errors import UserError
-from bench.nb101.cell import Cell, trainable_parameters
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import Cell, trainable_parameters
 
 if TYPE_CHECKING:
-    from bench.nb301.darts import Genotype
-    from bench.retrain.presets import Settings
+    from rlnas.bench.nb301.darts import Genotype
+    from rlnas.bench.retrain.presets import Settings
 
 
 def build(
@@ -60,7 +60,7 @@ def parameters(network: nn.Module) -> list[nn.Parameter]:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable parameters; equals `bench.nb101.cell.trainable_parameters`."""
+    """Trainable parameters; equals `rlnas.bench.nb101.cell.trainable_parameters`."""
     return sum(p.numel() for p in parameters(network))
 
 
@@ -128,7 +128,7 @@ def from_settings(
         if fast:
             streamline(network)
     else:
-        from bench.retrain import darts_network
+        from rlnas.bench.retrain import darts_network
 
         network = darts_network.build_darts(
             arch, classes, channels=settings.channels, layers=settings.layers,

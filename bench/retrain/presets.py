@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from bench.errors import UserError
-from bench.retrain.recipe import Recipe
+from rlnas.bench.errors import UserError
+from rlnas.bench.retrain.recipe import Recipe
 
 PresetName = Literal["nb101", "nb301", "quick", "digits"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.errors import UserError
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ arXiv 1904.00420): every step draws one cell uniformly and trains it alone, on t
 What is shared is ours. A module of the supernet has, for every interior position of a cell, a 3 x 3 and a 1 x 1
 convolution, and for every position and the output a projection from the module's input: each as wide as any cell
 needs it. A cell uses the first channels of them, as many as `vertex_channels` gives its vertices, of the BatchNorm's
-scale and shift too. Positions are those of the canonical form (`bench.nb101.graph`). How such choices change the
+scale and shift too. Positions are those of the canonical form (`rlnas.bench.nb101.graph`). How such choices change the
 ranking is the subject of Yu et al. 2020, "How to train your super-net", arXiv 2003.04276.
 
 No BatchNorm keeps running averages: training uses the batch's statistics; a cell is scored with its own, recomputed on
@@ -28,11 +28,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench.errors import UserError
-from bench.files import atomic_path
-from bench.nb101.cell import Cell, vertex_channels
-from bench.retrain.datasets import Dataset
-from bench.retrain.recipe import Recipe
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path
+from rlnas.bench.nb101.cell import Cell, vertex_channels
+from rlnas.bench.retrain.datasets import Dataset
+from rlnas.bench.retrain.recipe import Recipe
 
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 EPSILON = 1e-5  # BatchNorm's, as nasbench-pytorch has it

@@ -16,10 +16,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bench.errors import UserError
-from bench.files import atomic_path
-from bench.nb101.cell import Cell, module_hash
-from bench.retrain.recipe import Recipe
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path
+from rlnas.bench.nb101.cell import Cell, module_hash
+from rlnas.bench.retrain.recipe import Recipe
 
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
 
@@ -43,7 +43,7 @@ def tabulate(
     Each finished training is one line of `records.jsonl`, written at once, so that an interrupted
     run loses at most the trainings under way. Raises `UserError` when `folder` holds another recipe.
     """
-    from bench.retrain import datasets
+    from rlnas.bench.retrain import datasets
 
     splits = datasets.load(dataset).splits  # also checks the name before anything is written
     _open_folder(folder, identity(dataset, recipe) | {"splits": splits})
@@ -126,8 +126,8 @@ def _start_worker(parent: int, dataset: str) -> None:
     global _dataset
     import torch
 
-    from bench.retrain import datasets
-    from bench.retrain.workers import die_with
+    from rlnas.bench.retrain import datasets
+    from rlnas.bench.retrain.workers import die_with
 
     threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
@@ -135,7 +135,7 @@ def _start_worker(parent: int, dataset: str) -> None:
 
 
 def _train_one(cell: Cell, recipe: Recipe, seed: int) -> dict[str, Any]:
-    from bench.retrain.trainer import train
+    from rlnas.bench.retrain.trainer import train
 
     outcome = train(cell, _dataset, recipe, seed)
     return {"hash": module_hash(cell), "seed": seed} | asdict(outcome)

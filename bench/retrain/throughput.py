@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.retrain.jobs import Job, _data, make_fit
-from bench.retrain.workers import Tell
+from rlnas.bench.retrain.jobs import Job, _data, make_fit
+from rlnas.bench.retrain.workers import Tell
 
 LONGEST_S = 40.0
 TURN = 4  # batches
@@ -59,7 +59,7 @@ def compare(probe: Probe, tell: Tell) -> dict[str, float]:
     plain: the network as its library makes it, in float32, fed image by image by a torch DataLoader, as the first
     version of any training script does. The two take turns, so that a busy machine is busy for both.
     """
-    from bench.retrain import engine
+    from rlnas.bench.retrain import engine
 
     device, found = probe.job.engine.device, {}
     engine.prepare(probe.job.engine)
@@ -77,7 +77,7 @@ def compare(probe: Probe, tell: Tell) -> dict[str, float]:
 
 def plain_peak_mb(probe: Probe, tell: Tell) -> float:
     """Megabytes that the plain loop takes; for a process of its own, since memory that was freed still counts."""
-    from bench.retrain import engine
+    from rlnas.bench.retrain import engine
 
     engine.prepare(probe.job.engine)
     reset_peak(probe.job.engine.device)
@@ -148,9 +148,9 @@ def _plain_step(job: Job) -> Callable[[], int]:
     from torch.nn import functional
     from torch.utils.data import DataLoader
 
-    from bench.retrain import augment
-    from bench.retrain.fit import make_optimiser, outputs
-    from bench.retrain.networks import from_settings
+    from rlnas.bench.retrain import augment
+    from rlnas.bench.retrain.fit import make_optimiser, outputs
+    from rlnas.bench.retrain.networks import from_settings
 
     data, s = _data(job), job.settings
     network, weights = from_settings(job.model, s, data.channels, data.classes, job.seed, fast=False)

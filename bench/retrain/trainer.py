@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.nb101.cell import Cell
-from bench.retrain.datasets import Dataset
-from bench.retrain.fit import Fit
-from bench.retrain.networks import build, parameters
-from bench.retrain.presets import of_recipe
-from bench.retrain.recipe import Recipe
+from rlnas.bench.nb101.cell import Cell
+from rlnas.bench.retrain.datasets import Dataset
+from rlnas.bench.retrain.fit import Fit
+from rlnas.bench.retrain.networks import build, parameters
+from rlnas.bench.retrain.presets import of_recipe
+from rlnas.bench.retrain.recipe import Recipe
 
 
 @dataclass(frozen=True)
