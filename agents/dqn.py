@@ -1,12 +1,15 @@
-"""The agent that learns to search: Ape-X value learning on the incremental MDP, on one device, in one scan.
+"""The agent that learns to search: Ape-X value learning on the incremental MDP, on one device, in
+one scan.
 
-Follows Cassimon, Mercelis and Mets (arXiv 2410.01431): transformer with dueling heads, double Q, n-step returns with
-partial episode bootstrapping, prioritised replay, an epsilon ladder over actors (Horgan et al. 2018). The settings
-their follow-up names (arXiv 2412.01420, by a third party's summary): 3 steps, clip 40, target every 8,192 steps, replay
-25,000, alpha .6, beta .4, Adam 5e-5, 1e7 steps. Everything else, and each default that differs, is ours.
+Follows Cassimon, Mercelis and Mets (arXiv 2410.01431): transformer with dueling heads, double Q,
+n-step returns with partial episode bootstrapping, prioritised replay, an epsilon ladder over actors
+(Horgan et al. 2018). The settings their follow-up names (arXiv 2412.01420, by a third party's
+summary): 3 steps, clip 40, target every 8,192 steps, replay 25,000, alpha .6, beta .4, Adam 5e-5,
+1e7 steps. Everything else, and each default that differs, is ours.
 
-Ape-X's actors and learner take turns here instead of running side by side: an iteration is one step of every actor
-and then `updates` batches. New items get the largest priority so far (Schaul et al. 2016), not their own TD error.
+Ape-X's actors and learner take turns here instead of running side by side: an iteration is one step
+of every actor and then `updates` batches. New items get the largest priority so far (Schaul et al.
+2016), not their own TD error.
 """
 
 from __future__ import annotations
@@ -32,21 +35,26 @@ from rlnas.bench.mdp import IncrementalMDP, State
 from rlnas.bench.rewards import Exponential
 
 SEEN_LIMIT = 1 << 24
-"""Spaces up to this size have every architecture seen in training remembered; larger ones only count look-ups."""
+"""Spaces up to this size have every architecture seen in training remembered; larger ones only
+count look-ups."""
 
 
 @dataclass(frozen=True)
 class DQNConfig:
-    """Settings of learning; those of the MDP and the network included. alpha and the seed may be traced."""
+    """Settings of learning; those of the MDP and the network included. alpha and the seed may be
+    traced."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The transformer's sizes."""
     alpha: float = 32.0
-    """Shaping exp(alpha x accuracy). The paper: 6 on NAS-Bench-101, 32 on NAS-Bench-301; ours, for nb101-digits: 32."""
+    """Shaping exp(alpha x accuracy). The paper: 6 on NAS-Bench-101, 32 on NAS-Bench-301; ours, for
+    nb101-digits: 32."""
     reward_scale: float = 30.0
-    """Constant factor of all rewards (ours): lifts returns above the network's noise where accuracies are close."""
+    """Constant factor of all rewards (ours): lifts returns above the network's noise where
+    accuracies are close."""
     neighbours: int = 25
-    """At most so many neighbours are shown; the paper: 25 on NAS-Bench-101, 100 on NAS-Bench-301."""
+    """At most so many neighbours are shown; the paper: 25 on NAS-Bench-101, 100 on
+    NAS-Bench-301."""
     horizon: int = 50
     """Steps of an episode (ours)."""
     stay: bool = False
@@ -83,7 +91,10 @@ class DQNConfig:
     """Environment steps between copies into the target network."""
 
     def __post_init__(self) -> None:
-        counts = "neighbours horizon steps actors learning_starts n_step batch_size updates capacity target_every"
+        counts = (
+            "neighbours horizon steps actors learning_starts n_step batch_size updates capacity "
+            "target_every"
+        )
         for name in counts.split():
             if getattr(self, name) < 1:
                 raise UserError(f"found {name} = {getattr(self, name)}; expected at least 1")
@@ -102,10 +113,13 @@ class DQNConfig:
         return DuelingTransformer(self.network, self.stay)
 
     def optimiser(self) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(self.gradient_clip), optax.adam(self.learning_rate, eps=1e-8))
+        return optax.chain(
+            optax.clip_by_global_norm(self.gradient_clip), optax.adam(self.learning_rate, eps=1e-8)
+        )
 
     def mdp(self, benchmark: Benchmark, alpha: Any = None) -> IncrementalMDP:
-        """The environment of these settings. alpha: goes before the settings' own, and may be traced."""
+        """The environment of these settings. alpha: goes before the settings' own, and may be
+        traced."""
         shaping = Exponential(self.alpha if alpha is None else alpha, self.reward_scale)
         return IncrementalMDP(benchmark, shaping, self.neighbours, self.horizon, self.stay)
 
@@ -121,7 +135,8 @@ class DQNConfig:
 
 
 class View(NamedTuple):
-    """What an observation is made of: rows, not encodings. archs: [N + 1, ...]; mask: bool [N + 1]."""
+    """What an observation is made of: rows, not encodings. archs: [N + 1, ...]; mask: bool [N +
+    1]."""
 
     archs: Any
     mask: Bool[Array, "*b slots"]
@@ -138,7 +153,8 @@ class Transition(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step as the n-step window keeps it; `after` is the real next view, also at a truncation."""
+    """One step as the n-step window keeps it; `after` is the real next view, also at a
+    truncation."""
 
     before: View
     action: Int32[Array, "*b"]
@@ -157,8 +173,8 @@ class Learner(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """A training run between iterations. window: Step of [actors, n - 1]. seen: bool [space size] (or [1] for a space
-    too large to remember). lookups: accuracies looked up."""
+    """A training run between iterations. window: Step of [actors, n - 1]. seen: bool [space size]
+    (or [1] for a space too large to remember). lookups: accuracies looked up."""
 
     learner: Learner
     env: State
@@ -170,7 +186,8 @@ class TrainState(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """Means over an iteration. reward: shaped, a step. val: validation accuracy of where the actors are."""
+    """Means over an iteration. reward: shaped, a step. val: validation accuracy of where the actors
+    are."""
 
     loss: Float32[Array, "*b"]
     td_error: Float32[Array, "*b"]
@@ -184,7 +201,9 @@ def q_values(
 ) -> Float32[Array, "*b a"]:
     """Q of every action of a batch of views; encodes on the fly. dropout: a key while learning."""
     rngs = None if dropout is None else {"dropout": dropout}
-    q: Any = config.module().apply(params, encode(space, view), view.mask, dropout is not None, rngs=rngs)
+    q: Any = config.module().apply(
+        params, encode(space, view), view.mask, dropout is not None, rngs=rngs
+    )
     return q
 
 
@@ -202,10 +221,16 @@ def real_actions(config: DQNConfig, mask: Bool[Array, "*b slots"]) -> Bool[Array
     return jnp.concatenate([real, jnp.ones_like(real[..., :1])], axis=-1) if config.stay else real
 
 
-def representations(config: DQNConfig, space: SearchSpace, params: Any, view: View) -> Float32[Array, "*b d"]:
-    """What the last layer makes of the current architecture of each view: the token the value is read from."""
+def representations(
+    config: DQNConfig, space: SearchSpace, params: Any, view: View
+) -> Float32[Array, "*b d"]:
+    """What the last layer makes of the current architecture of each view: the token the value is
+    read from."""
     _, found = config.module().apply(
-        params, encode(space, view), view.mask, capture_intermediates=lambda module, _: module.name == "LayerNorm_0"
+        params,
+        encode(space, view),
+        view.mask,
+        capture_intermediates=lambda module, _: module.name == "LayerNorm_0",
     )
     return found["intermediates"]["LayerNorm_0"]["__call__"][0][..., 0, :]
 
@@ -229,13 +254,20 @@ def blank_view(config: DQNConfig, space: SearchSpace) -> View:
     return View(jnp.zeros((slots, *arch.shape), arch.dtype), jnp.zeros(slots, bool))
 
 
-def learn(config: DQNConfig, space: SearchSpace, learner: Learner, key: Key[Array, ""]) -> tuple[Learner, Any]:
-    """One update from one prioritised batch. Returns the learner and (loss, mean |TD error|, mean Q)."""
+def learn(
+    config: DQNConfig, space: SearchSpace, learner: Learner, key: Key[Array, ""]
+) -> tuple[Learner, Any]:
+    """One update from one prioritised batch. Returns the learner and (loss, mean |TD error|, mean
+    Q)."""
     sample_key, dropout_key = jax.random.split(key)
-    batch = replay_buffer.sample(learner.replay, sample_key, config.batch_size, config.priority_beta)
+    batch = replay_buffer.sample(
+        learner.replay, sample_key, config.batch_size, config.priority_beta
+    )
     items: Transition = batch.items
     # An isolated architecture has no action to learn of, and no value to bootstrap from.
-    usable = jnp.take_along_axis(real_actions(config, items.before.mask), items.action[:, None], axis=1)[:, 0]
+    usable = jnp.take_along_axis(
+        real_actions(config, items.before.mask), items.action[:, None], axis=1
+    )[:, 0]
     dropout = dropout_key if config.network.dropout else None
 
     q_t_target = q_values(config, space, learner.target, items.after)
@@ -258,11 +290,17 @@ def learn(config: DQNConfig, space: SearchSpace, learner: Learner, key: Key[Arra
     return learner, (loss, jnp.abs(error).mean(), q_tm1.mean())
 
 
-def act(q: Float32[Array, " a"], real: Bool[Array, " a"], epsilon: Any, key: Key[Array, ""]) -> Int[Array, ""]:
+def act(
+    q: Float32[Array, " a"], real: Bool[Array, " a"], epsilon: Any, key: Key[Array, ""]
+) -> Int[Array, ""]:
     """The best real action, or with probability epsilon any real one."""
     explore_key, pick_key = jax.random.split(key)
     anything = jnp.argmax(jnp.where(real, jax.random.uniform(pick_key, real.shape), -1.0))
-    return jnp.where(jax.random.uniform(explore_key) < epsilon, anything, jnp.argmax(jnp.where(real, q, -jnp.inf)))
+    return jnp.where(
+        jax.random.uniform(explore_key) < epsilon,
+        anything,
+        jnp.argmax(jnp.where(real, q, -jnp.inf)),
+    )
 
 
 def init(config: DQNConfig, mdp: IncrementalMDP, key: Key[Array, ""]) -> TrainState:
@@ -279,7 +317,9 @@ def init(config: DQNConfig, mdp: IncrementalMDP, key: Key[Array, ""]) -> TrainSt
     for warm in jax.random.split(warm_key, config.n_step - 1):
         state, step, _ = _actors_step(config, mdp, state, jnp.ones(config.actors), warm)
         steps.append(step)
-    blank = jax.eval_shape(lambda s: _actors_step(config, mdp, s, jnp.ones(config.actors), key)[1], state)
+    blank = jax.eval_shape(
+        lambda s: _actors_step(config, mdp, s, jnp.ones(config.actors), key)[1], state
+    )
     window = (
         jax.tree.map(lambda *x: jnp.stack(x, axis=1), *steps)
         if steps
@@ -289,7 +329,11 @@ def init(config: DQNConfig, mdp: IncrementalMDP, key: Key[Array, ""]) -> TrainSt
 
 
 def _actors_step(
-    config: DQNConfig, mdp: IncrementalMDP, state: TrainState, epsilon: Float32[Array, " actors"], key: Key[Array, ""]
+    config: DQNConfig,
+    mdp: IncrementalMDP,
+    state: TrainState,
+    epsilon: Float32[Array, " actors"],
+    key: Key[Array, ""],
 ) -> tuple[TrainState, Step, Float32[Array, ""]]:
     act_key, step_key = jax.random.split(key)
     space = mdp.benchmark.space
@@ -309,13 +353,17 @@ def _actors_step(
     return state, Step(before, action, reward, truncated, after), jnp.nanmean(info.val)
 
 
-def iterate(config: DQNConfig, mdp: IncrementalMDP, state: TrainState, learning: bool) -> tuple[TrainState, Metrics]:
+def iterate(
+    config: DQNConfig, mdp: IncrementalMDP, state: TrainState, learning: bool
+) -> tuple[TrainState, Metrics]:
     """Every actor takes one step; then, if `learning` (static), `updates` batches."""
     act_key, learn_key, key = jax.random.split(state.key, 3)
     space = mdp.benchmark.space
     epsilon = epsilon_ladder(config.actors, config.epsilon_base, config.epsilon_exponent)
     state, step, val = _actors_step(config, mdp, state, epsilon, act_key)
-    whole = jax.tree.map(lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), state.window, step)
+    whole = jax.tree.map(
+        lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), state.window, step
+    )
     learner = state.learner._replace(
         replay=replay_buffer.add(state.learner.replay, jax.vmap(lambda w: _merge(config, w))(whole))
     )
@@ -344,14 +392,17 @@ def _merge(config: DQNConfig, window: Step) -> Transition:
     returns = n_step(window.reward, window.truncated, config.gamma)
     before = jax.tree.map(lambda x: x[0], window.before)
     after = jax.tree.map(lambda x: x[returns.last], window.after)
-    return Transition(before, window.action[0].astype(jnp.int32), returns.reward, returns.discount, after)
+    return Transition(
+        before, window.action[0].astype(jnp.int32), returns.reward, returns.discount, after
+    )
 
 
 @partial(jax.jit, static_argnums=(0, 3, 4), donate_argnums=2)
 def run(
     config: DQNConfig, mdp: IncrementalMDP, state: TrainState, iterations: int, learning: bool
 ) -> tuple[TrainState, Metrics]:
-    """`iterations` of `iterate` in one scan; vmap it over states (and over the shaping's alpha) for many seeds."""
+    """`iterations` of `iterate` in one scan; vmap it over states (and over the shaping's alpha) for
+    many seeds."""
 
     def step(state: TrainState, _: None) -> tuple[TrainState, Metrics]:
         return iterate(config, mdp, state, learning)
@@ -360,10 +411,13 @@ def run(
 
 
 def shard(state: TrainState, devices: Sequence[Any]) -> TrainState:
-    """Spread actors and replay over several devices; parameters are on each. jit does the rest (GSPMD)."""
+    """Spread actors and replay over several devices; parameters are on each. jit does the rest
+    (GSPMD)."""
     mesh = jax.sharding.Mesh(np.array(devices), ("data",))
     split, whole = (jax.NamedSharding(mesh, jax.P(*axes)) for axes in (("data",), ()))
     state = jax.device_put(state, whole)
-    env, window, items = jax.device_put((state.env, state.window, state.learner.replay.items), split)
+    env, window, items = jax.device_put(
+        (state.env, state.window, state.learner.replay.items), split
+    )
     learner = state.learner._replace(replay=state.learner.replay._replace(items=items))
     return state._replace(env=env, window=window, learner=learner)

@@ -20,8 +20,9 @@ PRESETS = {
         capacity=4_096,
         target_every=1_024,
     ),
-    # What is known of Cassimon et al. 2024 and their follow-up (see `rlnas.agents.dqn`), gaps filled by RLlib's Ape-X;
-    # layers, heads, widths of feed-forward blocks, horizon, gamma, actors are ours all the same.
+    # What is known of Cassimon et al. 2024 and their follow-up (see `rlnas.agents.dqn`), gaps
+    # filled by RLlib's Ape-X; layers, heads, widths of feed-forward blocks, horizon, gamma, actors
+    # are ours all the same.
     "paper": DQNConfig(
         network=NetworkConfig(width=256, layers=3, heads=8, feed_forward=1024),
         steps=10_000_000,

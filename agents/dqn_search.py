@@ -1,8 +1,10 @@
-"""The transformer agent as a searcher: ask/tell, from a checkpoint, fine-tuned, or learning from nothing.
+"""The transformer agent as a searcher: ask/tell, from a checkpoint, fine-tuned, or learning from
+nothing.
 
-A walk: from a random start, always on to the neighbour of the highest value that was not asked before. What the paper
-leaves open is ours: known architectures are never asked again while the current one has an unknown neighbour (`revisit`
-switches that off), without one the walk starts afresh, and so it does after `patience` queries without a new best.
+A walk: from a random start, always on to the neighbour of the highest value that was not asked
+before. What the paper leaves open is ours: known architectures are never asked again while the
+current one has an unknown neighbour (`revisit` switches that off), without one the walk starts
+afresh, and so it does after `patience` queries without a new best.
 """
 
 from __future__ import annotations
@@ -42,8 +44,10 @@ COLD = DQNConfig(
 
 
 class SearchState(NamedTuple):
-    """arch, val: where the walk is. view, action: the last decision. asked: the last `MEMORY` of `queries` queries.
-    since_best: queries since the best so far rose. moving: whether the last query was a move (not a start)."""
+    """arch, val: where the walk is. view, action: the last decision. asked: the last `MEMORY` of
+    `queries` queries.
+    since_best: queries since the best so far rose. moving: whether the last query was a move (not a
+    start)."""
 
     learner: Learner | Any
     arch: Arch
@@ -60,14 +64,16 @@ class SearchState(NamedTuple):
 
 @dataclass(frozen=True)
 class DQN:
-    """`dqn:CHECKPOINT[,option=value...]`: search with a trained agent; or, without one, learn on the way."""
+    """`dqn:CHECKPOINT[,option=value...]`: search with a trained agent; or, without one, learn on
+    the way."""
 
     checkpoint: str = ""
     """Folder of a training (`rlnas train`); empty: nothing is trained before, protocol `cold`."""
     sha256: str = ""
     """Of the checkpoint's weights, filled in: what the run's identity depends on."""
     fine_tune: bool = False
-    """Go on learning during the search, from this run's look-ups alone (always so without a checkpoint)."""
+    """Go on learning during the search, from this run's look-ups alone (always so without a
+    checkpoint)."""
     epsilon: float = -1.0
     """Probability of a random move; -1: 0 with a checkpoint, 0.1 without."""
     updates: int = 1
@@ -83,7 +89,9 @@ class DQN:
 
     def __post_init__(self) -> None:
         if self.epsilon > 1 or (self.epsilon < 0 and self.epsilon != -1):
-            raise UserError(f"found epsilon = {self.epsilon}; expected 0 to 1, or -1 for the default")
+            raise UserError(
+                f"found epsilon = {self.epsilon}; expected 0 to 1, or -1 for the default"
+            )
         for name in ("updates", "neighbours", "patience", "learning_rate"):
             if getattr(self, name) < 0:
                 raise UserError(f"found {name} = {getattr(self, name)}; expected at least 0")
@@ -95,7 +103,9 @@ class DQN:
 
         words = [word for word in text.split(",") if word]
         path = words.pop(0) if words and "=" not in words[0] else ""
-        config = cls(checkpoint=path, **options(cls, ",".join(words), skip=("checkpoint", "sha256")))
+        config = cls(
+            checkpoint=path, **options(cls, ",".join(words), skip=("checkpoint", "sha256"))
+        )
         return replace(config, sha256=Checkpoint.load(Path(path)).sha256) if path else config
 
     @property
@@ -108,7 +118,8 @@ class DQN:
         return Checkpoint.load(Path(self.checkpoint)).pretraining if self.checkpoint else None
 
     def unseen(self, benchmark: Any, archs: np.ndarray) -> np.ndarray | None:
-        """Which architectures (rows of `benchmark`, any shape) training never looked up; None where that is unknown."""
+        """Which architectures (rows of `benchmark`, any shape) training never looked up; None where
+        that is unknown."""
         seen = Checkpoint.load(Path(self.checkpoint)).seen if self.checkpoint else None
         if seen is None or not hasattr(benchmark.space, "rows"):
             return None
@@ -120,7 +131,10 @@ class DQN:
             saved = Checkpoint.load(Path(self.checkpoint))
             config, params = saved.config, saved.params
             if self.learns:
-                inside = {name: getattr(COLD, name) for name in ("batch_size", "capacity", "n_step", "target_every")}
+                inside = {
+                    name: getattr(COLD, name)
+                    for name in ("batch_size", "capacity", "n_step", "target_every")
+                }
                 config = replace(config, **inside, learning_rate=1e-4)
         config = replace(
             config,
@@ -131,7 +145,13 @@ class DQN:
         )
         epsilon = self.epsilon if self.epsilon >= 0 else 0.0 if self.checkpoint else 0.1
         return searcher(
-            config, space, params, learns=self.learns, epsilon=epsilon, patience=self.patience, revisit=self.revisit
+            config,
+            space,
+            params,
+            learns=self.learns,
+            epsilon=epsilon,
+            patience=self.patience,
+            revisit=self.revisit,
         )
 
 
@@ -155,13 +175,25 @@ def searcher(
         if learns:
             learner = new_learner(config, space, key)
             if params is not None:
-                learner = learner._replace(params=params, target=params, opt_state=config.optimiser().init(params))
+                learner = learner._replace(
+                    params=params, target=params, opt_state=config.optimiser().init(params)
+                )
         nothing = jnp.zeros(blank.shape, blank.dtype)
         view = View(jnp.zeros((n + 1, *blank.shape), blank.dtype), jnp.zeros(n + 1, bool))
         nan, zero = jnp.float32(jnp.nan), jnp.int32(0)
         asked = jnp.zeros((MEMORY, *blank.shape), blank.dtype)
         return SearchState(
-            learner, nothing, nan, view, zero, nan, jnp.zeros((), bool), asked, zero, jnp.float32(-jnp.inf), zero
+            learner,
+            nothing,
+            nan,
+            view,
+            zero,
+            nan,
+            jnp.zeros((), bool),
+            asked,
+            zero,
+            jnp.float32(-jnp.inf),
+            zero,
         )
 
     def ask(key: Key[Array, ""], state: SearchState) -> tuple[Arch, SearchState]:
@@ -171,7 +203,9 @@ def searcher(
         if learns:
             learner = digest(learn_key, state, view)
         weights = learner.params if learns else params
-        q = q_values(config, space, weights, view)[:n]  # staying, the last action, would ask nothing
+        q = q_values(config, space, weights, view)[
+            :n
+        ]  # staying, the last action, would ask nothing
         allowed = view.mask[1:] & (unknown | revisit)
         action = act(q, allowed, epsilon, act_key)
         restart = jnp.isnan(state.val) | ~allowed.any()
@@ -180,7 +214,11 @@ def searcher(
         arch = jnp.where(restart, space.sample(start_key), view.archs[action + 1])
         since_best = jnp.where(restart, 0, state.since_best)
         state = state._replace(
-            learner=learner, view=view, action=action.astype(jnp.int32), moving=~restart, since_best=since_best
+            learner=learner,
+            view=view,
+            action=action.astype(jnp.int32),
+            moving=~restart,
+            since_best=since_best,
         )
         return arch, state
 
@@ -205,14 +243,20 @@ def searcher(
         item = Transition(state.view, state.action, reward, jnp.float32(config.gamma), after)
         old = state.learner.replay
         new = replay_buffer.add(old, jax.tree.map(lambda x: x[None], item))
-        learner = state.learner._replace(replay=jax.tree.map(lambda a, b: jnp.where(done, a, b), new, old))
+        learner = state.learner._replace(
+            replay=jax.tree.map(lambda a, b: jnp.where(done, a, b), new, old)
+        )
         learnt, _ = jax.lax.scan(
-            lambda learner, key: learn(config, space, learner, key), learner, jax.random.split(key, config.updates)
+            lambda learner, key: learn(config, space, learner, key),
+            learner,
+            jax.random.split(key, config.updates),
         )
         enough = replay_buffer.size(learner.replay) > 0
         learner = jax.tree.map(lambda a, b: jnp.where(enough, a, b), learnt, learner)
         due = state.queries % config.target_every == 0
-        return learner._replace(target=jax.tree.map(lambda a, b: jnp.where(due, a, b), learner.params, learner.target))
+        return learner._replace(
+            target=jax.tree.map(lambda a, b: jnp.where(due, a, b), learner.params, learner.target)
+        )
 
     def tell(state: SearchState, arch: Arch, result: Any) -> SearchState:
         """Move to `arch` if it has a value; remember that it was asked either way."""

@@ -19,7 +19,8 @@ QUERIES = (10, 20, 50)
 
 
 class Incumbents(NamedTuple):
-    """Means over seeds of the incumbent after so many queries: validation accuracy, and the reported one."""
+    """Means over seeds of the incumbent after so many queries: validation accuracy, and the
+    reported one."""
 
     val: Float32[Array, " counts"]
     reported: Float32[Array, " counts"]
@@ -44,7 +45,8 @@ def evaluate(
     keys: Key[Array, " seeds"],
     queries: tuple[int, ...] = QUERIES,
 ) -> tuple[Incumbents, Int[Array, "seeds budget ..."]]:
-    """Greedy searches with `params` (traced: one program for a whole training), and what they looked up."""
+    """Greedy searches with `params` (traced: one program for a whole training), and what they
+    looked up."""
     agent = searcher(config, benchmark.space, params)
     history = jax.vmap(lambda key: run_search(agent, benchmark, max(queries), key))(keys)
     return incumbents(history, queries), history.arch

@@ -19,8 +19,8 @@ from rlnas.bench.errors import UserError
 class State(NamedTuple):
     """The population, a ring in the order of birth.
 
-    archs: [population]. vals: observed validation accuracy, -inf where there was none. births: members born so
-    far; number t lives in place t % population until t + population replaces it.
+    archs: [population]. vals: observed validation accuracy, -inf where there was none. births:
+    members born so far; number t lives in place t % population until t + population replaces it.
     """
 
     archs: Arch
@@ -30,16 +30,18 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Evolution:
-    """Regularized (ageing) evolution (Real et al. 2019, arXiv 1802.01548; on NAS-Bench-101: Ying et al. 2019).
+    """Regularized (ageing) evolution (Real et al. 2019, arXiv 1802.01548; on NAS-Bench-101: Ying et
+    al. 2019).
 
-    The population starts as uniform draws. Then, for each query, the best of a random tournament is the parent,
-    the child is a mutation of it, and the oldest member is replaced, however good it was.
+    The population starts as uniform draws. Then, for each query, the best of a random tournament is
+    the parent, the child is a mutation of it, and the oldest member is replaced, however good it
+    was.
 
-    Sources differ; we take: the sizes of naszilla (30 and 10, made for budgets of about 150; Ying et al. have
-    100 and 10), and tournaments without replacement, as both of them (Real et al. draw with replacement).
-    Ours: a mutation is one uniformly drawn neighbour, where the originals flip edges and operations at random
-    until the cell is valid. An answer without a value joins as the worst; a parent without neighbours is
-    followed by a uniform draw.
+    Sources differ; we take: the sizes of naszilla (30 and 10, made for budgets of about 150; Ying
+    et al. have 100 and 10), and tournaments without replacement, as both of them (Real et al. draw
+    with replacement). Ours: a mutation is one uniformly drawn neighbour, where the originals flip
+    edges and operations at random until the cell is valid. An answer without a value joins as the
+    worst; a parent without neighbours is followed by a uniform draw.
     """
 
     population: int = 30
@@ -53,7 +55,8 @@ class Evolution:
             raise UserError(f"evolution has population={self.population}; expected at least 1")
         if not 1 <= self.tournament <= self.population:
             raise UserError(
-                f"evolution has tournament={self.tournament}; expected from 1 to population={self.population}"
+                f"evolution has tournament={self.tournament}; expected from 1 to "
+                f"population={self.population}"
             )
 
     def build(self, space: SearchSpace) -> Agent:

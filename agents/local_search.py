@@ -18,13 +18,16 @@ Variant = Literal["first", "full"]
 
 
 class Round(NamedTuple):
-    """One round of a climb: candidates are asked one after the other, then the climb moves on or starts afresh.
+    """One round of a climb: candidates are asked one after the other, then the climb moves on or
+    starts afresh.
 
     The candidates are the centre's neighbours in random order, or, when `starting`, uniform draws.
 
-    starting: the candidates are uniform draws. centre, centre_val: the architecture to improve on; -inf when
-    starting, so that any value does. best, best_val: the best candidate so far, `centre` before one improves.
-    place: candidates dealt with. order: a random order of the centre's neighbours (unused when starting).
+    starting: the candidates are uniform draws. centre, centre_val: the architecture to improve on;
+    -inf when starting, so that any value does. best, best_val: the best candidate so far, `centre`
+    before one improves.
+    place: candidates dealt with. order: a random order of the centre's neighbours (unused when
+    starting).
     """
 
     starting: Bool[Array, ""]
@@ -37,7 +40,8 @@ class Round(NamedTuple):
 
 
 class State(NamedTuple):
-    """round: the round under way. asked: [memory], a ring of the latest queries. queries: how many there were."""
+    """round: the round under way. asked: [memory], a ring of the latest queries. queries: how many
+    there were."""
 
     round: Round
     asked: Arch
@@ -46,23 +50,26 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class LocalSearch:
-    """Local search as in White et al. 2020 (arXiv 2005.02960), restarted as in their code (naszilla).
+    """Local search as in White et al. 2020 (arXiv 2005.02960), restarted as in their code
+    (naszilla).
 
-    A climb starts at the best of `initial` uniform draws, then asks the neighbours of where it stands, and
-    moves on. Where no neighbour improves, all begins again with new uniform draws. A neighbour asked before
-    in the run costs no second query: it is passed over (also theirs).
-    Ours: the random order of neighbours; remembering a bounded number of queries, so that all shapes are
-    fixed; start draws may repeat. An answer without a value never improves on anything.
+    A climb starts at the best of `initial` uniform draws, then asks the neighbours of where it
+    stands, and moves on. Where no neighbour improves, all begins again with new uniform draws. A
+    neighbour asked before in the run costs no second query: it is passed over (also theirs).
+    Ours: the random order of neighbours; remembering a bounded number of queries, so that all
+    shapes are fixed; start draws may repeat. An answer without a value never improves on anything.
     """
 
     variant: Variant = "first"
-    """`first` moves at the first neighbour that improves, `full` to the best after asking all of them."""
+    """`first` moves at the first neighbour that improves, `full` to the best after asking all of
+    them."""
 
     initial: int = 10
     """Uniform draws before each climb; the best of them is where it starts."""
 
     memory: int = 512
-    """Latest queries remembered, so that none of them is asked again; exact for budgets up to this."""
+    """Latest queries remembered, so that none of them is asked again; exact for budgets up to
+    this."""
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):
@@ -81,14 +88,17 @@ class LocalSearch:
         def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
             start_key, order_key = jax.random.split(key)
             start = space.sample(start_key)
-            # Nothing is told while we look for a candidate, so there is one place to go on to, and one order there.
+            # Nothing is told while we look for a candidate, so there is one place to go on to, and
+            # one order there.
             best, best_val = state.round.best, state.round.best_val
             order, _ = draw(order_key, space.degree(best), space.max_degree)
             onward = Round(jnp.array(False), best, best_val, best, best_val, jnp.int32(0), order)
             remembered = jnp.arange(self.memory) < state.queries
 
             def candidate(now: Round) -> Arch:
-                return jnp.where(now.starting, start, space.neighbour(now.centre, now.order[now.place]))
+                return jnp.where(
+                    now.starting, start, space.neighbour(now.centre, now.order[now.place])
+                )
 
             def over(now: Round) -> Bool[Array, ""]:
                 candidates = jnp.where(now.starting, self.initial, space.degree(now.centre))
@@ -100,8 +110,11 @@ class LocalSearch:
                 return over(now) | (known & ~now.starting)
 
             def advance(now: Round) -> Round:
-                """Go on to the best, start afresh, or pass over a known neighbour; a fresh start ends the loop."""
-                after = choose(now.best_val > now.centre_val, onward, fresh_start(now.centre, now.order))
+                """Go on to the best, start afresh, or pass over a known neighbour; a fresh start
+                ends the loop."""
+                after = choose(
+                    now.best_val > now.centre_val, onward, fresh_start(now.centre, now.order)
+                )
                 return choose(over(now), after, now._replace(place=now.place + 1))
 
             now = jax.lax.while_loop(nothing_to_ask, advance, state.round)
@@ -124,7 +137,8 @@ class LocalSearch:
 
 
 def fresh_start(somewhere: Arch, order: Int[Array, " max_degree"]) -> Round:
-    """A round of uniform draws; any value improves on its centre, which is no architecture of the climb."""
+    """A round of uniform draws; any value improves on its centre, which is no architecture of the
+    climb."""
     nothing = jnp.float32(-jnp.inf)
     return Round(jnp.array(True), somewhere, nothing, somewhere, nothing, jnp.int32(0), order)
 

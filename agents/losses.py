@@ -32,7 +32,8 @@ def take(q: Float32[Array, "*b a"], action: Int[Array, "*b"]) -> Float32[Array, 
 
 
 class NStep(NamedTuple):
-    """reward: the discounted sum. discount: what the bootstrap value counts. last: the step it bootstraps behind."""
+    """reward: the discounted sum. discount: what the bootstrap value counts. last: the step it
+    bootstraps behind."""
 
     reward: Float32[Array, ""]
     discount: Float32[Array, ""]
@@ -42,8 +43,9 @@ class NStep(NamedTuple):
 def n_step(r_t: Float32[Array, " n"], truncated_t: Bool[Array, " n"], gamma: Any) -> NStep:
     """The n-step return of steps 0..n-1, cut behind the first truncation.
 
-    Partial episode bootstrapping (Pardo et al. 2018): a truncation ends the sum, not the value; the return
-    bootstraps from the observation after step `last`, which at a truncation is the real last one of the episode.
+    Partial episode bootstrapping (Pardo et al. 2018): a truncation ends the sum, not the value; the
+    return bootstraps from the observation after step `last`, which at a truncation is the real last
+    one of the episode.
     """
     n = r_t.shape[0]
     steps = jnp.arange(n)
@@ -53,7 +55,10 @@ def n_step(r_t: Float32[Array, " n"], truncated_t: Bool[Array, " n"], gamma: Any
     return NStep(reward, powers[last] * gamma, last)
 
 
-def epsilon_ladder(actors: int, base: float = 0.4, exponent: float = 7.0) -> Float32[Array, " actors"]:
-    """base^(1 + exponent i / (actors - 1)) for actor i, constant in time (Ape-X, Horgan et al. 2018)."""
+def epsilon_ladder(
+    actors: int, base: float = 0.4, exponent: float = 7.0
+) -> Float32[Array, " actors"]:
+    """base^(1 + exponent i / (actors - 1)) for actor i, constant in time (Ape-X, Horgan et al.
+    2018)."""
     share = jnp.arange(actors) / max(actors - 1, 1)
     return jnp.asarray(base, jnp.float32) ** (1.0 + exponent * share)

@@ -1,4 +1,5 @@
-"""The transformer that values neighbours: dueling heads over the current architecture and its neighbours."""
+"""The transformer that values neighbours: dueling heads over the current architecture and its
+neighbours."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ MASKED = -1e9
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes. The paper (Cassimon et al., arXiv 2410.01431) gives the embedding's width, 256 on NAS-Bench-101 and
-    512 on NAS-Bench-301; every other size is ours, and so is the smaller default, chosen for two cores."""
+    """Sizes. The paper (Cassimon et al., arXiv 2410.01431) gives the embedding's width, 256 on
+    NAS-Bench-101 and 512 on NAS-Bench-301; every other size is ours, and so is the smaller default,
+    chosen for two cores."""
 
     width: int = 64
     """Width of the embedding and of every layer."""
@@ -35,7 +37,10 @@ class NetworkConfig:
             if getattr(self, name) < 1:
                 raise UserError(f"found {name} = {getattr(self, name)}; expected at least 1")
         if self.width % self.heads:
-            raise UserError(f"found width = {self.width} with {self.heads} heads; expected a multiple of the heads")
+            raise UserError(
+                f"found width = {self.width} with {self.heads} heads; expected a multiple of the "
+                "heads"
+            )
         if not 0 <= self.dropout < 1:
             raise UserError(f"found dropout = {self.dropout}; expected at least 0 and below 1")
 
@@ -58,11 +63,13 @@ class EncoderLayer(nn.Module):
 
 
 class DuelingTransformer(nn.Module):
-    """Q-values of moving to each neighbour (Wang et al. 2016 dueling heads on the paper's transformer).
+    """Q-values of moving to each neighbour (Wang et al. 2016 dueling heads on the paper's
+    transformer).
 
-    The paper's positional encoding is a role here (ours): one vector for the current architecture's token, one for
-    all neighbours', since neighbours are a set. So permuting them permutes the values and changes nothing else.
-    `stay` adds one action whose advantage is read from the current architecture's token.
+    The paper's positional encoding is a role here (ours): one vector for the current architecture's
+    token, one for all neighbours', since neighbours are a set. So permuting them permutes the
+    values and changes nothing else. `stay` adds one action whose advantage is read from the current
+    architecture's token.
     """
 
     config: NetworkConfig
@@ -72,8 +79,8 @@ class DuelingTransformer(nn.Module):
     def __call__(
         self, encoding: Num[Array, "*b s f"], mask: Bool[Array, "*b s"], learning: bool = False
     ) -> Float32[Array, "*b actions"]:
-        """encoding: the current architecture, then N neighbours; mask: which are real. Returns [N] values,
-        [N + 1] with `stay`; `MASKED` where there is no neighbour."""
+        """encoding: the current architecture, then N neighbours; mask: which are real. Returns [N]
+        values, [N + 1] with `stay`; `MASKED` where there is no neighbour."""
         config = self.config
         # Features are 0 or 1: centred, a token's sum of many of them starts small.
         x = nn.Dense(config.width)(encoding.astype(jnp.float32) - 0.5)
@@ -86,7 +93,9 @@ class DuelingTransformer(nn.Module):
         advantage = nn.Dense(1)(nn.gelu(nn.Dense(config.width)(x[..., 1:, :])))[..., 0]
         real = mask[..., 1:]
         if self.stay:
-            advantage = jnp.concatenate([advantage, nn.Dense(1, name="stay")(x[..., 0, :])], axis=-1)
+            advantage = jnp.concatenate(
+                [advantage, nn.Dense(1, name="stay")(x[..., 0, :])], axis=-1
+            )
             real = jnp.concatenate([real, jnp.ones_like(real[..., :1])], axis=-1)
         return dueling(value, advantage, real)
 

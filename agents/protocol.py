@@ -17,14 +17,16 @@ State = Any
 
 
 class Agent(NamedTuple):
-    """Three pure functions. The runner (or a real training loop) calls init once, then ask and tell in turn."""
+    """Three pure functions. The runner (or a real training loop) calls init once, then ask and tell
+    in turn."""
 
     init: Callable[[Key[Array, ""]], State]
     """key -> state"""
     ask: Callable[[Key[Array, ""], State], tuple[Arch, State]]
     """key, state -> (the architecture to look up, state)"""
     tell: Callable[[State, Arch, QueryResult], State]
-    """state, architecture, result -> state. `result.val` may be NaN (`valid` False): it must do no harm."""
+    """state, architecture, result -> state. `result.val` may be NaN (`valid` False): it must do no
+    harm."""
 
 
 @runtime_checkable
@@ -38,9 +40,10 @@ class AgentConfig(Protocol):
 class History(NamedTuple):
     """One run, in the order of the queries; [budget] each, with leading [seeds] when vmapped.
 
-    arch: the architectures looked up. val: validation accuracy as observed. reported: what the search is
-    judged by (`Benchmark.reported`; the agent never saw it). sim_seconds: simulated training seconds of the
-    query. valid: the look-up had an answer. is_new: first look-up of this architecture in the run.
+    arch: the architectures looked up. val: validation accuracy as observed. reported: what the
+    search is judged by (`Benchmark.reported`; the agent never saw it). sim_seconds: simulated
+    training seconds of the query. valid: the look-up had an answer. is_new: first look-up of this
+    architecture in the run.
     incumbent: position of the best valid observation so far, -1 before the first.
     """
 
@@ -62,7 +65,8 @@ def same_arch(a: Arch, b: Arch, batch_dims: int) -> Bool[Array, "*batch"]:
 def first_seen(archs: Arch) -> Bool[Array, " budget"]:
     """Where [budget] architectures stand for the first time.
 
-    Sorted, equal ones lie side by side, the earliest first; comparing all pairs would cost budget^2.
+    Sorted, equal ones lie side by side, the earliest first; comparing all pairs would cost
+    budget^2.
     """
     budget = archs.shape[0]
     words = _words(archs.reshape(budget, -1)).T
@@ -80,8 +84,11 @@ def _words(archs: Int[Array, "budget digits"]) -> Int[Array, "budget words"]:
     return jax.lax.bitcast_convert_type(padded.reshape(len(archs), -1, width), jnp.int32)
 
 
-def best_so_far(val: Float[Array, " budget"], valid: Bool[Array, " budget"]) -> Int[Array, " budget"]:
-    """Position of the best valid value up to each query, the earliest of equals; -1 before the first."""
+def best_so_far(
+    val: Float[Array, " budget"], valid: Bool[Array, " budget"]
+) -> Int[Array, " budget"]:
+    """Position of the best valid value up to each query, the earliest of equals; -1 before the
+    first."""
     seen = jnp.where(valid, val, -jnp.inf)
     before = jax.lax.cummax(jnp.concatenate([jnp.array([-jnp.inf], val.dtype), seen[:-1]]))
     return jax.lax.cummax(jnp.where(seen > before, jnp.arange(val.shape[0], dtype=jnp.int32), -1))
@@ -114,7 +121,9 @@ def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, 
 
 
 @partial(jax.jit, static_argnums=(0, 2))
-def run_seeds(config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]) -> History:
+def run_seeds(
+    config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+) -> History:
     """`run_search` for every key at once; fields gain a leading [seeds]."""
     agent = config.build(benchmark.space)
     return jax.vmap(lambda key: run_search(agent, benchmark, budget, key))(keys)

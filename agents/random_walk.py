@@ -24,8 +24,8 @@ class State(NamedTuple):
 class RandomWalk:
     """A uniform start, then each query is a uniformly drawn neighbour of the one before.
 
-    A baseline of Cassimon et al. 2024 (arXiv 2410.01431). An architecture without neighbours (a partial
-    table can have some) is left by a jump to a uniform draw; that is ours.
+    A baseline of Cassimon et al. 2024 (arXiv 2410.01431). An architecture without neighbours (a
+    partial table can have some) is left by a jump to a uniform draw; that is ours.
     """
 
     def build(self, space: SearchSpace) -> Agent:

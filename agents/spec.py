@@ -1,4 +1,5 @@
-"""Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` for agents that read text."""
+"""Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` for agents
+that read text."""
 
 from __future__ import annotations
 
@@ -15,11 +16,13 @@ BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "
 
 
 def parse(word: str) -> tuple[str, AgentConfig]:
-    """(label, settings) of a word such as `evolution:population=100,tournament=10`; the label is the word.
+    """(label, settings) of a word such as `evolution:population=100,tournament=10`; the label is
+    the word.
 
-    Values are converted to the types of the settings' fields. An agent whose settings class has a class method
-    `from_spec(text)` reads all that follows the colon itself (`dqn:CHECKPOINT`; "" without a colon).
-    Raises `UserError`, naming what would be valid, for an unknown agent, option or value.
+    Values are converted to the types of the settings' fields. An agent whose settings class has a
+    class method `from_spec(text)` reads all that follows the colon itself (`dqn:CHECKPOINT`; ""
+    without a colon). Raises `UserError`, naming what would be valid, for an unknown agent, option
+    or value.
     """
     name, _, text = word.strip().partition(":")
     label = f"{name}:{text}" if text else name
@@ -33,12 +36,15 @@ def parse(word: str) -> tuple[str, AgentConfig]:
 
 
 def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
-    """label -> settings, in order. Raises `UserError` when a word stands there twice, or when there is none."""
+    """label -> settings, in order. Raises `UserError` when a word stands there twice, or when there
+    is none."""
     parsed: dict[str, AgentConfig] = {}
     for word in words:
         label, config = parse(word)
         if label in parsed:
-            raise UserError(f"agent {label!r} is given twice; expected different agents or different options")
+            raise UserError(
+                f"agent {label!r} is given twice; expected different agents or different options"
+            )
         parsed[label] = config
     if not parsed:
         raise UserError(f"no agents given; expected at least one of {', '.join(agents.names())}")
@@ -46,10 +52,19 @@ def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
 
 
 def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, Any]:
-    """The keyword arguments that `key=value,key=value` stands for; fields in `skip` are not for users to set."""
-    fields = [field.name for field in dataclasses.fields(settings) if field.init and field.name not in skip]
+    """The keyword arguments that `key=value,key=value` stands for; fields in `skip` are not for
+    users to set."""
+    fields = [
+        field.name
+        for field in dataclasses.fields(settings)
+        if field.init and field.name not in skip
+    ]
     hints = get_type_hints(settings)
-    expected = f"expected {', '.join(f'{field}=...' for field in fields)}" if fields else "it has no options"
+    expected = (
+        f"expected {', '.join(f'{field}=...' for field in fields)}"
+        if fields
+        else "it has no options"
+    )
     found: dict[str, Any] = {}
     for item in text.split(",") if text else []:
         key, equals, value = (part.strip() for part in item.partition("="))
@@ -74,7 +89,8 @@ def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, A
 
 
 def convert(key: str, text: str, hint: Any) -> Any:
-    """The value that `text` spells: of type bool, int, float, str, a `Literal`, or a union of them and None."""
+    """The value that `text` spells: of type bool, int, float, str, a `Literal`, or a union of them
+    and None."""
     if get_origin(hint) in (Union, types.UnionType):
         inner = [part for part in get_args(hint) if part is not types.NoneType]
         if len(inner) < len(get_args(hint)) and text.lower() == "none":
@@ -100,4 +116,6 @@ def convert(key: str, text: str, hint: Any) -> Any:
         except ValueError:
             kind = {int: "a whole number", float: "a number"}[hint]
             raise UserError(f"found {key}={text!r}; expected {kind}") from None
-    raise UserError(f"option {key!r} is of type {hint}, which has no spelling here; set it from Python")
+    raise UserError(
+        f"option {key!r} is of type {hint}, which has no spelling here; set it from Python"
+    )

@@ -1,4 +1,5 @@
-"""The command `rlnas`. Which command runs what stands in `COMMANDS`; nothing is imported before it is asked for."""
+"""The command `rlnas`. Which command runs what stands in `COMMANDS`; nothing is imported before it
+is asked for."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from rlnas.bench.errors import UserError
 
 
 class Command(NamedTuple):
-    """config: `module:class` of a frozen dataclass, its options. run: `module:function` that takes one. Both lazy."""
+    """config: `module:class` of a frozen dataclass, its options. run: `module:function` that takes
+    one. Both lazy."""
 
     config: str
     run: str
@@ -25,39 +27,89 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "compare": Command(
-        "rlnas.analysis.compare:Compare", "rlnas.analysis.compare:run", "compare search agents at a query budget: figure and table"
+        "rlnas.analysis.comparison.command:Compare",
+        "rlnas.analysis.comparison.command:run",
+        "compare search agents at a query budget: figure and table",
     ),
-    "plot": Command("rlnas.analysis.redraw:Plot", "rlnas.analysis.redraw:run", "draw figure and table again from stored runs"),
+    "plot": Command(
+        "rlnas.analysis.comparison.redraw:Plot",
+        "rlnas.analysis.comparison.redraw:run",
+        "draw figure and table again from stored runs",
+    ),
     "report": Command(
-        "rlnas.analysis.report_again:Report", "rlnas.analysis.report_again:run", "the report of finished runs and retrainings again"
+        "rlnas.analysis.report.command:Report",
+        "rlnas.analysis.report.command:run",
+        "the report of finished runs and retrainings again",
     ),
-    "train": Command("rlnas.analysis.train:Train", "rlnas.analysis.train:run", "train the agent that learns to search"),
+    "train": Command(
+        "rlnas.analysis.training.command:Train",
+        "rlnas.analysis.training.command:run",
+        "train the agent that learns to search",
+    ),
     "landscape": Command(
-        "rlnas.analysis.landscape:Landscape", "rlnas.analysis.landscape:run", "how rugged a benchmark is: optima, basins, rewards"
+        "rlnas.analysis.landscape.command:Landscape",
+        "rlnas.analysis.landscape.command:run",
+        "how rugged a benchmark is: optima, basins, rewards",
     ),
-    "scale": Command("rlnas.analysis.scale:Scale", "rlnas.analysis.scale:run", "look-ups spent on training, by size of the space"),
-    "ablate": Command("rlnas.analysis.ablation:Ablate", "rlnas.analysis.ablation:run", "train over a grid of settings"),
-    "retrain": Command("rlnas.analysis.retrain:Retrain", "rlnas.analysis.retrain:run", "train the winners of runs for real"),
+    "scale": Command(
+        "rlnas.analysis.scale.command:Scale",
+        "rlnas.analysis.scale.command:run",
+        "look-ups spent on training, by size of the space",
+    ),
+    "ablate": Command(
+        "rlnas.analysis.ablation.command:Ablate",
+        "rlnas.analysis.ablation.command:run",
+        "train over a grid of settings",
+    ),
+    "retrain": Command(
+        "rlnas.analysis.retrain.command:Retrain",
+        "rlnas.analysis.retrain.command:run",
+        "train the winners of runs for real",
+    ),
     "oneshot": Command(
-        "rlnas.analysis.oneshot:OneShot", "rlnas.analysis.oneshot:run", "how well shared weights rank cells trained for real"
+        "rlnas.analysis.oneshot.command:OneShot",
+        "rlnas.analysis.oneshot.command:run",
+        "how well shared weights rank cells trained for real",
     ),
     "speed": Command(
-        "rlnas.analysis.speed:SpeedConfig", "rlnas.analysis.speed:run_speed", "measure this machine against plain references"
+        "rlnas.analysis.speed.command:SpeedConfig",
+        "rlnas.analysis.speed.command:run_speed",
+        "measure this machine against plain references",
     ),
     "bench list": Command(
-        "rlnas.bench.commands:ListConfig", "rlnas.bench.commands:run_list", "which benchmarks are here, or to be had"
+        "rlnas.bench.commands:ListConfig",
+        "rlnas.bench.commands:run_list",
+        "which benchmarks are here, or to be had",
     ),
-    "bench info": Command("rlnas.bench.commands:InfoConfig", "rlnas.bench.commands:run_info", "what a benchmark holds, its noise"),
-    "bench fetch": Command("rlnas.bench.commands:FetchConfig", "rlnas.bench.commands:run_fetch", "download an official file"),
+    "bench info": Command(
+        "rlnas.bench.commands:InfoConfig",
+        "rlnas.bench.commands:run_info",
+        "what a benchmark holds, its noise",
+    ),
+    "bench fetch": Command(
+        "rlnas.bench.commands:FetchConfig",
+        "rlnas.bench.commands:run_fetch",
+        "download an official file",
+    ),
     "bench convert": Command(
-        "rlnas.bench.commands:ConvertConfig", "rlnas.bench.commands:run_convert", "an official file into a table or a surrogate"
+        "rlnas.bench.commands:ConvertConfig",
+        "rlnas.bench.commands:run_convert",
+        "an official file into a table or a surrogate",
     ),
     "bench import-csv": Command(
-        "rlnas.bench.commands:ImportCsvConfig", "rlnas.bench.commands:run_import_csv", "any CSV of NAS-Bench-101 cells into a table"
+        "rlnas.bench.commands:ImportCsvConfig",
+        "rlnas.bench.commands:run_import_csv",
+        "any CSV of NAS-Bench-101 cells into a table",
     ),
-    "bench export": Command("rlnas.bench.commands:ExportConfig", "rlnas.bench.commands:run_export", "a table as CSV or parquet"),
+    "bench export": Command(
+        "rlnas.bench.commands:ExportConfig",
+        "rlnas.bench.commands:run_export",
+        "a table as CSV or parquet",
+    ),
     "bench distill": Command(
-        "rlnas.bench.nb301.distill:Distill", "rlnas.bench.nb301.distill:run", "a fast imitation of a surrogate, to train on"
+        "rlnas.bench.nb301.distill:Distill",
+        "rlnas.bench.nb301.distill:run",
+        "a fast imitation of a surrogate, to train on",
     ),
     "bench rehearse": Command(
         "rlnas.bench.nb101.rehearsal:RehearseConfig",
@@ -65,11 +117,20 @@ COMMANDS: dict[str, Command] = {
         "predict the whole space from a partial table, to rehearse at full size",
     ),
     "bench tabulate": Command(
-        "rlnas.bench.retrain.assemble:TabulateConfig", "rlnas.bench.retrain.assemble:run_tabulate", "train cells, make a table"
+        "rlnas.bench.retrain.assemble:TabulateConfig",
+        "rlnas.bench.retrain.assemble:run_tabulate",
+        "train cells, make a table",
     ),
 }
-GROUPS = {"bench": "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."}
-ABOUT = "Reinforcement-learning neural architecture search where a table look-up stands in for training."
+GROUPS = {
+    "bench": (
+        "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."
+    )
+}
+ABOUT = (
+    "Reinforcement-learning neural architecture search where a table look-up stands in for "
+    "training."
+)
 EXAMPLES = {
     "": """\
 examples:
@@ -87,12 +148,15 @@ examples:
   rlnas bench fetch nb301-yahpo         a surrogate of NAS-Bench-301, 2.6 MB""",
 }
 FRAME = re.compile(r"\x1b\[[0-9;]*m|[\u2500-\u257f]")  # colours and box-drawing characters
-RULE = re.compile(r"-{5,}|\u2500{5,}")  # tyro draws with dashes where the output has no box-drawing characters
+RULE = re.compile(
+    r"-{5,}|\u2500{5,}"
+)  # tyro draws with dashes where the output has no box-drawing characters
 ADVICE = ("For full helptext", "Argument helptext", "Perhaps you meant", "Similar")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status: 0, 2 for bad input (one line on stderr), 130 when interrupted."""
+    """Run one command; the exit status: 0, 2 for bad input (one line on stderr), 130 when
+    interrupted."""
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         dispatch(args)
@@ -144,7 +208,8 @@ def dispatch(args: list[str]) -> None:
 
 
 def parse(name: str, config: type, options: list[str]) -> Any:
-    """The config of `options`. tyro's multi-line box of an error becomes the one line of a `UserError`."""
+    """The config of `options`. tyro's multi-line box of an error becomes the one line of a
+    `UserError`."""
     import inspect
 
     import tyro
@@ -158,7 +223,11 @@ def parse(name: str, config: type, options: list[str]) -> Any:
                 args=options,
                 description=inspect.getdoc(config),  # as written; tyro would drop the examples
                 config=(tyro.conf.FlagCreatePairsOff,),
-                **({"default": config.default_for(options)} if hasattr(config, "default_for") else {}),
+                **(
+                    {"default": config.default_for(options)}
+                    if hasattr(config, "default_for")
+                    else {}
+                ),
             )
     except SystemExit as stop:
         if stop.code in (0, None):  # --help
@@ -175,9 +244,17 @@ def one_line(box: str) -> str:
             paragraphs.append([])  # under the title too
         elif text:
             paragraphs[-1].append(text)
-    said = [" ".join(lines) for lines in paragraphs[1:] if lines and not lines[0].startswith(ADVICE)]
-    text = re.sub(r"^Error parsing \w+Config: ", "", "; ".join(said))  # from the checks of the config itself
-    meant = [lines[1].split(" ")[0] for lines in paragraphs if len(lines) > 1 and lines[0] == "Perhaps you meant:"]
+    said = [
+        " ".join(lines) for lines in paragraphs[1:] if lines and not lines[0].startswith(ADVICE)
+    ]
+    text = re.sub(
+        r"^Error parsing \w+Config: ", "", "; ".join(said)
+    )  # from the checks of the config itself
+    meant = [
+        lines[1].split(" ")[0]
+        for lines in paragraphs
+        if len(lines) > 1 and lines[0] == "Perhaps you meant:"
+    ]
     return text.rstrip(".") + "".join(f" (perhaps {option}?)" for option in meant)
 
 
@@ -205,7 +282,10 @@ def unknown(word: str, group: str) -> str:
     near = difflib.get_close_matches(word, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     prefix = f"rlnas {group}".strip()
-    return f"unknown command {word!r} of {prefix}; expected one of {', '.join(names)}{hint} (see {prefix} --help)"
+    return (
+        f"unknown command {word!r} of {prefix}; expected one of {', '.join(names)}{hint} (see "
+        f"{prefix} --help)"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Statistics of a comparison, after Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice".
+"""Statistics of a comparison, after Agarwal et al. 2021, "Deep RL at the edge of the statistical
+precipice".
 
 Seeds are the last axis everywhere, so that sorting them is fast.
 """
@@ -20,7 +21,8 @@ Statistic = Callable[[Float[np.ndarray, "*points seeds"]], Float[np.ndarray, "*p
 
 
 class Estimate(NamedTuple):
-    """A statistic and the ends of its bootstrap interval, all of one shape; NaN where it is not defined."""
+    """A statistic and the ends of its bootstrap interval, all of one shape; NaN where it is not
+    defined."""
 
     value: Float[np.ndarray, "*points"]
     low: Float[np.ndarray, "*points"]
@@ -30,8 +32,8 @@ class Estimate(NamedTuple):
 def iqm(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*points"]:
     """Interquartile mean: floor(n / 4) values are cut off at either end, and the rest averaged.
 
-    As `scipy.stats.trim_mean(values, .25)`, which rliable uses. NaN as soon as one value is: a seed without an
-    answer must not vanish from the average.
+    As `scipy.stats.trim_mean(values, .25)`, which rliable uses. NaN as soon as one value is: a seed
+    without an answer must not vanish from the average.
     """
     n = values.shape[-1]
     cut = n // 4
@@ -46,7 +48,9 @@ def mean(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*poin
 
 def median(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*points"]:
     """Median over seeds; NaN as soon as one value is."""
-    return np.where(np.isnan(values).any(axis=-1), np.nan, np.median(np.nan_to_num(values), axis=-1))
+    return np.where(
+        np.isnan(values).any(axis=-1), np.nan, np.median(np.nan_to_num(values), axis=-1)
+    )
 
 
 def bootstrap(
@@ -59,12 +63,16 @@ def bootstrap(
 ) -> Estimate:
     """Stratified percentile bootstrap of a statistic of all seeds of all strata together.
 
-    strata: one array a benchmark (a single one in a comparison on one benchmark), equal but for the number of
-    seeds. Every replicate draws, in each stratum, as many seeds as there are, with replacement; a seed is drawn
-    with all its points, so that a curve is resampled whole. The interval holds point by point.
+    strata: one array a benchmark (a single one in a comparison on one benchmark), equal but for the
+    number of seeds. Every replicate draws, in each stratum, as many seeds as there are, with
+    replacement; a seed is drawn with all its points, so that a curve is resampled whole. The
+    interval holds point by point.
     """
     points = strata[0].shape[:-1]
-    flat = [np.ascontiguousarray(stratum, np.float64).reshape(-1, stratum.shape[-1]) for stratum in strata]
+    flat = [
+        np.ascontiguousarray(stratum, np.float64).reshape(-1, stratum.shape[-1])
+        for stratum in strata
+    ]
     value = statistic(np.concatenate(flat, axis=-1))
     rng = np.random.default_rng(seed)
     draws = [rng.integers(rows.shape[-1], size=(replicates, rows.shape[-1])) for rows in flat]
@@ -74,13 +82,16 @@ def bootstrap(
     block = max(1, BLOCK // sum(draw.size for draw in draws))
     for start in range(0, len(defined), block):
         part = defined[start : start + block]
-        resampled = np.concatenate([rows[part][:, draw] for rows, draw in zip(flat, draws, strict=True)], axis=-1)
+        resampled = np.concatenate(
+            [rows[part][:, draw] for rows, draw in zip(flat, draws, strict=True)], axis=-1
+        )
         low[part], high[part] = np.quantile(statistic(resampled), tails, axis=-1)
     return Estimate(value.reshape(points), low.reshape(points), high.reshape(points))
 
 
 class Improvement(NamedTuple):
-    """How often a run of X ends above a run of Y. equal: how often they tie (half of it is in `value`)."""
+    """How often a run of X ends above a run of Y. equal: how often they tie (half of it is in
+    `value`)."""
 
     value: float
     low: float
@@ -96,7 +107,8 @@ def probability_of_improvement(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Improvement:
-    """P(X > Y) + P(X = Y) / 2 over all pairs of seeds, with a bootstrap interval (seeds of X and Y drawn apart).
+    """P(X > Y) + P(X = Y) / 2 over all pairs of seeds, with a bootstrap interval (seeds of X and Y
+    drawn apart).
 
     It is the Mann-Whitney U statistic of X over n m. NaN as soon as one value is.
     """
@@ -115,7 +127,8 @@ def probability_of_improvement(
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rho along the last axis, ties sharing their mean rank; NaN where one side is constant."""
+    """Spearman's rho along the last axis, ties sharing their mean rank; NaN where one side is
+    constant."""
     from scipy.stats import rankdata
 
     a, b = (rankdata(v, axis=-1) for v in (x, y))

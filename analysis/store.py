@@ -1,4 +1,5 @@
-"""Runs on disk: `<out>/<hash>/{manifest.json, history.npz}`. The manifest is written last: with it, a run is done."""
+"""Runs on disk: `<out>/<hash>/{manifest.json, history.npz}`. The manifest is written last: with it,
+a run is done."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class DamagedRun(UserError):
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What decides every byte of a run's history. benchmark: `Benchmark.describe()`. config: the agent's fields."""
+    """What decides every byte of a run's history. benchmark: `Benchmark.describe()`. config: the
+    agent's fields."""
 
     benchmark: Mapping[str, Any]
     agent: str
@@ -52,7 +54,8 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Run:
-    """A stored run. history: numpy arrays, [seeds, budget, ...]. label: what figures and tables call it."""
+    """A stored run. history: numpy arrays, [seeds, budget, ...]. label: what figures and tables
+    call it."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -61,7 +64,8 @@ class Run:
 
 
 def to_json(value: Any) -> Any:
-    """`value` in JSON's own types: NaN and infinities become null, tuples lists, numpy scalars numbers, paths text."""
+    """`value` in JSON's own types: NaN and infinities become null, tuples lists, numpy scalars
+    numbers, paths text."""
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -86,7 +90,9 @@ def hash_of(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Indented JSON, written whole or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(to_json(value), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(to_json(value), indent=2, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 def versions() -> dict[str, str]:
@@ -98,7 +104,9 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             return "source"
 
-    return {"rlnas": of("rlnas"), "python": platform.python_version()} | {p: of(p) for p in ("jax", "numpy")}
+    return {"rlnas": of("rlnas"), "python": platform.python_version()} | {
+        p: of(p) for p in ("jax", "numpy")
+    }
 
 
 def peak_mb() -> float:
@@ -106,13 +114,20 @@ def peak_mb() -> float:
     import resource
     import sys
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e6 if sys.platform == "darwin" else 1e3
+    )
 
 
 def save_history(path: Path, history: History) -> None:
-    """One array a field, not compressed: equal histories are equal bytes, whatever zlib is installed."""
+    """One array a field, not compressed: equal histories are equal bytes, whatever zlib is
+    installed."""
     with atomic_path(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **{name: np.asarray(x) for name, x in history._asdict().items()})
+        np.savez(
+            temporary,
+            allow_pickle=False,
+            **{name: np.asarray(x) for name, x in history._asdict().items()},
+        )
 
 
 def load_history(path: Path, seeds: int, budget: int) -> History:
@@ -127,14 +142,24 @@ def load_history(path: Path, seeds: int, budget: int) -> History:
         raise DamagedRun(f"{path} is damaged ({reason}); run the comparison again") from None
     for name, array in history._asdict().items():
         if array.shape[:2] != (seeds, budget):
-            raise DamagedRun(f"{path} is damaged ({name} has shape {array.shape}, expected ({seeds}, {budget}, ...))")
+            raise DamagedRun(
+                f"{path} is damaged ({name} has shape {array.shape}, expected ({seeds}, {budget}, "
+                "...))"
+            )
     return history
 
 
 def save(
-    folder: Path, spec: RunSpec, history: History, *, label: str, facts: Mapping[str, Any], wall_seconds: float
+    folder: Path,
+    spec: RunSpec,
+    history: History,
+    *,
+    label: str,
+    facts: Mapping[str, Any],
+    wall_seconds: float,
 ) -> None:
-    """Write the run, the manifest last. facts: what redrawing needs besides the history (see `sweep.facts`)."""
+    """Write the run, the manifest last. facts: what redrawing needs besides the history (see
+    `sweep.facts`)."""
     save_history(folder / HISTORY, history)
     manifest = (
         spec.identity()
@@ -171,14 +196,27 @@ def load(folder: Path, label: str | None = None) -> Run:
         found = manifest["format"], manifest["version"]
         if found != (FORMAT, FORMAT_VERSION):
             expected = f"{FORMAT} version {FORMAT_VERSION}"
-            raise DamagedRun(f"{path} is {found[0]} version {found[1]}, expected {expected}; run the comparison again")
+            raise DamagedRun(
+                f"{path} is {found[0]} version {found[1]}, expected {expected}; run the "
+                "comparison again"
+            )
         fields = {field.name: manifest[field.name] for field in dataclasses.fields(RunSpec)}
         if RunSpec(**fields).hash != manifest["hash"]:
-            raise DamagedRun(f"{path} was edited: its settings do not have the hash {manifest['hash']}")
-        if not (folder / HISTORY).is_file() or sha256(folder / HISTORY) != manifest["history_sha256"]:
-            raise DamagedRun(f"{folder / HISTORY} is missing or not what {MANIFEST} says; run the comparison again")
+            raise DamagedRun(
+                f"{path} was edited: its settings do not have the hash {manifest['hash']}"
+            )
+        if (
+            not (folder / HISTORY).is_file()
+            or sha256(folder / HISTORY) != manifest["history_sha256"]
+        ):
+            raise DamagedRun(
+                f"{folder / HISTORY} is missing or not what {MANIFEST} says; run the comparison "
+                "again"
+            )
         history = load_history(folder / HISTORY, manifest["seeds"], manifest["budget"])
         return Run(folder, manifest, history, manifest["label"] if label is None else label)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise DamagedRun(f"{path} is no manifest of a run ({reason}); run the comparison again") from None
+        raise DamagedRun(
+            f"{path} is no manifest of a run ({reason}); run the comparison again"
+        ) from None

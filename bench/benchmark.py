@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from rlnas.bench.errors import UserError
 
 Arch = Any
-"""An architecture: an integer array of the space's fixed shape (NAS-Bench-101: an int32 scalar, the row)."""
+"""An architecture: an integer array of the space's fixed shape (NAS-Bench-101: an int32 scalar, the
+row)."""
 
 
 class QueryResult(NamedTuple):
@@ -18,7 +19,8 @@ class QueryResult(NamedTuple):
     val: validation accuracy under the benchmark's noise policy; what an agent may optimise.
     test: test accuracy under the same policy (the same repeat); NaN where the benchmark has none.
     sim_seconds: what training it once took.
-    valid: False when the architecture is outside the space or has no measured value; the numbers are then NaN.
+    valid: False when the architecture is outside the space or has no measured value; the numbers
+    are then NaN.
     """
 
     val: Float[Array, ""]
@@ -29,7 +31,8 @@ class QueryResult(NamedTuple):
 
 @runtime_checkable
 class SearchSpace(Protocol):
-    """A set of architectures with a neighbourhood. A pytree; the array methods are pure, jit- and vmap-safe."""
+    """A set of architectures with a neighbourhood. A pytree; the array methods are pure, jit- and
+    vmap-safe."""
 
     @property
     def size(self) -> int:
@@ -53,7 +56,8 @@ class SearchSpace(Protocol):
         """Neighbour number `index` of `arch`, 0 <= index < degree(arch)."""
 
     def neighbours(self, key: Key[Array, ""], arch: Arch, n: int) -> tuple[Arch, Bool[Array, " n"]]:
-        """Up to n distinct neighbours, drawn without replacement, in random order, and the mask of real ones.
+        """Up to n distinct neighbours, drawn without replacement, in random order, and the mask of
+        real ones.
 
         Masked places hold `arch` itself.
         """
@@ -82,21 +86,25 @@ class Benchmark(Protocol):
 
     @property
     def noise(self) -> str:
-        """The noise policy: `mean` (over repeats), `sample` (one repeat, drawn with the key) or `repeat=i`."""
+        """The noise policy: `mean` (over repeats), `sample` (one repeat, drawn with the key) or
+        `repeat=i`."""
 
     @property
     def reports(self) -> str:
-        """What `reported` returns: `test accuracy`, or `validation accuracy` where no test accuracy exists."""
+        """What `reported` returns: `test accuracy`, or `validation accuracy` where no test accuracy
+        exists."""
 
     @property
     def optimum(self) -> Float[Array, ""]:
-        """The largest `reported` value in the space; NaN when unknown. Regret is measured from it."""
+        """The largest `reported` value in the space; NaN when unknown. Regret is measured from
+        it."""
 
     def query(self, arch: Arch, key: Key[Array, ""]) -> QueryResult:
         """Look `arch` up."""
 
     def reported(self, arch: Arch) -> Float[Array, ""]:
-        """Mean test accuracy over all repeats: what a search is judged by, never shown to the agent."""
+        """Mean test accuracy over all repeats: what a search is judged by, never shown to the
+        agent."""
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready facts for manifests: name, budget, noise policy, sha256 of the file, sizes."""
@@ -110,5 +118,8 @@ def parse_noise(text: str, repeats: int) -> int:
     if kind != "repeat" or not number.isdecimal():
         raise UserError(f"unknown noise policy {text!r}; expected mean, sample or repeat=i")
     if int(number) >= repeats:
-        raise UserError(f"noise policy {text!r}, but the table has {repeats} repeats; expected i below {repeats}")
+        raise UserError(
+            f"noise policy {text!r}, but the table has {repeats} repeats; expected i below "
+            f"{repeats}"
+        )
     return int(number)

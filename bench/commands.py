@@ -1,4 +1,5 @@
-"""The commands about benchmark files: `rlnas bench convert | fetch | import-csv | list | info | export`.
+"""The commands about benchmark files: `rlnas bench convert | fetch | import-csv | list | info |
+export`.
 
 Each is a frozen config, whose fields and their docstrings become the options, and a function that
 runs it. Results are printed to stdout, progress to stderr.
@@ -19,20 +20,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """Turn an official file into what is searched here: a NAS-Bench-101 TFRecord, or a NAS-Bench-301 surrogate.
+    """Turn an official file into what is searched here: a NAS-Bench-101 TFRecord, or a
+    NAS-Bench-301 surrogate.
 
-    NAS-Bench-101: no TensorFlow is needed. NAS-Bench-301: YAHPO Gym's model.onnx, or the official ensembles,
-    as the zip they come in or a folder of it; old XGBoost and LightGBM are not needed, no pickle is run.
+    NAS-Bench-101: no TensorFlow is needed. NAS-Bench-301: YAHPO Gym's model.onnx, or the official
+    ensembles, as the zip they come in or a folder of it; old XGBoost and LightGBM are not needed,
+    no pickle is run.
     """
 
     file: Positional[Path]
-    """nasbench_only108.tfrecord, nasbench_full.tfrecord or another such (EC-NAS); model.onnx; a zip or folder."""
+    """nasbench_only108.tfrecord, nasbench_full.tfrecord or another such (EC-NAS); model.onnx; a zip
+    or folder."""
     name: str | None = None
-    """Name of the table; for the official files nb101-108 and nb101-full, else the file's. Of ensembles: which one."""
+    """Name of the table; for the official files nb101-108 and nb101-full, else the file's. Of
+    ensembles: which one."""
     out: Path | None = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
     sha256: str | None = None
-    """SHA-256 the file must have (hex); "any" accepts a file that is only named like an official one."""
+    """SHA-256 the file must have (hex); "any" accepts a file that is only named like an official
+    one."""
     allow_missing: bool = False
     """Accept an incomplete file: what is missing is missing in the table too."""
     max_vertices: int = 7
@@ -44,7 +50,8 @@ class FetchConfig:
     """Download a benchmark's file (resumable, checked) and convert it."""
 
     name: Positional[str] = "nb101"
-    """What to fetch: nb101, nb101-full, nb301-yahpo, nb301-v1.0, nb301-v0.9 or cifar10 (see `rlnas bench list`)."""
+    """What to fetch: nb101, nb101-full, nb301-yahpo, nb301-v1.0, nb301-v0.9 or cifar10 (see
+    `rlnas bench list`)."""
     url: tuple[str, ...] = ()
     """Addresses to try before the known ones."""
     from_file: Path | None = None
@@ -89,7 +96,8 @@ class ListConfig:
 
 @dataclass(frozen=True)
 class InfoConfig:
-    """Print what a table holds, its best cells' accuracies and its own noise; or what is known of a surrogate."""
+    """Print what a table holds, its best cells' accuracies and its own noise; or what is known of a
+    surrogate."""
 
     table: Positional[str]
     """Name or path of a table, or the name of a surrogate (nb301-...)."""
@@ -131,7 +139,9 @@ def _convert_surrogate(config: ConvertConfig) -> None:
 
     if config.file.suffix == ".onnx":
         if config.name is not None:
-            raise UserError(f"--name {config.name}: a surrogate is named by its file; give --out instead")
+            raise UserError(
+                f"--name {config.name}: a surrogate is named by its file; give --out instead"
+            )
         paths = [store.convert_network(config.file, config.out)]
     else:
         paths = list(convert_ensembles(config.file, config.out, config.name).values())
@@ -147,7 +157,10 @@ def run_fetch(config: FetchConfig) -> None:
 
     download = download_named(config.name)
     path = fetch(download, config.folder, urls=config.url, from_file=config.from_file)
-    print(f"{path}: complete, " + (f"sha256 {download.sha256}" if download.sha256 else "no checksum is published"))
+    print(
+        f"{path}: complete, "
+        + (f"sha256 {download.sha256}" if download.sha256 else "no checksum is published")
+    )
     if not download.convertible:
         return
     if config.convert:
@@ -193,10 +206,14 @@ def run_list(config: ListConfig) -> None:
         print("\nsurrogates of NAS-Bench-301 (1.08e18 cell pairs)")
         _print_aligned([(name, str(path)) for name, path in surrogates.items()])
     print("\nto be had")
-    _print_aligned([(f"  rlnas bench fetch {name}", download.what) for name, download in DOWNLOADS.items()])
+    _print_aligned(
+        [(f"  rlnas bench fetch {name}", download.what) for name, download in DOWNLOADS.items()]
+    )
     print("  rlnas bench import-csv FILE --name NAME   any CSV of NAS-Bench-101 cells")
     print("  rlnas bench convert FILE                  official files that are here already")
-    print("  rlnas bench distill nb301-xgb_v1.0        a fast imitation of a surrogate, to train on")
+    print(
+        "  rlnas bench distill nb301-xgb_v1.0        a fast imitation of a surrogate, to train on"
+    )
 
 
 def run_info(config: InfoConfig) -> None:
@@ -224,19 +241,26 @@ def run_info(config: InfoConfig) -> None:
         ("best test", accuracy(table.best_test)),
     ]
     measured = [(epochs, table.noise(i)) for i, epochs in enumerate(table.epochs)]
-    measured = [(epochs, noise) for epochs, noise in measured if noise.repeats > 1 and noise.cells > 2]
+    measured = [
+        (epochs, noise) for epochs, noise in measured if noise.repeats > 1 and noise.cells > 2
+    ]
     if not measured:
         lines.append(("noise", "unknown: it takes two repeats of three cells"))
     for epochs, noise in measured:
         text = (
             f"rank correlation between repeats {noise.spearman:.3f}; "
-            f"sd between cells {noise.sd_between_cells:.4f}, between repeats {noise.sd_between_repeats:.4f}; "
+            f"sd between cells {noise.sd_between_cells:.4f}, between repeats "
+            f"{noise.sd_between_repeats:.4f}; "
             f"share of variance between cells {noise.share_between_cells:.2f}, "
             f"of the mean of {noise.repeats} {noise.reliability:.2f}"
         )
         lines.append((f"noise at {epochs} epochs", text))
     for key in ("splits", "recipe"):
-        lines += [(key, ", ".join(f"{k} {v}" for k, v in meta.get(key, {}).items()))] if meta.get(key) else []
+        lines += (
+            [(key, ", ".join(f"{k} {v}" for k, v in meta.get(key, {}).items()))]
+            if meta.get(key)
+            else []
+        )
     lines += [("note", note) for note in meta.get("notes", [])]
     _print_aligned(lines)
 
@@ -247,10 +271,17 @@ def _surrogate_info(name: str) -> None:
     path = store.find(None if name == "nb301" else name)
     benchmark = store.load(name)
     meta = store.load_meta(path)
-    lines = [("file", str(path)), *((key, str(value)) for key, value in benchmark.describe().items())]
+    lines = [
+        ("file", str(path)),
+        *((key, str(value)) for key, value in benchmark.describe().items()),
+    ]
     for key, value in meta.items():
         if key not in ("format", "version", "of"):
-            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            text = (
+                ", ".join(f"{k} {v}" for k, v in value.items())
+                if isinstance(value, dict)
+                else str(value)
+            )
             lines.append((key.replace("_", " "), text if len(text) < 500 else f"{text[:500]} ..."))
     _print_aligned(lines)
 
@@ -286,4 +317,6 @@ def _print_aligned(lines: Sequence[tuple[str, ...]]) -> None:
     """Columns two spaces apart; the last one as long as it likes."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        )

@@ -1,4 +1,5 @@
-"""Downloads that survive a broken line: resumed, checked by size and SHA-256, tried from mirror to mirror."""
+"""Downloads that survive a broken line: resumed, checked by size and SHA-256, tried from mirror to
+mirror."""
 
 from __future__ import annotations
 
@@ -85,7 +86,8 @@ register(
         "NAS-Bench-301: YAHPO Gym's network of its learning curves, 98 budgets (2.6 MB)",
         "nb301_yahpo_v1.onnx",
         tuple(
-            f"https://raw.githubusercontent.com/slds-lmu/yahpo_data/{at}/nb301/model.onnx" for at in ("main", "v1.0")
+            f"https://raw.githubusercontent.com/slds-lmu/yahpo_data/{at}/nb301/model.onnx"
+            for at in ("main", "v1.0")
         ),
         "3c6a6fb3a70998bf6c55883bdc5cc71cff190e1859468d72cc6960b88f06d280",
         2_578_406,
@@ -96,17 +98,25 @@ register(
         "nb301-v1.0",
         "NAS-Bench-301: the official ensembles xgb_v1.0 and lgb_runtime_v1.0 (1.8 GB)",
         "nb301_models_v1.0.zip",
-        ("https://ndownloader.figshare.com/files/24992018", "https://figshare.com/ndownloader/files/24992018"),
-        "e807411d6a454841965d3157a977896683b716dc48743049bd6be0ce94210824",  # by a third party's catalogue
+        (
+            "https://ndownloader.figshare.com/files/24992018",
+            "https://figshare.com/ndownloader/files/24992018",
+        ),
+        # by a third party's catalogue
+        "e807411d6a454841965d3157a977896683b716dc48743049bd6be0ce94210824",
         1_848_669_012,
     )
 )
 register(
     Download(
         "nb301-v0.9",
-        "NAS-Bench-301: the official ensembles xgb_v0.9 and lgb_runtime_v0.9 (1.6 GB; no published checksum)",
+        "NAS-Bench-301: the official ensembles xgb_v0.9 and lgb_runtime_v0.9 (1.6 GB; no "
+        "published checksum)",
         "nb301_models_v0.9.zip",
-        ("https://ndownloader.figshare.com/files/24693026", "https://figshare.com/ndownloader/files/24693026"),
+        (
+            "https://ndownloader.figshare.com/files/24693026",
+            "https://figshare.com/ndownloader/files/24693026",
+        ),
         None,
     )
 )
@@ -141,11 +151,15 @@ def fetch(
         if not from_file.is_file():
             raise UserError(f"--from-file {from_file}: no such file")
         if problem := _problem(from_file, download):
-            raise UserError(f"{from_file}: {problem}; this is not the file published as {download.filename}")
+            raise UserError(
+                f"{from_file}: {problem}; this is not the file published as {download.filename}"
+            )
         return from_file
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise UserError(f"--url {url}: expected an address that starts with http:// or https://")
+            raise UserError(
+                f"--url {url}: expected an address that starts with http:// or https://"
+            )
 
     target = (folder or downloads_dir()) / download.filename
     if target.is_file():
@@ -157,7 +171,10 @@ def fetch(
         part = target.with_name(target.name + ".part")
         missing = (download.size or 0) - (part.stat().st_size if part.exists() else 0)
         if shutil.disk_usage(target.parent).free < missing:
-            raise UserError(f"{target.parent}: less than the {missing / 1e9:.2f} GB to go is free; choose a --folder")
+            raise UserError(
+                f"{target.parent}: less than the {missing / 1e9:.2f} GB to go is free; choose a "
+                "--folder"
+            )
         failures = []
         for url in (*urls, *download.urls):
             problem = _from_mirror(url, part, download, timeout_s, progress)
@@ -165,8 +182,12 @@ def fetch(
                 part.replace(target)
                 return target
             failures.append(f"{url}: {problem}")
-    except OSError as error:  # of this machine's disk: what the network raises is a mirror's problem
-        raise UserError(f"{target}: {error.strerror or error}; what has come is kept, fetch again to go on") from None
+    except (
+        OSError
+    ) as error:  # of this machine's disk: what the network raises is a mirror's problem
+        raise UserError(
+            f"{target}: {error.strerror or error}; what has come is kept, fetch again to go on"
+        ) from None
     raise UserError(
         f"could not fetch {download.name}: {'; '.join(failures)}; fetch again to go on from here, "
         "give another --url, or download it yourself and pass --from-file"
@@ -181,7 +202,9 @@ class _MirrorError(Exception):
         self.again = again
 
 
-def _from_mirror(url: str, part: Path, download: Download, timeout_s: float, progress: bool) -> str | None:
+def _from_mirror(
+    url: str, part: Path, download: Download, timeout_s: float, progress: bool
+) -> str | None:
     """Complete `part` from one address; None when it is whole and right, else what went wrong."""
     fresh = not part.exists()
     idle = 0
@@ -201,29 +224,38 @@ def _from_mirror(url: str, part: Path, download: Download, timeout_s: float, pro
         part.unlink()
         if fresh:
             return wrong
-        fresh = True  # its beginning may have been another mirror's mistake: once more, all from here
+        fresh = (
+            True  # its beginning may have been another mirror's mistake: once more, all from here
+        )
 
 
 def _request(url: str, part: Path, download: Download, timeout_s: float, progress: bool) -> None:
-    """Add to `part` all that the server has; raises `_MirrorError`, and `OSError` for trouble with the disk."""
+    """Add to `part` all that the server has; raises `_MirrorError`, and `OSError` for trouble with
+    the disk."""
     start = _size(part)
     if download.size is not None and start >= download.size:
         return  # complete, or too long: the check decides
     headers = {"User-Agent": "rlnas"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout_s)
+        response = urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=timeout_s
+        )
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and download.size is None:
             return  # nothing beyond what is here; the check decides
-        raise _MirrorError(f"answered {error.code} {error.reason}", again=error.code >= 500) from None
+        raise _MirrorError(
+            f"answered {error.code} {error.reason}", again=error.code >= 500
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         raise _MirrorError(_reason(error), again=True) from None
     with response:
         if response.status == 206:
             said = response.headers.get("Content-Range", "")
             if not said.startswith(f"bytes {start}-"):
-                raise _MirrorError(f"answered range {said!r}, expected it to start at {start}", again=False)
+                raise _MirrorError(
+                    f"answered range {said!r}, expected it to start at {start}", again=False
+                )
         elif response.status == 200:
             start = 0  # it knows no ranges
         else:
@@ -245,7 +277,9 @@ def _request(url: str, part: Path, download: Download, timeout_s: float, progres
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and _size(part) < total:
-        raise _MirrorError(f"the connection broke after {_size(part):,} of {total:,} bytes", again=True)
+        raise _MirrorError(
+            f"the connection broke after {_size(part):,} of {total:,} bytes", again=True
+        )
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -16,7 +16,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path`, moved onto it on success and removed on failure."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp" + path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.name}.", suffix=".tmp" + path.suffix, dir=path.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:

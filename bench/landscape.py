@@ -1,8 +1,10 @@
-"""What a search has to cross: how rugged a benchmark is, where its local optima lie, what its rewards look like.
+"""What a search has to cross: how rugged a benchmark is, where its local optima lie, what its
+rewards look like.
 
-Random walks and sampled moves work on any search space. Optima, basins and ranks need every value and every
-neighbour list, so a space whose architectures are rows with CSR lists (`Listed`). A look-up without a value (NaN)
-is no cell of the landscape: it is nobody's optimum, step or reward, but walks go through it.
+Random walks and sampled moves work on any search space. Optima, basins and ranks need every value
+and every neighbour list, so a space whose architectures are rows with CSR lists (`Listed`). A
+look-up without a value (NaN) is no cell of the landscape: it is nobody's optimum, step or reward,
+but walks go through it.
 """
 
 from __future__ import annotations
@@ -30,14 +32,16 @@ REWARD_EDGES = np.linspace(-8.125, 8.125, 66)
 
 @runtime_checkable
 class Listed(Protocol):
-    """A space whose architectures are the rows 0..M-1. offsets: int [M + 1], flat: int [E]; see `neighbour_lists`."""
+    """A space whose architectures are the rows 0..M-1. offsets: int [M + 1], flat: int [E]; see
+    `neighbour_lists`."""
 
     offsets: Any
     flat: Any
 
 
 def lists_of(benchmark: Benchmark) -> tuple[Offsets, Flat] | None:
-    """The neighbour lists of a benchmark's space, or None where architectures are not rows of a table."""
+    """The neighbour lists of a benchmark's space, or None where architectures are not rows of a
+    table."""
     if not isinstance(benchmark.space, Listed):
         return None
     offsets = np.asarray(benchmark.space.offsets)
@@ -46,7 +50,8 @@ def lists_of(benchmark: Benchmark) -> tuple[Offsets, Flat] | None:
 
 @jax.jit
 def values_of(benchmark: Benchmark) -> tuple[Float[Array, " M"], Float[Array, " M"]]:
-    """(validation, reported) of every row of a `Listed` space; the noise policy must be `mean` to be noise-free."""
+    """(validation, reported) of every row of a `Listed` space; the noise policy must be `mean` to
+    be noise-free."""
     rows = jnp.arange(benchmark.space.size, dtype=jnp.int32)
     val = jax.vmap(lambda row: benchmark.query(row, jax.random.key(0)).val)(rows)
     return val, jax.vmap(benchmark.reported)(rows)
@@ -59,8 +64,9 @@ class Autocorrelation(NamedTuple):
     """Lags 0..L, in steps. low, high: 95 % percentile-bootstrap interval over walks.
 
     length: the correlation length -1 / ln rho(1) in steps, with its interval; 0 where rho(1) <= 0.
-    decay: the same from rho(2) / rho(1), NaN with a single lag. Measurement noise lowers all rho but the first by one
-    factor, so it shortens `length` and leaves `decay`, but for walks that return within two steps (ours).
+    decay: the same from rho(2) / rho(1), NaN with a single lag. Measurement noise lowers all rho
+    but the first by one factor, so it shortens `length` and leaves `decay`, but for walks that
+    return within two steps (ours).
     """
 
     rho: Float[np.ndarray, " lags"]
@@ -74,14 +80,18 @@ class Autocorrelation(NamedTuple):
 def random_walks(
     benchmark: Benchmark, key: Key[Array, ""], walks: int, length: int, burn_in: int = 0
 ) -> tuple[Float[Array, "walks length"], Float[Array, "walks length"]]:
-    """(validation, test) accuracies along walks that move to a uniformly drawn neighbour, from uniform starts.
+    """(validation, test) accuracies along walks that move to a uniformly drawn neighbour, from
+    uniform starts.
 
-    The first `burn_in` cells are left out, so that what follows is drawn as the walk, not as the start, draws
-    cells. NaN where a cell has no value, and from the step on that would leave a cell without neighbours.
+    The first `burn_in` cells are left out, so that what follows is drawn as the walk, not as the
+    start, draws cells. NaN where a cell has no value, and from the step on that would leave a cell
+    without neighbours.
     """
     space = benchmark.space
 
-    def step(carry: tuple[Any, Any], key: Key[Array, ""]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    def step(
+        carry: tuple[Any, Any], key: Key[Array, ""]
+    ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         arch, alive = carry
         look_key, move_key = jax.random.split(key)
         result = benchmark.query(arch, look_key)
@@ -102,17 +112,27 @@ def random_walks(
 def autocorrelation(
     values: Float[np.ndarray, "walks length"], lags: int, *, resamples: int = 1000, seed: int = 0
 ) -> Autocorrelation:
-    """Random-walk autocorrelation (Weinberger 1990): Pearson's correlation of the values `lag` steps apart.
+    """Random-walk autocorrelation (Weinberger 1990): Pearson's correlation of the values `lag`
+    steps apart.
 
-    Pairs are pooled over all walks before the correlation is taken (the mean of each walk's own would be biased
-    towards 0 by about correlation length / walk length). Pairs with a missing value are left out.
+    Pairs are pooled over all walks before the correlation is taken (the mean of each walk's own
+    would be biased towards 0 by about correlation length / walk length). Pairs with a missing value
+    are left out.
     """
     walks, length = values.shape
     if not 1 <= lags < length:
-        raise UserError(f"found {lags} lags for walks of {length} cells; expected 1 to {length - 1}")
+        raise UserError(
+            f"found {lags} lags for walks of {length} cells; expected 1 to {length - 1}"
+        )
     known = ~np.isnan(values)
-    centred = np.where(known, values - np.mean(values, where=known, dtype=np.float64), 0.0) if known.any() else values
-    sums = np.stack([_pair_sums(centred, known, lag) for lag in range(lags + 1)], axis=-1)  # [6, walks, lags]
+    centred = (
+        np.where(known, values - np.mean(values, where=known, dtype=np.float64), 0.0)
+        if known.any()
+        else values
+    )
+    sums = np.stack(
+        [_pair_sums(centred, known, lag) for lag in range(lags + 1)], axis=-1
+    )  # [6, walks, lags]
     rho = _pearson(sums.sum(axis=1))
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(walks, np.full(walks, 1 / walks), size=resamples).astype(np.float64)
@@ -127,7 +147,8 @@ def autocorrelation(
 
 
 def correlation_length(factor: float) -> float:
-    """-1 / ln factor: in how many steps the correlation falls to 1/e if it falls by `factor` a step."""
+    """-1 / ln factor: in how many steps the correlation falls to 1/e if it falls by `factor` a
+    step."""
     if np.isnan(factor):
         return float("nan")
     return 0.0 if factor <= 0 else float("inf") if factor >= 1 else float(-1 / np.log(factor))
@@ -137,12 +158,16 @@ def _lengths(value: float, low: float, high: float) -> tuple[float, float, float
     return correlation_length(value), correlation_length(low), correlation_length(high)
 
 
-def _pair_sums(centred: Float[np.ndarray, "W T"], known: Bool[np.ndarray, "W T"], lag: int) -> Float[np.ndarray, "6 W"]:
+def _pair_sums(
+    centred: Float[np.ndarray, "W T"], known: Bool[np.ndarray, "W T"], lag: int
+) -> Float[np.ndarray, "6 W"]:
     """n, sums of x, y, x², y², xy over the pairs of each walk, all in float64."""
     length = centred.shape[1]
     both = known[:, : length - lag] & known[:, lag:]
     x, y = (np.where(both, part, 0.0) for part in (centred[:, : length - lag], centred[:, lag:]))
-    return np.stack([part.sum(axis=1, dtype=np.float64) for part in (both, x, y, x * x, y * y, x * y)])
+    return np.stack(
+        [part.sum(axis=1, dtype=np.float64) for part in (both, x, y, x * x, y * y, x * y)]
+    )
 
 
 def _pearson(sums: np.ndarray) -> np.ndarray:
@@ -157,7 +182,8 @@ def _pearson(sums: np.ndarray) -> np.ndarray:
 
 
 class Ascent(NamedTuple):
-    """From every cell: where steepest ascent ends and after how many steps. -1 where the cell has no value."""
+    """From every cell: where steepest ascent ends and after how many steps. -1 where the cell has
+    no value."""
 
     end: Int[np.ndarray, " M"]
     steps: Int[np.ndarray, " M"]
@@ -166,8 +192,10 @@ class Ascent(NamedTuple):
 class Optima(NamedTuple):
     """The cells where an ascent ends: no neighbour is better. By falling value, then rising row.
 
-    strict: it has neighbours and all are worse; else one is equal (a plateau), or it has none with a value.
-    rank: 1 + how many cells of the table are better. basin: from how many cells the ascent ends here, itself included.
+    strict: it has neighbours and all are worse; else one is equal (a plateau), or it has none with
+    a value.
+    rank: 1 + how many cells of the table are better. basin: from how many cells the ascent ends
+    here, itself included.
     degree: neighbours with a value.
     """
 
@@ -179,19 +207,25 @@ class Optima(NamedTuple):
     strict: Bool[np.ndarray, " K"]
 
 
-def over_rows(ufunc: np.ufunc, edges: np.ndarray, offsets: Offsets, empty: int | float) -> np.ndarray:
-    """`ufunc` reduced over every row's edges; `empty` for a row without any. edges: [E], beside `flat`."""
+def over_rows(
+    ufunc: np.ufunc, edges: np.ndarray, offsets: Offsets, empty: int | float
+) -> np.ndarray:
+    """`ufunc` reduced over every row's edges; `empty` for a row without any. edges: [E], beside
+    `flat`."""
     out = np.full(len(offsets) - 1, empty, edges.dtype)
     filled = offsets[:-1] < offsets[1:]
     if filled.any():
-        out[filled] = ufunc.reduceat(edges, offsets[:-1][filled])  # empty rows between two filled ones hold no edges
+        out[filled] = ufunc.reduceat(
+            edges, offsets[:-1][filled]
+        )  # empty rows between two filled ones hold no edges
     return out
 
 
 def best_neighbours(
     values: Values, offsets: Offsets, flat: Flat
 ) -> tuple[Int[np.ndarray, " M"], Float[np.ndarray, " M"]]:
-    """(row, value) of every cell's best neighbour, the lowest row among equals; (-1, -inf) where none has a value."""
+    """(row, value) of every cell's best neighbour, the lowest row among equals; (-1, -inf) where
+    none has a value."""
     reached = np.where(np.isnan(values), -np.inf, values)[flat]
     best = over_rows(np.maximum, reached, offsets, -np.inf)
     is_best = reached == np.repeat(best, np.diff(offsets))
@@ -200,9 +234,11 @@ def best_neighbours(
 
 
 def steepest_ascent(values: Values, offsets: Offsets, flat: Flat) -> Ascent:
-    """From every cell at once: to the best neighbour while it is strictly better, so a plateau is not crossed.
+    """From every cell at once: to the best neighbour while it is strictly better, so a plateau is
+    not crossed.
 
-    Pointers are doubled (each cell's becomes its target's) until they rest: log2 of the longest ascent rounds.
+    Pointers are doubled (each cell's becomes its target's) until they rest: log2 of the longest
+    ascent rounds.
     """
     row, best = best_neighbours(values, offsets, flat)
     here = np.arange(len(values))
@@ -226,7 +262,9 @@ def ranks(values: Values) -> Int[np.ndarray, " M"]:
     return rank
 
 
-def local_optima(values: Values, offsets: Offsets, flat: Flat, ascent: Ascent | None = None) -> Optima:
+def local_optima(
+    values: Values, offsets: Offsets, flat: Flat, ascent: Ascent | None = None
+) -> Optima:
     """All local optima; pass the `steepest_ascent` of the same arguments if it is at hand."""
     ascent = steepest_ascent(values, offsets, flat) if ascent is None else ascent
     row, basin = np.unique(ascent.end[ascent.end >= 0], return_counts=True)
@@ -242,11 +280,13 @@ def local_optima(values: Values, offsets: Offsets, flat: Flat, ascent: Ascent | 
 
 
 class RankProfile(NamedTuple):
-    """Cells by validation rank in equal groups, the best first; every field but the last is an array [groups].
+    """Cells by validation rank in equal groups, the best first; every field but the last is an
+    array [groups].
 
-    share: the middle of the group, as a share of the cells with a value. value: mean accuracy. degree: mean number
-    of neighbours, degree_low to degree_high the middle 80 % of them. gain: mean of the best neighbour's value minus the
-    own. better: mean share of neighbours that are strictly better. spearman: of accuracy with degree, over all cells.
+    share: the middle of the group, as a share of the cells with a value. value: mean accuracy.
+    degree: mean number of neighbours, degree_low to degree_high the middle 80 % of them. gain: mean
+    of the best neighbour's value minus the own. better: mean share of neighbours that are strictly
+    better. spearman: of accuracy with degree, over all cells.
     """
 
     share: np.ndarray
@@ -260,7 +300,8 @@ class RankProfile(NamedTuple):
 
 
 def rank_profile(values: Values, offsets: Offsets, flat: Flat, groups: int = 20) -> RankProfile:
-    """Ties in accuracy are ordered by row. gain and better: over cells that have a neighbour with a value."""
+    """Ties in accuracy are ordered by row. gain and better: over cells that have a neighbour with a
+    value."""
     from scipy.stats import rankdata
 
     known = ~np.isnan(values)
@@ -269,7 +310,9 @@ def rank_profile(values: Values, offsets: Offsets, flat: Flat, groups: int = 20)
     parts = np.array_split(cells, min(groups, len(cells)))
     degree = np.diff(offsets)
     comparable = over_rows(np.add, known[flat].astype(np.int64), offsets, 0)
-    above = over_rows(np.add, (values[flat] > np.repeat(values, degree)).astype(np.int64), offsets, 0)
+    above = over_rows(
+        np.add, (values[flat] > np.repeat(values, degree)).astype(np.int64), offsets, 0
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         better = above / comparable
     gain = np.where(comparable > 0, best_neighbours(values, offsets, flat)[1], np.nan) - values
@@ -282,7 +325,9 @@ def rank_profile(values: Values, offsets: Offsets, flat: Flat, groups: int = 20)
     low, high = np.array([np.quantile(degree[part], (0.1, 0.9)) for part in parts]).T
     x, y = rankdata(values[cells]), rankdata(degree[cells])
     spread = x.std() * y.std()
-    spearman = float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else float("nan")
+    spearman = (
+        float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else float("nan")
+    )
     columns = (mean(values), mean(degree.astype(float)), low, high, mean(gain), mean(better))
     return RankProfile((ends[1:] + ends[:-1]) / 2, *columns, spearman)
 
@@ -291,7 +336,8 @@ def rank_profile(values: Values, offsets: Offsets, flat: Flat, groups: int = 20)
 
 
 class Moves(NamedTuple):
-    """Validation accuracies before and after a move, and the move's probability; [E] each, the weights sum to 1."""
+    """Validation accuracies before and after a move, and the move's probability; [E] each, the
+    weights sum to 1."""
 
     before: Float[np.ndarray, " moves"]
     after: Float[np.ndarray, " moves"]
@@ -301,9 +347,9 @@ class Moves(NamedTuple):
 class RewardProfile(NamedTuple):
     """The one-step reward shaping(after) - shaping(before) of a uniformly random move.
 
-    positive: share of moves with a reward above 0. zero: with one of exactly 0. peaked: the share of all positive
-    reward that the best 1 % of moves carry (.01 if all were alike). histogram: share of moves by reward / sd,
-    between the edges; the outer bins hold what lies beyond.
+    positive: share of moves with a reward above 0. zero: with one of exactly 0. peaked: the share
+    of all positive reward that the best 1 % of moves carry (.01 if all were alike). histogram:
+    share of moves by reward / sd, between the edges; the outer bins hold what lies beyond.
     """
 
     mean: float
@@ -316,7 +362,8 @@ class RewardProfile(NamedTuple):
 
 
 def all_moves(values: Values, offsets: Offsets, flat: Flat) -> Moves:
-    """Every move between cells with a value. A cell is as likely as any other, and then each of its neighbours."""
+    """Every move between cells with a value. A cell is as likely as any other, and then each of its
+    neighbours."""
     source = np.repeat(np.arange(len(values)), np.diff(offsets))
     known = ~np.isnan(values[source]) & ~np.isnan(values[flat])
     source, target = source[known], flat[known]
@@ -325,7 +372,8 @@ def all_moves(values: Values, offsets: Offsets, flat: Flat) -> Moves:
 
 
 def sampled_moves(benchmark: Benchmark, key: Key[Array, ""], count: int) -> Moves:
-    """`all_moves`, drawn: on any space, with equal weights; fewer than `count` where values are missing."""
+    """`all_moves`, drawn: on any space, with equal weights; fewer than `count` where values are
+    missing."""
 
     @jax.jit
     def draw(benchmark: Benchmark, keys: Key[Array, " n"]) -> tuple[Any, ...]:
@@ -335,7 +383,9 @@ def sampled_moves(benchmark: Benchmark, key: Key[Array, ""], count: int) -> Move
             degree = benchmark.space.degree(arch)
             index = jax.random.randint(move_key, (), 0, jnp.maximum(degree, 1))
             moved = benchmark.space.neighbour(arch, index)
-            looks = [benchmark.query(a, k).val for a, k in zip((arch, moved), look_keys, strict=True)]
+            looks = [
+                benchmark.query(a, k).val for a, k in zip((arch, moved), look_keys, strict=True)
+            ]
             return *looks, degree > 0
 
         return jax.vmap(one)(keys)
@@ -353,11 +403,15 @@ def moves_of(benchmark: Benchmark, key: Key[Array, ""], count: int = 100_000) ->
     return all_moves(np.asarray(values_of(benchmark)[0]), *lists)
 
 
-def reward_profile(moves: Moves, shaping: Shaping, edges: np.ndarray = REWARD_EDGES) -> RewardProfile:
+def reward_profile(
+    moves: Moves, shaping: Shaping, edges: np.ndarray = REWARD_EDGES
+) -> RewardProfile:
     """Of any shaping. edges: of the histogram, ascending, in standard deviations."""
     if not len(moves.weight):
         raise UserError("no move joins two architectures with a value; a reward needs one")
-    shaped = (np.asarray(shaping(jnp.asarray(part)), np.float64) for part in (moves.after, moves.before))
+    shaped = (
+        np.asarray(shaping(jnp.asarray(part)), np.float64) for part in (moves.after, moves.before)
+    )
     reward = next(shaped) - next(shaped)
     weight = moves.weight.astype(np.float64)
     mean = float(weight @ reward)
@@ -375,7 +429,8 @@ def reward_profile(moves: Moves, shaping: Shaping, edges: np.ndarray = REWARD_ED
 def shaped_rewards(
     moves: Moves, alphas: Sequence[int | float], edges: np.ndarray = REWARD_EDGES
 ) -> dict[float, RewardProfile]:
-    """alpha -> the rewards of `rlnas.bench.rewards.Exponential(alpha)`; `moves_of(benchmark, key)` has the moves."""
+    """alpha -> the rewards of `rlnas.bench.rewards.Exponential(alpha)`; `moves_of(benchmark, key)`
+    has the moves."""
     return {float(alpha): reward_profile(moves, Exponential(alpha), edges) for alpha in alphas}
 
 
@@ -385,12 +440,15 @@ def shaped_rewards(
 def principal_components(
     points: Float[np.ndarray, "M d"] | Int[np.ndarray, "M d"], count: int = 2
 ) -> tuple[Float[np.ndarray, "M k"], Float[np.ndarray, " k"]]:
-    """PCA: the points' coordinates along the `count` directions of largest variance, and the shares of it.
+    """PCA: the points' coordinates along the `count` directions of largest variance, and the shares
+    of it.
 
     Works on the d x d covariance, so M may be large. A direction's largest component is positive.
     """
     centred = points - points.mean(axis=0, dtype=np.float64)
     variance, directions = np.linalg.eigh(centred.T @ centred / len(centred))
     variance, directions = variance[::-1], directions[:, ::-1][:, :count]
-    directions = directions * np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(directions.shape[1])])
+    directions = directions * np.sign(
+        directions[np.abs(directions).argmax(axis=0), np.arange(directions.shape[1])]
+    )
     return centred @ directions, variance[:count] / max(variance.sum(), np.finfo(float).tiny)

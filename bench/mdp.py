@@ -3,8 +3,8 @@
 State: an architecture and at most N of its neighbours. Action: move to one of them. Reward: the
 difference of the shaped validation accuracies. The paper does not settle (so these are ours): how
 neighbours beyond N are drawn (uniformly without replacement, anew each step), the episode's length,
-the start (a uniformly drawn architecture), staying (an option, off), and what happens when a look-up
-has no value (the move is made, the reward is 0, the last known value is kept).
+the start (a uniformly drawn architecture), staying (an option, off), and what happens when a
+look-up has no value (the move is made, the reward is 0, the last known value is kept).
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ def uniform_start(key: Key[Array, ""], space: SearchSpace) -> Arch:
 
 
 class Observation(NamedTuple):
-    """What the agent sees: the current architecture first, like a classification token, then its neighbours.
+    """What the agent sees: the current architecture first, like a classification token, then its
+    neighbours.
 
     archs: [N + 1] architectures; masked places hold the current one again.
-    encoding: int8 [N + 1, f]. mask: bool [N + 1], True for the current architecture and real neighbours.
+    encoding: int8 [N + 1, f]. mask: bool [N + 1], True for the current architecture and real
+    neighbours.
     """
 
     archs: Int[Array, "slots ..."]
@@ -43,7 +45,8 @@ class Observation(NamedTuple):
 
 
 class State(NamedTuple):
-    """archs, mask: as in the observation. val: the current validation accuracy (last known). t: steps taken."""
+    """archs, mask: as in the observation. val: the current validation accuracy (last known). t:
+    steps taken."""
 
     archs: Int[Array, "slots ..."]
     mask: Bool[Array, " slots"]
@@ -52,8 +55,10 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """observation: before an auto-reset, what to bootstrap from at a truncation. arch, val, valid: the look-up made.
-    reset_val: the accuracy looked up for a new episode's start, where `truncated` (a look-up too)."""
+    """observation: before an auto-reset, what to bootstrap from at a truncation. arch, val, valid:
+    the look-up made.
+    reset_val: the accuracy looked up for a new episode's start, where `truncated` (a look-up
+    too)."""
 
     observation: Observation
     arch: Arch
@@ -65,7 +70,8 @@ class Info(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class IncrementalMDP:
-    """A pytree: the benchmark's arrays and the shaping's numbers may be traced, the sizes are static.
+    """A pytree: the benchmark's arrays and the shaping's numbers may be traced, the sizes are
+    static.
 
     neighbours: N. horizon: steps after which an episode is truncated; it never terminates.
     stay: adds action N, which keeps the current architecture at no look-up and reward 0.
@@ -89,13 +95,16 @@ class IncrementalMDP:
         return self.neighbours + self.stay
 
     def action_mask(self, observation: Observation) -> Bool[Array, " A"]:
-        """Which of the `num_actions` actions exist. All False only for an isolated architecture without `stay`."""
+        """Which of the `num_actions` actions exist. All False only for an isolated architecture
+        without `stay`."""
         mask = observation.mask[1:]
         return jnp.append(mask, True) if self.stay else mask
 
     def observe(self, state: State) -> Observation:
         """The observation of a state; replay buffers keep `archs` and encode when they need to."""
-        return Observation(state.archs, jax.vmap(self.benchmark.space.encode)(state.archs), state.mask)
+        return Observation(
+            state.archs, jax.vmap(self.benchmark.space.encode)(state.archs), state.mask
+        )
 
     def reset(self, key: Key[Array, ""]) -> tuple[Observation, State]:
         """Start an episode: one look-up, of the start architecture."""
@@ -109,8 +118,9 @@ class IncrementalMDP:
     ) -> tuple[Observation, State, Float32[Array, ""], Bool[Array, ""], Bool[Array, ""], Info]:
         """(observation, state, reward, terminated, truncated, info), reset where truncated.
 
-        terminated is always False. A masked action stays in place with reward 0: an agent that respects
-        the mask never meets it. `info.observation` is the real last one of a truncated episode.
+        terminated is always False. A masked action stays in place with reward 0: an agent that
+        respects the mask never meets it. `info.observation` is the real last one of a truncated
+        episode.
         """
         query_key, view_key, reset_key = jax.random.split(key, 3)
         action = jnp.asarray(action)
@@ -128,11 +138,14 @@ class IncrementalMDP:
         t = state.t + 1
         truncated = t >= self.horizon
         start, start_val = self._begin(reset_key)
-        # One view is drawn: the last observation's is the same unless truncated, and costs nothing unused.
+        # One view is drawn: the last observation's is the same unless truncated, and costs nothing
+        # unused.
         last = State(*self._view(view_key, arch), val, t)
         after_arch = jnp.where(truncated, start, arch)
         after = State(
-            *self._view(view_key, after_arch), jnp.where(truncated, start_val, val), jnp.where(truncated, 0, t)
+            *self._view(view_key, after_arch),
+            jnp.where(truncated, start_val, val),
+            jnp.where(truncated, 0, t),
         )
         info = Info(self.observe(last), arch, val, valid, start_val)
         return self.observe(after), after, reward, jnp.zeros((), bool), truncated, info

@@ -12,7 +12,8 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Registry:
-    """`builtin` maps a name to `module:attribute`; an outside package adds names by an entry point of `group`.
+    """`builtin` maps a name to `module:attribute`; an outside package adds names by an entry point
+    of `group`.
 
     A built-in name wins over an outside one, so that installing a package never changes a result.
     """
@@ -34,5 +35,7 @@ class Registry:
         entries = self._entries()
         if name not in entries:
             kind = self.group.removeprefix("rlnas.")[:-1]
-            raise UserError(f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}")
+            raise UserError(
+                f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}"
+            )
         return entries[name].load()

@@ -22,10 +22,12 @@ class Shaping(Protocol):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Exponential:
-    """scale x exp(alpha (accuracy - 1)): the paper's exp(alpha accuracy) up to the constant factor scale x exp(-alpha).
+    """scale x exp(alpha (accuracy - 1)): the paper's exp(alpha accuracy) up to the constant factor
+    scale x exp(-alpha).
 
-    The factor is ours: it keeps values in (0, scale], so that alpha = 32 neither overflows nor vanishes
-    at the top, and it changes the scale of returns but not their order (Cassimon et al., arXiv
+    The factor is ours: it keeps values in (0, scale], so that alpha = 32 neither overflows nor
+    vanishes at the top, and it changes the scale of returns but not their order (Cassimon et al.,
+    arXiv
     2410.01431: alpha = 6 on NAS-Bench-101, 32 on NAS-Bench-301).
     """
 

@@ -1,4 +1,5 @@
-"""Shared fixtures. Shapes and types are checked at run time in the tests (jaxtyping, beartype), and only here."""
+"""Shared fixtures. Shapes and types are checked at run time in the tests (jaxtyping, beartype), and
+only here."""
 
 from __future__ import annotations
 

@@ -8,9 +8,11 @@ from rlnas.bench.nb301.forest import Forest
 from rlnas.bench.nb301.genotype import CONSTANTS
 
 
-def random_forest(seed: int, trees: int = 5, depth: int = 6, inclusive: bool = False, features: int = 56) -> Forest:
-    """Splits on any feature (constants too) at any threshold between -2 and 11, whole numbers and halves: many splits
-    contradict those above them. Children in any order."""
+def random_forest(
+    seed: int, trees: int = 5, depth: int = 6, inclusive: bool = False, features: int = 56
+) -> Forest:
+    """Splits on any feature (constants too) at any threshold between -2 and 11, whole numbers and
+    halves: many splits contradict those above them. Children in any order."""
     rng = np.random.default_rng(seed)
     allowed = rng.permutation(len(CONSTANTS))[:features]
     dtype = np.float64 if inclusive else np.float32

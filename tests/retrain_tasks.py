@@ -1,4 +1,5 @@
-"""What the worker processes of tests/test_retrain_jobs.py do; light, since each of them imports it."""
+"""What the worker processes of tests/test_retrain_jobs.py do; light, since each of them imports
+it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from rlnas.bench.retrain.workers import Tell
 
 
 def act(task: str, tell: Tell) -> str:
-    """Say that `task` is begun; then raise, die or leave if it is called so, else give it back with the process id."""
+    """Say that `task` is begun; then raise, die or leave if it is called so, else give it back with
+    the process id."""
     tell(f"{task} begun")
     if task == "raise":
         raise ValueError("two\nlines")

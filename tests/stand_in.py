@@ -1,4 +1,5 @@
-"""Synthetic benchmarks for tests of agents: explicit neighbour lists, NaN on demand, vectors as architectures."""
+"""Synthetic benchmarks for tests of agents: explicit neighbour lists, NaN on demand, vectors as
+architectures."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ BASE, DIGITS = 3, 4
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class GridSpace:
-    """Vectors of 4 digits below 3, as int8 [4] (not a scalar, as DARTS cells are not); neighbours differ in one."""
+    """Vectors of 4 digits below 3, as int8 [4] (not a scalar, as DARTS cells are not); neighbours
+    differ in one."""
 
     num_features = DIGITS
     size = BASE**DIGITS
@@ -97,7 +99,8 @@ class GridSpace:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class GridBenchmark:
-    """`GridSpace`; the accuracy is (digits read in base 3) / 128, exact in binary: a step up in a digit is one up."""
+    """`GridSpace`; the accuracy is (digits read in base 3) / 128, exact in binary: a step up in a
+    digit is one up."""
 
     space: GridSpace = field(default_factory=GridSpace)
 
@@ -123,7 +126,8 @@ class GridBenchmark:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ListBenchmark:
-    """val, test: float32 [M]; NaN in `val` is an architecture without an answer. Every look-up costs `seconds`."""
+    """val, test: float32 [M]; NaN in `val` is an architecture without an answer. Every look-up
+    costs `seconds`."""
 
     space: ListSpace
     val: Float32[Array, " M"]
@@ -158,7 +162,9 @@ def make(neighbours: list[list[int]], val: np.ndarray) -> ListBenchmark:
     degrees = [len(row) for row in neighbours]
     space = ListSpace(
         offsets=jnp.asarray(np.concatenate([[0], np.cumsum(degrees)]), jnp.int32),
-        flat=jnp.asarray(np.concatenate([*neighbours, [0]]), jnp.int32),  # never empty: a gather needs an element
+        flat=jnp.asarray(
+            np.concatenate([*neighbours, [0]]), jnp.int32
+        ),  # never empty: a gather needs an element
         max_degree=max(1, *degrees),
     )
     val = np.asarray(val, np.float32)
@@ -172,7 +178,8 @@ def ring(val: np.ndarray) -> ListBenchmark:
 
 
 def scrambled(rows: int, degree: int, seed: int = 0, missing: float = 0.0) -> ListBenchmark:
-    """Degrees from 0 to 2 * `degree`, random neighbours (no self, none twice), a share `missing` without a value."""
+    """Degrees from 0 to 2 * `degree`, random neighbours (no self, none twice), a share `missing`
+    without a value."""
     rng = np.random.default_rng(seed)
     neighbours = []
     for row in range(rows):

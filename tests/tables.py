@@ -10,8 +10,11 @@ from rlnas.bench.nb101.official import parameters
 from rlnas.bench.nb101.table import Table, make_meta
 
 
-def small_table(max_vertices: int = 4, repeats: int = 3, budgets: tuple[int, ...] = (4, 12), rows=None) -> Table:
-    """A table over all (or the given) canonical rows; accuracies rise with the row and with the budget."""
+def small_table(
+    max_vertices: int = 4, repeats: int = 3, budgets: tuple[int, ...] = (4, 12), rows=None
+) -> Table:
+    """A table over all (or the given) canonical rows; accuracies rise with the row and with the
+    budget."""
     every = cells(max_vertices)
     rows = np.arange(len(every.bits)) if rows is None else np.asarray(rows)
     rng = np.random.default_rng(0)

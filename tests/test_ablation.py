@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlnas import agents
-from rlnas import bench
+from rlnas import agents, bench
 from rlnas.agents.dqn import DQNConfig
 from rlnas.agents.protocol import run_seeds, seed_keys
-from rlnas.analysis import ablation, ablation_plot, store
-from rlnas.analysis.ablation import Ablate, Row
+from rlnas.analysis import store
+from rlnas.analysis.ablation import command as ablation
+from rlnas.analysis.ablation import figure as ablation_plot
+from rlnas.analysis.ablation.command import Ablate, Row
 from rlnas.bench.errors import UserError
 from tests.tables import small_table
 
@@ -28,14 +29,15 @@ ROOT = Path(__file__).parents[1]
 FACTS = {"name": "a benchmark"}
 ALPHAS = (1.0, 6.0)
 
-# What a subprocess runs first. The programs are small and run for a moment: optimising them takes longest.
+# What a subprocess runs first. The programs are small and run for a moment: optimising them takes
+# longest.
 ENVIRONMENT = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "PYTHONPATH": str(ROOT)}
 
 COUNTING = """
 import sys
 from pathlib import Path
 from rlnas.agents import dqn, evaluate
-from rlnas.analysis import ablation
+from rlnas.analysis.ablation import command as ablation
 from tests.test_ablation import rows_of, tiny
 
 traced = {"init": 0, "searcher": 0}
@@ -82,12 +84,17 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ablate, str]:
     return tiny(folder), ran.stdout.strip()
 
 
-# --- the plan ---------------------------------------------------------------------------------------
+# --- the plan
+# ---------------------------------------------------------------------------------------
 
 
 def test_a_grid_is_every_combination() -> None:
     config = Ablate(
-        alpha=(6.0, 1.0), neighbours=(5, 10), vary=("gamma=0.5,0.9", "network.width=32,64"), seeds=3, steps=999
+        alpha=(6.0, 1.0),
+        neighbours=(5, 10),
+        vary=("gamma=0.5,0.9", "network.width=32,64"),
+        seeds=3,
+        steps=999,
     )
     rows, folder = ablation.plan(config, FACTS)
     found = [(r.config.neighbours, r.config.gamma, r.config.network.width) for r in rows]
@@ -110,11 +117,15 @@ def test_presets(preset: Any) -> None:
     grid = ablation.GRIDS[preset]
     rows, _ = ablation.plan(Ablate(preset=preset), FACTS)
     assert [row.config.neighbours for row in rows] == list(grid["neighbours"])
-    assert {row.alphas for row in rows} == {grid["alpha"]} and {row.seeds for row in rows} == {grid["seeds"]}
+    assert {row.alphas for row in rows} == {grid["alpha"]} and {row.seeds for row in rows} == {
+        grid["seeds"]
+    }
 
 
 def test_values_have_the_type_of_their_setting() -> None:
-    (row, other), _ = ablation.plan(Ablate(neighbours=(5,), vary=("stay=true,no", "n_step=2")), FACTS)
+    (row, other), _ = ablation.plan(
+        Ablate(neighbours=(5,), vary=("stay=true,no", "n_step=2")), FACTS
+    )
     assert row.config.stay is True and other.config.stay is False
     assert row.config.n_step == 2 and isinstance(row.config.n_step, int)
 
@@ -131,7 +142,9 @@ def test_the_folder_is_named_by_all_that_decides_the_result() -> None:
         {"seed": 1},
         {"steps": 9},
     ]
-    names = [folder(), folder({"name": "another"}), folder(evaluation_seeds=7)] + [folder(**c) for c in changes]
+    names = [folder(), folder({"name": "another"}), folder(evaluation_seeds=7)] + [
+        folder(**c) for c in changes
+    ]
     assert len(set(names)) == len(names)
     assert folder(workers=7, out=Path("elsewhere")) == folder()
 
@@ -152,7 +165,10 @@ def test_the_folder_is_named_by_all_that_decides_the_result() -> None:
         ({"vary": ("network.heads=3",)}, "expected a multiple of the heads"),
         ({"vary": ("alpha=1,2",)}, "alpha has an option of its own, --alpha"),
         ({"vary": ("steps=1,2",)}, "steps has an option of its own, --steps"),
-        ({"vary": ("gamma=0.5", "gamma=0.9")}, "gamma is varied twice; give all its values at once"),
+        (
+            {"vary": ("gamma=0.5", "gamma=0.9")},
+            "gamma is varied twice; give all its values at once",
+        ),
         ({"vary": ("gamma=0.5,0.50",)}, "gamma 0.5 0.5 has one twice; give each once"),
         ({"neighbours": (5, 5)}, "neighbours 5 5 has one twice; give each once"),
         ({"alpha": (6.0, 6.0)}, "alpha 6.0 6.0 has one twice; give each once"),
@@ -170,7 +186,8 @@ def test_settings_that_are_none_are_refused(options: dict[str, Any], reason: str
     assert reason in str(caught.value) and "\n" not in str(caught.value)
 
 
-# --- the jobs ---------------------------------------------------------------------------------------
+# --- the jobs
+# ---------------------------------------------------------------------------------------
 
 
 def test_alphas_and_seeds_share_one_program(done: tuple[Ablate, str]) -> None:
@@ -184,30 +201,63 @@ def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, str]) -> None:
     by_alpha = {}
     for alpha in ALPHAS:
         lines = json.loads(row.cell(alpha).read_text())
-        assert [(line["alpha"], line["neighbours"], line["seed"]) for line in lines] == [(alpha, 3, 0), (alpha, 3, 1)]
+        assert [(line["alpha"], line["neighbours"], line["seed"]) for line in lines] == [
+            (alpha, 3, 0),
+            (alpha, 3, 1),
+        ]
         assert len({line["loss"] for line in lines}) == 2, "two seeds gave the same training"
         by_alpha[alpha] = [line["loss"] for line in lines]
         for line in lines:
-            # A look-up for each of 32 actors at its start, at every step, and at the start of every new episode.
+            # A look-up for each of 32 actors at its start, at every step, and at the start of every
+            # new episode.
             steps = row.config.n_step - 1 + 1_280 // 32
             assert line["lookups"] == 32 * (1 + steps + steps // row.config.horizon)
-            assert 0 <= line["dqn_regret_50"] <= line["dqn_regret_20"] <= line["dqn_regret_10"] < 0.35
+            assert (
+                0 <= line["dqn_regret_50"] <= line["dqn_regret_20"] <= line["dqn_regret_10"] < 0.35
+            )
             assert line["dqn_val_50"] >= line["dqn_val_20"] >= line["dqn_val_10"]
     assert by_alpha[1.0] != by_alpha[6.0]
 
 
-def test_the_command_does_what_is_missing_and_nothing_else(done: tuple[Ablate, str], tmp_path: Path) -> None:
-    """One alpha's file is deleted: a new process does it again, to the same bytes, and writes table and figure."""
+def test_the_command_does_what_is_missing_and_nothing_else(
+    done: tuple[Ablate, str], tmp_path: Path
+) -> None:
+    """One alpha's file is deleted: a new process does it again, to the same bytes, and writes table
+    and figure."""
     shutil.copytree(done[0].out, tmp_path / "runs", symlinks=False)
     config = replace(done[0], out=tmp_path / "runs")
     (row,), folder = rows_of(config)
     kept, missing = row.cell(1.0).stat().st_mtime_ns, row.cell(6.0).read_bytes()
     row.cell(6.0).unlink()
     assert len(ablation.collect([row])) == 2
-    args = ["ablate", "--preset", "smoke", "--benchmark", config.benchmark, "--alpha", "1", "6", "--neighbours", "3"]
-    args += ["--seeds", "2", "--steps", "1280", "--evaluation-seeds", "4", "--workers", "1", "--out", str(config.out)]
+    args = [
+        "ablate",
+        "--preset",
+        "smoke",
+        "--benchmark",
+        config.benchmark,
+        "--alpha",
+        "1",
+        "6",
+        "--neighbours",
+        "3",
+    ]
+    args += [
+        "--seeds",
+        "2",
+        "--steps",
+        "1280",
+        "--evaluation-seeds",
+        "4",
+        "--workers",
+        "1",
+        "--out",
+        str(config.out),
+    ]
     words = [sys.executable, "-m", "rlnas.analysis.cli", *args]
-    ran = subprocess.run(words, capture_output=True, text=True, env=os.environ | ENVIRONMENT, cwd=tmp_path)
+    ran = subprocess.run(
+        words, capture_output=True, text=True, env=os.environ | ENVIRONMENT, cwd=tmp_path
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "regret after 20 queries" in ran.stdout and str(folder / "figure.svg") in ran.stdout
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
@@ -216,15 +266,26 @@ def test_the_command_does_what_is_missing_and_nothing_else(done: tuple[Ablate, s
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
     results = pd.read_parquet(folder / "results.parquet")
-    assert [*zip(results["alpha"], results["seed"], strict=True)] == [(1, 0), (1, 1), (6, 0), (6, 1)]
+    assert [*zip(results["alpha"], results["seed"], strict=True)] == [
+        (1, 0),
+        (1, 1),
+        (6, 0),
+        (6, 1),
+    ]
     pd.testing.assert_frame_equal(
-        pd.read_csv(folder / "results.csv"), results, check_dtype=False, check_exact=False, rtol=1e-5
+        pd.read_csv(folder / "results.csv"),
+        results,
+        check_dtype=False,
+        check_exact=False,
+        rtol=1e-5,
     )
     lines = json.loads(row.cell(1.0).read_text()) + json.loads(missing)
     pd.testing.assert_frame_equal(results[[*lines[0]]], pd.DataFrame(lines))
 
 
-def test_what_is_done_is_only_written_again(done: tuple[Ablate, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_only_written_again(
+    done: tuple[Ablate, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No worker is started, and equal results are equal bytes."""
     monkeypatch.setattr(ablation, "ProcessPoolExecutor", None)
     _, folder = rows_of(done[0])
@@ -244,11 +305,14 @@ def test_random_search_stands_beside_every_training(done: tuple[Ablate, str]) ->
         best = np.argmax(np.asarray(history.val)[:, :query], axis=1)
         reported = np.asarray(history.reported)[np.arange(4), best]
         wanted = float(benchmark.optimum) - reported.mean()
-        assert frame[f"random_search_regret_{query}"].to_numpy() == pytest.approx([wanted] * 4, abs=1e-6)
+        assert frame[f"random_search_regret_{query}"].to_numpy() == pytest.approx(
+            [wanted] * 4, abs=1e-6
+        )
 
 
 def in_a_worker(row: Row) -> None:
-    """In place of `run_row`: with 2 neighbours the process dies, with 4 it is the real one, else it is done."""
+    """In place of `run_row`: with 2 neighbours the process dies, with 4 it is the real one, else it
+    is done."""
     if row.config.neighbours == 2:
         os._exit(9)
     if row.config.neighbours == 4:
@@ -257,8 +321,11 @@ def in_a_worker(row: Row) -> None:
         store.write_json(row.cell(alpha), [])
 
 
-def test_a_job_that_fails_or_dies_does_not_stop_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker, four jobs: the first process dies, the second job finds no benchmark, the others are done."""
+def test_a_job_that_fails_or_dies_does_not_stop_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker, four jobs: the first process dies, the second job finds no benchmark, the others
+    are done."""
     config = Ablate(alpha=ALPHAS, neighbours=(2, 4, 3, 5), out=tmp_path)
     rows, _ = ablation.plan(config, FACTS)
     rows[1] = replace(rows[1], benchmark=str(tmp_path / "deleted.npz"))
@@ -267,24 +334,33 @@ def test_a_job_that_fails_or_dies_does_not_stop_the_rest(tmp_path: Path, monkeyp
     assert len(failures) == 2 and not any("\n" in line for line in failures)
     assert failures[0].startswith("neighbours 2: BrokenProcessPool: ")
     assert failures[1].startswith("neighbours 4: UserError: ") and "deleted.npz" in failures[1]
-    assert [[row.cell(alpha).exists() for alpha in ALPHAS] for row in rows] == [[False] * 2] * 2 + [[True] * 2] * 2
+    assert [[row.cell(alpha).exists() for alpha in ALPHAS] for row in rows] == [[False] * 2] * 2 + [
+        [True] * 2
+    ] * 2
     assert ablation.run_jobs(rows[2:], workers=1) == []
 
 
 def test_failures_are_told_after_the_rest_is_written(
     done: tuple[Ablate, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ablation, "run_jobs", lambda rows, workers: ["neighbours 3: OSError: no room"])
-    with pytest.raises(UserError, match=r"1 of 1 jobs failed, first neighbours 3: OSError: no room; the same command"):
+    monkeypatch.setattr(
+        ablation, "run_jobs", lambda rows, workers: ["neighbours 3: OSError: no room"]
+    )
+    with pytest.raises(
+        UserError,
+        match=r"1 of 1 jobs failed, first neighbours 3: OSError: no room; the same command",
+    ):
         ablation.run(done[0])
     assert "figure.png" in capsys.readouterr().out
 
 
-# --- the numbers ------------------------------------------------------------------------------------
+# --- the numbers
+# ------------------------------------------------------------------------------------
 
 
 def frame_of(**regrets: tuple[float, ...]) -> pd.DataFrame:
-    """`alpha_<alpha>=(regret of seed 0, of seed 1, ...)` after 20 queries; random search's is 0.02."""
+    """`alpha_<alpha>=(regret of seed 0, of seed 1, ...)` after 20 queries; random search's is
+    0.02."""
     lines = [
         {"alpha": float(name.removeprefix("alpha_")), "neighbours": 5, "gamma": 0.9, "seed": seed, "lookups": 100,
          "dqn_regret_20": regret, "random_search_regret_20": 0.02}
@@ -314,11 +390,16 @@ def test_where_the_optimum_is_unknown_the_distance_to_100_percent_is_named() -> 
 
     assert ablation_plot.best(invented_benchmark()) == 1.0
     assert ablation_plot.measured(invented_benchmark()) == "distance to 100 %"
-    assert ablation_plot.best(small_benchmark()) < 1 and ablation_plot.measured(small_benchmark()) == "regret"
+    assert (
+        ablation_plot.best(small_benchmark()) < 1
+        and ablation_plot.measured(small_benchmark()) == "regret"
+    )
 
 
 def test_what_is_varied_is_an_axis() -> None:
-    frame = pd.concat([frame_of(alpha_6=(0.01, 0.02)), frame_of(alpha_6=(0.03, 0.04)).assign(gamma=0.5)])
+    frame = pd.concat(
+        [frame_of(alpha_6=(0.01, 0.02)), frame_of(alpha_6=(0.03, 0.04)).assign(gamma=0.5)]
+    )
     assert ablation_plot.columns_varied(frame) == ["neighbours", "gamma"]
     lines = ablation_plot.summary(frame, 20)
     assert [*zip(lines["gamma"], lines["regret"], strict=True)] == [

@@ -65,7 +65,8 @@ def test_jumps_from_dead_ends_are_uniform():
 
 
 def check_local_search(neighbours, archs, vals, config):
-    """Replay a history; every query must be one that the algorithm may make. Returns climbs begun and moves made."""
+    """Replay a history; every query must be one that the algorithm may make. Returns climbs begun
+    and moves made."""
     asked: set[int] = set()
     queries = list(zip(archs.tolist(), vals.tolist(), strict=True))[::-1]  # popped from the end
     climbs = moves = 0
@@ -128,15 +129,21 @@ def test_local_search_on_real_cells_replays(variant):
 
 
 def test_no_neighbour_is_asked_twice_and_all_are_asked_before_a_restart():
-    """A star whose hub is the best: the hub's leaves are all asked, once each, in an order of no preference."""
+    """A star whose hub is the best: the hub's leaves are all asked, once each, in an order of no
+    preference."""
     leaves = 6
-    benchmark = make([list(range(1, leaves + 1)), *([[0]] * leaves)], np.array([0.9] + [0.5] * leaves))
+    benchmark = make(
+        [list(range(1, leaves + 1)), *([[0]] * leaves)], np.array([0.9] + [0.5] * leaves)
+    )
     archs, _ = histories(LocalSearch(initial=1, memory=8), benchmark, leaves + 1, 3000)
     from_hub = archs[archs[:, 0] == 0]
     assert len(from_hub) > 300
     assert (np.sort(from_hub, axis=1) == np.arange(leaves + 1)).all()
     for place in range(1, leaves + 1):
-        assert chisquare(np.bincount(from_hub[:, place] - 1, minlength=leaves)).pvalue > UNLIKELY / leaves
+        assert (
+            chisquare(np.bincount(from_hub[:, place] - 1, minlength=leaves)).pvalue
+            > UNLIKELY / leaves
+        )
 
 
 def test_first_moves_at_once_and_full_looks_around():
@@ -164,7 +171,8 @@ def test_local_search_climbs_a_single_peak_and_restarts_there():
 
 
 def test_memory_bounds_what_is_not_asked_again():
-    """With the whole ring asked and remembered, only restarts are left; forgotten, neighbours are asked anew."""
+    """With the whole ring asked and remembered, only restarts are left; forgotten, neighbours are
+    asked anew."""
     benchmark = ring(np.linspace(0.1, 0.9, 8))
     remembering, _ = histories(LocalSearch(initial=1, memory=64), benchmark, 60, 200)
     late = remembering[:, 30:]  # by then every row was asked: uniform draws only
@@ -178,7 +186,8 @@ def test_memory_bounds_what_is_not_asked_again():
 
 
 def test_evolution_starts_uniform_then_mutates_the_best_of_the_last_members():
-    """A tournament of all finds the best of the last `population` queries: ageing, whatever was found before."""
+    """A tournament of all finds the best of the last `population` queries: ageing, whatever was
+    found before."""
     benchmark = scrambled(100, 5, seed=1, missing=0.2)
     near = neighbour_lists(benchmark)
     archs, vals = histories(Evolution(population=6, tournament=6), benchmark, 80, 20)
@@ -194,16 +203,20 @@ def test_evolution_starts_uniform_then_mutates_the_best_of_the_last_members():
 
 
 def children(config: Evolution, vals: list[float]) -> np.ndarray:
-    """Parents chosen in 20,000 tournaments among rows 0, 10, 20, ... of a ring, as places in the population."""
+    """Parents chosen in 20,000 tournaments among rows 0, 10, 20, ... of a ring, as places in the
+    population."""
     benchmark = ring(np.full(10 * len(vals), 0.5))
     state = Population(10 * jnp.arange(len(vals)), jnp.array(vals), jnp.int32(len(vals)))
     ask = config.build(benchmark.space).ask
-    archs = jax.jit(jax.vmap(lambda key: ask(key, state)[0]))(jax.random.split(jax.random.key(9), 20_000))
+    archs = jax.jit(jax.vmap(lambda key: ask(key, state)[0]))(
+        jax.random.split(jax.random.key(9), 20_000)
+    )
     return (np.asarray(archs) + 5) % (10 * len(vals)) // 10
 
 
 def test_tournaments_are_without_replacement():
-    """The best of 2 of 4: ranks win with 3, 2, 1, 0 of 6 pairs (with replacement, the worst would win 1 in 16)."""
+    """The best of 2 of 4: ranks win with 3, 2, 1, 0 of 6 pairs (with replacement, the worst would
+    win 1 in 16)."""
     wins = np.bincount(children(Evolution(4, 2), [0.2, 0.9, 0.4, 0.6]), minlength=4)
     assert wins[0] == 0
     assert chisquare(wins[[1, 3, 2]], np.array([3, 2, 1]) / 6 * 20_000).pvalue > UNLIKELY
@@ -235,7 +248,9 @@ def test_the_oldest_dies():
 # Together
 
 
-@pytest.mark.parametrize("config", [LocalSearch("first", 3), LocalSearch("full", 3), Evolution(8, 3)], ids=str)
+@pytest.mark.parametrize(
+    "config", [LocalSearch("first", 3), LocalSearch("full", 3), Evolution(8, 3)], ids=str
+)
 def test_searching_beats_drawing_on_a_smooth_landscape(config):
     """On the grid every digit helps on its own; 25 of 81 looks."""
 

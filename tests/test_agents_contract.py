@@ -19,8 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlnas import agents
-from rlnas import bench
+from rlnas import agents, bench
 from rlnas.agents.protocol import Agent, AgentConfig, History, run_seeds, seed_keys
 from rlnas.agents.spec import parse
 from rlnas.bench.nb301.genotype import SIZES
@@ -53,7 +52,9 @@ def config(name: str) -> AgentConfig:
 @cache
 def run(agent: str, on: str, seeds: int = SEEDS) -> History:
     """[seeds, BUDGET] as numpy."""
-    return jax.tree.map(np.asarray, run_seeds(config(agent), benchmark(on), BUDGET, seed_keys(0, seeds)))
+    return jax.tree.map(
+        np.asarray, run_seeds(config(agent), benchmark(on), BUDGET, seed_keys(0, seeds))
+    )
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,13 @@ class Traced:
 
 @cache
 def traced_runs(agent: str) -> tuple[int, list[History]]:
-    """How many traces two runs of two seeds need, and the runs: other keys, other accuracies, equal shapes."""
+    """How many traces two runs of two seeds need, and the runs: other keys, other accuracies, equal
+    shapes."""
     traced = Traced(config(agent))
-    runs = [run_seeds(traced, benchmark(on), BUDGET, seed_keys(i, 2)) for i, on in enumerate(("gaps", "scrambled"))]
+    runs = [
+        run_seeds(traced, benchmark(on), BUDGET, seed_keys(i, 2))
+        for i, on in enumerate(("gaps", "scrambled"))
+    ]
     return len(traced.builds), jax.tree.map(np.asarray, runs)
 
 
@@ -107,8 +112,12 @@ def test_budget_exact_space_kept_and_best_so_far_monotone(name, on):
         np.testing.assert_allclose(history.val, values, rtol=1e-6 if on == "nb301" else 0)
 
     has_best = history.incumbent >= 0
-    best = np.where(has_best, np.take_along_axis(history.val, history.incumbent.clip(0), 1), -np.inf)
-    np.testing.assert_array_equal(best, np.maximum.accumulate(np.where(history.valid, history.val, -np.inf), axis=1))
+    best = np.where(
+        has_best, np.take_along_axis(history.val, history.incumbent.clip(0), 1), -np.inf
+    )
+    np.testing.assert_array_equal(
+        best, np.maximum.accumulate(np.where(history.valid, history.val, -np.inf), axis=1)
+    )
     assert (np.diff(history.incumbent, axis=1) >= 0).all()
     assert (history.incumbent <= np.arange(BUDGET)).all()
 
@@ -120,7 +129,9 @@ def test_a_batch_equals_single_runs_of_a_python_loop(name):
     alone = python_search(config(name).build(there.space), there, BUDGET, seed_keys(0, SEEDS)[1])
     for column in History._fields:
         assert len(alone[column]) == BUDGET
-        np.testing.assert_array_equal(getattr(together, column)[1], np.stack(alone[column]), err_msg=column)
+        np.testing.assert_array_equal(
+            getattr(together, column)[1], np.stack(alone[column]), err_msg=column
+        )
 
 
 @EVERY_AGENT
@@ -182,4 +193,6 @@ def test_a_configuration_is_a_frozen_hashable_dataclass_with_documented_fields(n
     assert settings.__doc__ and not settings.__doc__.startswith(settings.__name__ + "(")
     source = inspect.getsource(settings)
     for option in dataclasses.fields(settings):
-        assert '    """' in source.split(f"    {option.name}: ")[1].split("\n")[1], f"{option.name} has no docstring"
+        assert '    """' in source.split(f"    {option.name}: ")[1].split("\n")[1], (
+            f"{option.name} has no docstring"
+        )

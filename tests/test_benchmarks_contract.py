@@ -1,4 +1,5 @@
-"""What every registered benchmark promises, alone and inside the MDP; a new one is tested by being registered."""
+"""What every registered benchmark promises, alone and inside the MDP; a new one is tested by being
+registered."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ from rlnas.bench.mdp import IncrementalMDP
 from tests.surrogates import invented_benchmark
 from tests.tables import small_benchmark
 
-OPENED = {"nb301": invented_benchmark, "cells": small_benchmark}  # what takes a file opens an invented one
+OPENED = {
+    "nb301": invented_benchmark,
+    "cells": small_benchmark,
+}  # what takes a file opens an invented one
 EVERY_BENCHMARK = pytest.mark.parametrize("name", sorted({*bench.names(), *OPENED}))
 MANY = 64
 
@@ -29,7 +33,9 @@ def opened(name: str, noise: str = "mean") -> Any:
 
 @cache
 def archs(name: str) -> np.ndarray:
-    return np.asarray(jax.vmap(opened(name).space.sample)(jax.random.split(jax.random.key(0), MANY)))
+    return np.asarray(
+        jax.vmap(opened(name).space.sample)(jax.random.split(jax.random.key(0), MANY))
+    )
 
 
 def query_all(name: str, noise: str, seed: int) -> Any:
@@ -101,7 +107,9 @@ def test_neighbours_are_valid_others_and_encodings_tell_them_apart(name):
         near, mask = draw(jax.random.key(i), jnp.asarray(arch), 12)
         real = np.asarray(near)[np.asarray(mask)]
         assert len(real) == min(12, int(there.space.degree(jnp.asarray(arch))))
-        assert len({row.tobytes() for row in [*real, np.asarray(arch, real.dtype)]}) == len(real) + 1
+        assert (
+            len({row.tobytes() for row in [*real, np.asarray(arch, real.dtype)]}) == len(real) + 1
+        )
         codes = np.asarray(jax.vmap(there.space.encode)(jnp.asarray([arch, *real], real.dtype)))
         assert codes.dtype == np.int8 and codes.shape[1] == there.space.num_features
         assert len({row.tobytes() for row in codes}) == len(codes)

@@ -1,4 +1,5 @@
-"""The command line: every command in a process of its own, and one line for every kind of bad input."""
+"""The command line: every command in a process of its own, and one line for every kind of bad
+input."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from analysis.cli import main; sys.exit(main())"
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from rlnas.analysis.cli import main; "
+        "sys.exit(main())"
+    )
     env = os.environ | {"PYTHONIOENCODING": encoding}
     words = [sys.executable, "-c", code, *map(str, args)]
     return subprocess.run(words, capture_output=True, encoding=encoding, env=env)
@@ -57,9 +61,10 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
 def test_help_is_quick(args: list[str]) -> None:
     """No help loads what only the work needs."""
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom analysis.cli import main\n"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom rlnas.analysis.cli import main\n"
         f"try: main({args!r})\nexcept SystemExit: pass\n"
-        "heavy = {'jax', 'numpy', 'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)\n"
+        "heavy = {'jax', 'numpy', 'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & "
+        "set(sys.modules)\n"
         "print(sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -67,17 +72,33 @@ def test_help_is_quick(args: list[str]) -> None:
 
 
 def test_importing_analysis_is_light() -> None:
-    modules = ", ".join(f"analysis.{name}" for name in ("store", "sweep", "report", "redraw", "plots", "compare"))
+    modules = ", ".join(
+        f"analysis.{name}" for name in ("store", "sweep", "report", "redraw", "plots", "compare")
+    )
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport {modules}\n"
         "print(sorted({'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+        == "[]"
+    )
 
 
 def test_compare_then_plot(table: Path, tmp_path: Path) -> None:
     """Two processes write the same bytes; a third redraws them from the histories."""
-    args = ["compare", "--benchmark", table, "--agents", "random_search", "local_search", "--budget", 11, "--seeds", 4]
+    args = [
+        "compare",
+        "--benchmark",
+        table,
+        "--agents",
+        "random_search",
+        "local_search",
+        "--budget",
+        11,
+        "--seeds",
+        4,
+    ]
     first, second = (rlnas(*args, "--out", tmp_path / name) for name in ("a", "b"))
     for done in (first, second):
         assert (done.returncode, done.stderr) == (0, "")
@@ -86,7 +107,9 @@ def test_compare_then_plot(table: Path, tmp_path: Path) -> None:
     assert len(written) == 2 * 2 + 4
     for path in written:
         if path.name != "manifest.json":  # it holds the time of day
-            assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes(), path
+            assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes(), (
+                path
+            )
     (comparison,) = (tmp_path / "a").glob("compare-*")
     done = rlnas("plot", comparison, "--out", tmp_path / "figures")
     assert (done.returncode, done.stderr) == (0, "")
@@ -134,7 +157,11 @@ BAD = {
 
 @pytest.mark.parametrize("line", BAD)
 def test_bad_input_is_one_line(
-    line: str, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    line: str,
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     status = cli.main([str(table) if word == "TABLE" else word for word in line.split()])
@@ -156,31 +183,57 @@ def test_bad_input_from_outside() -> None:
 def test_bad_options_are_one_line_in_any_encoding(encoding: str) -> None:
     done = rlnas("compare", "--bugdet", "3", encoding=encoding)
     reason = "Unrecognized options: --bugdet, 3 (perhaps --budget?)"
-    assert (done.returncode, done.stderr) == (2, f"rlnas: error: {reason}; see rlnas compare --help\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"rlnas: error: {reason}; see rlnas compare --help\n",
+    )
 
 
-def test_a_file_that_cannot_be_written_is_one_line(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_file_that_cannot_be_written_is_one_line(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     (tmp_path / "file").write_text("")
-    args = ["compare", "--benchmark", str(table), "--budget", "2", "--seeds", "2", "--agents", "random_search"]
+    args = [
+        "compare",
+        "--benchmark",
+        str(table),
+        "--budget",
+        "2",
+        "--seeds",
+        "2",
+        "--agents",
+        "random_search",
+    ]
     assert cli.main([*args, "--out", str(tmp_path / "file" / "runs")]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"rlnas: error: Not a directory: {tmp_path / 'file' / 'runs'}") and err.count("\n") == 1
+    assert (
+        err.startswith(f"rlnas: error: Not a directory: {tmp_path / 'file' / 'runs'}")
+        and err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("raised", "status", "said"),
     [
         (UserError("found this,\nexpected that"), 2, "rlnas: error: found this, expected that\n"),
-        (KeyboardInterrupt(), 130, "\nrlnas: interrupted; the same command again goes on where it can\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "\nrlnas: interrupted; the same command again goes on where it can\n",
+        ),
     ],
 )
 def test_how_a_command_ends(
-    raised: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    raised: BaseException,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     def stop(config: object) -> None:
         raise raised
 
-    monkeypatch.setattr("rlnas.analysis.redraw.run", stop)
+    monkeypatch.setattr("rlnas.analysis.comparison.redraw.run", stop)
     assert cli.main(["plot"]) == status
     assert capsys.readouterr().err == said
 
@@ -189,6 +242,6 @@ def test_a_fault_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> N
     def fault(config: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("rlnas.analysis.redraw.run", fault)
+    monkeypatch.setattr("rlnas.analysis.comparison.redraw.run", fault)
     with pytest.raises(ZeroDivisionError):
         cli.main(["plot"])

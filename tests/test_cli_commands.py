@@ -1,7 +1,9 @@
-"""Commands for real, each in a process of its own: what they leave behind, and what bad input leaves behind: nothing.
+"""Commands for real, each in a process of its own: what they leave behind, and what bad input
+leaves behind: nothing.
 
-`compare`, `plot`, `bench list`, `info` and `export` are in `test_cli`; `train` in `test_dqn_search`, `bench tabulate`
-in `test_tabulate`, a whole `ablate` in `test_ablation`, `landscape` in `test_landscape`.
+`compare`, `plot`, `bench list`, `info` and `export` are in `test_cli`; `train` in
+`test_dqn_search`, `bench tabulate` in `test_tabulate`, a whole `ablate` in `test_ablation`,
+`landscape` in `test_landscape`.
 """
 
 from __future__ import annotations
@@ -28,8 +30,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def rlnas(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command in `cwd`, whose folder `cache` is its cache; `before`: Python lines to run first."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\nfrom analysis.cli import main; sys.exit(main())"
+    """Run a command in `cwd`, whose folder `cache` is its cache; `before`: Python lines to run
+    first."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\nfrom rlnas.analysis.cli import "
+        "main; sys.exit(main())"
+    )
     env = os.environ | {"RLNAS_CACHE": str(cwd / "cache")}
     words = [sys.executable, "-c", code, *map(str, args)]
     return subprocess.run(words, capture_output=True, text=True, env=env, cwd=cwd)
@@ -38,7 +44,11 @@ def rlnas(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedPro
 def refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
     """Exit status 2, nothing on stdout, one line on stderr, with the reason."""
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert done.stderr.startswith("rlnas: error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
+    assert (
+        done.stderr.startswith("rlnas: error: ")
+        and done.stderr.endswith("\n")
+        and done.stderr.count("\n") == 1
+    )
     assert reason in done.stderr
 
 
@@ -47,7 +57,8 @@ def written(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-# --- bench convert ----------------------------------------------------------------------------------
+# --- bench convert
+# ----------------------------------------------------------------------------------
 
 
 def test_convert(tmp_path: Path) -> None:
@@ -71,7 +82,11 @@ def flip(byte: int) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("spoil", "options", "reason"),
     [
-        (lambda data: data[:-5], (), "made.tfrecord: record 273 (byte offset 91,885): the file ends"),
+        (
+            lambda data: data[:-5],
+            (),
+            "made.tfrecord: record 273 (byte offset 91,885): the file ends",
+        ),
         (
             lambda data: data[:700] + bytes([data[700] ^ 1]) + data[701:],
             (),
@@ -91,7 +106,8 @@ def test_convert_refuses(tmp_path: Path, spoil, options: tuple[str, ...], reason
     assert written(tmp_path) == {"made.tfrecord"}
 
 
-# --- bench fetch ------------------------------------------------------------------------------------
+# --- bench fetch
+# ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -104,7 +120,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -117,7 +135,8 @@ def register(digest: str) -> str:
     """Lines that make a small file known to `bench fetch`; its own address answers nothing."""
     return (
         "from bench import fetch\nfetch.RETRY_WAIT_S = 0.0\n"
-        f"fetch.register(fetch.Download('small', 'small', 'small.bin', ('http://127.0.0.1:9/x',), {digest!r}, 200_000))"
+        "fetch.register(fetch.Download('small', 'small', 'small.bin', ('http://127.0.0.1:9/x',), "
+        f"{digest!r}, 200_000))"
     )
 
 
@@ -125,7 +144,16 @@ def test_fetch(url: str, tmp_path: Path) -> None:
     data = np.random.default_rng(0).bytes(200_000)
     (tmp_path / "wanted").write_bytes(data)
     before = register(sha256(tmp_path / "wanted"))
-    args = ("bench", "fetch", "small", "--url", f"{url}/file.bin", "--folder", "here", "--no-convert")
+    args = (
+        "bench",
+        "fetch",
+        "small",
+        "--url",
+        f"{url}/file.bin",
+        "--folder",
+        "here",
+        "--no-convert",
+    )
     done = rlnas(*args, cwd=tmp_path, before=before)
     assert (done.returncode, done.stderr) == (0, "")
     assert "complete" in done.stdout and "next: rlnas bench convert" in done.stdout
@@ -134,7 +162,16 @@ def test_fetch(url: str, tmp_path: Path) -> None:
 
 
 def test_fetch_refuses_another_file(url: str, tmp_path: Path) -> None:
-    args = ("bench", "fetch", "small", "--url", f"{url}/file.bin", "--folder", "here", "--no-convert")
+    args = (
+        "bench",
+        "fetch",
+        "small",
+        "--url",
+        f"{url}/file.bin",
+        "--folder",
+        "here",
+        "--no-convert",
+    )
     refused(rlnas(*args, cwd=tmp_path, before=register("0" * 64)), f"expected {'0' * 64}")
     assert written(tmp_path) == set()
 
@@ -142,12 +179,19 @@ def test_fetch_refuses_another_file(url: str, tmp_path: Path) -> None:
 def test_fetch_refuses_a_file_that_is_not_the_official_one(tmp_path: Path) -> None:
     """Checked before anything is asked of the network."""
     (tmp_path / "mine.tfrecord").write_bytes(b"not it")
-    refused(rlnas("bench", "fetch", "nb101", "--from-file", "mine.tfrecord", cwd=tmp_path), "expected 522,767,376")
+    refused(
+        rlnas("bench", "fetch", "nb101", "--from-file", "mine.tfrecord", cwd=tmp_path),
+        "expected 522,767,376",
+    )
     assert written(tmp_path) == {"mine.tfrecord"}
-    refused(rlnas("bench", "fetch", "nb102", cwd=tmp_path), "nothing named 'nb102' to fetch; expected one of nb101")
+    refused(
+        rlnas("bench", "fetch", "nb102", cwd=tmp_path),
+        "nothing named 'nb102' to fetch; expected one of nb101",
+    )
 
 
-# --- bench import-csv -------------------------------------------------------------------------------
+# --- bench import-csv
+# -------------------------------------------------------------------------------
 
 HEAD = "module_hash,epochs,repeat,validation_accuracy,test_accuracy,training_time\n"
 
@@ -163,7 +207,17 @@ def csv_of(rows: range) -> str:
 
 def test_import_csv(tmp_path: Path) -> None:
     (tmp_path / "cells.csv").write_text(csv_of(range(10, 60)))
-    args = ("bench", "import-csv", "cells.csv", "--name", "mine", "--out", "mine.npz", "--max-vertices", 4)
+    args = (
+        "bench",
+        "import-csv",
+        "cells.csv",
+        "--name",
+        "mine",
+        "--out",
+        "mine.npz",
+        "--max-vertices",
+        4,
+    )
     done = rlnas(*args, "--note", "made on the spot", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mine.npz: 50 cells x 2 repeats at 108 epochs\n")
@@ -187,12 +241,23 @@ def test_import_csv(tmp_path: Path) -> None:
 )
 def test_import_csv_refuses(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "cells.csv").write_text(text)
-    args = ("bench", "import-csv", "cells.csv", "--name", "mine", "--out", "mine.npz", "--max-vertices", 4)
+    args = (
+        "bench",
+        "import-csv",
+        "cells.csv",
+        "--name",
+        "mine",
+        "--out",
+        "mine.npz",
+        "--max-vertices",
+        4,
+    )
     refused(rlnas(*args, cwd=tmp_path), reason)
     assert written(tmp_path) == {"cells.csv"}
 
 
-# --- speed ------------------------------------------------------------------------------------------
+# --- speed
+# ------------------------------------------------------------------------------------------
 
 
 def test_speed(tmp_path: Path) -> None:
@@ -210,12 +275,16 @@ def test_speed(tmp_path: Path) -> None:
 
 
 def test_speed_refuses(tmp_path: Path) -> None:
-    refused(rlnas("speed", "--size", "huge", cwd=tmp_path), "invalid choice 'huge' for argument '--size'")
+    refused(
+        rlnas("speed", "--size", "huge", cwd=tmp_path),
+        "invalid choice 'huge' for argument '--size'",
+    )
     refused(rlnas("speed", "--cores", 0, "--json", "record.json", cwd=tmp_path), "--cores 0")
     assert written(tmp_path) == set()
 
 
-# --- ablate -----------------------------------------------------------------------------------------
+# --- ablate
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

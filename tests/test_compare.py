@@ -1,4 +1,5 @@
-"""The comparison from options to files: complete, resumable, equal bytes, redrawn from histories alone."""
+"""The comparison from options to files: complete, resumable, equal bytes, redrawn from histories
+alone."""
 
 from __future__ import annotations
 
@@ -13,9 +14,13 @@ import numpy as np
 import pytest
 
 from rlnas.agents.random_search import RandomSearch
-from rlnas.analysis import compare, plots, redraw, report, store, sweep
-from rlnas.analysis.compare import Compare
-from rlnas.analysis.redraw import Plot
+from rlnas.analysis import store
+from rlnas.analysis.comparison import command as compare
+from rlnas.analysis.comparison import figure as plots
+from rlnas.analysis.comparison import redraw, sweep
+from rlnas.analysis.comparison import table as report
+from rlnas.analysis.comparison.command import Compare
+from rlnas.analysis.comparison.redraw import Plot
 from rlnas.bench.errors import UserError
 from tests.tables import small_table
 
@@ -64,19 +69,33 @@ def test_everything_is_left_behind(config: Compare) -> None:
 def test_the_table_says_what_the_histories_say(config: Compare) -> None:
     with open(folders(config.out)[1] / "table.csv", newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [(line["queries"], line["agent"]) for line in lines] == list(itertools.product(["10", "12"], AGENTS))
+    assert [(line["queries"], line["agent"]) for line in lines] == list(
+        itertools.product(["10", "12"], AGENTS)
+    )
     ours, other = runs_of(config)
     final = {
-        run.label: np.take_along_axis(np.asarray(run.history.reported), run.history.incumbent[:, -1:], 1)[:, 0]
+        run.label: np.take_along_axis(
+            np.asarray(run.history.reported), run.history.incumbent[:, -1:], 1
+        )[:, 0]
         for run in (ours, other)
     }
     for line in lines[2:]:
         values = final[line["agent"]].astype(float)
         assert float(line["accuracy_iqm"]) == pytest.approx(np.sort(values)[1:5].mean())
         assert float(line["accuracy_mean"]) == pytest.approx(values.mean())
-        assert float(line["regret_iqm"]) == pytest.approx(ours.manifest["optimum"] - np.sort(values)[1:5].mean())
-        assert float(line["accuracy_iqm_low"]) <= float(line["accuracy_iqm"]) <= float(line["accuracy_iqm_high"])
-        assert float(line["regret_iqm_low"]) <= float(line["regret_iqm"]) <= float(line["regret_iqm_high"])
+        assert float(line["regret_iqm"]) == pytest.approx(
+            ours.manifest["optimum"] - np.sort(values)[1:5].mean()
+        )
+        assert (
+            float(line["accuracy_iqm_low"])
+            <= float(line["accuracy_iqm"])
+            <= float(line["accuracy_iqm_high"])
+        )
+        assert (
+            float(line["regret_iqm_low"])
+            <= float(line["regret_iqm"])
+            <= float(line["regret_iqm_high"])
+        )
         assert float(line["simulated_seconds_mean"]) == pytest.approx(12 * 120)
         assert line["pretraining_lookups"] == "0"
     a, b = final[AGENTS[1]], final[AGENTS[0]]
@@ -105,8 +124,11 @@ def test_what_is_done_is_not_done_again(config: Compare, monkeypatch: pytest.Mon
         compare.run(dataclasses.replace(config, redo=True))
 
 
-def test_chunks_and_kills_change_nothing(config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of two seeds, killed after each, give the bytes of one chunk of six; 7 seeds extend 6."""
+def test_chunks_and_kills_change_nothing(
+    config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks of two seeds, killed after each, give the bytes of one chunk of six; 7 seeds extend
+    6."""
     monkeypatch.setattr(sweep, "CHUNK", 2)
     chunks = []
     run_seeds = sweep.run_seeds
@@ -128,17 +150,23 @@ def test_chunks_and_kills_change_nothing(config: Compare, tmp_path: Path, monkey
     compare.run(again)
     assert chunks.count((2,)) == 6 and len(chunks) == 11  # no chunk was run twice
     for folder in folders(config.out)[0]:
-        assert (tmp_path / folder.name / "history.npz").read_bytes() == (folder / "history.npz").read_bytes()
+        assert (tmp_path / folder.name / "history.npz").read_bytes() == (
+            folder / "history.npz"
+        ).read_bytes()
     assert not list(tmp_path.glob("*/part-*"))
 
     monkeypatch.setattr(sweep, "run_seeds", run_seeds)
-    compare.run(dataclasses.replace(config, seeds=7, out=tmp_path / "more"))  # four chunks, the last one filled up
+    compare.run(
+        dataclasses.replace(config, seeds=7, out=tmp_path / "more")
+    )  # four chunks, the last one filled up
     longer = redraw.collect([next((tmp_path / "more").glob("compare-*"))])[0].history
     np.testing.assert_array_equal(longer.arch[:6], runs_of(config)[0].history.arch)
     assert longer.arch.shape == (7, 12)
 
 
-def test_a_damaged_run_is_named_and_redone(config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_damaged_run_is_named_and_redone(
+    config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     small = dataclasses.replace(config, agents=("random_search",), out=tmp_path)
     compare.run(small)
     (folder,), comparison = folders(tmp_path)
@@ -152,8 +180,11 @@ def test_a_damaged_run_is_named_and_redone(config: Compare, tmp_path: Path, caps
     assert (folder / "history.npz").read_bytes() == whole
 
 
-def test_redrawn_from_histories_alone(config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Same bytes, from the comparison's folder and from the run folders, with no benchmark to look at."""
+def test_redrawn_from_histories_alone(
+    config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same bytes, from the comparison's folder and from the run folders, with no benchmark to look
+    at."""
     monkeypatch.setattr("rlnas.bench.load", None)
     runs, comparison = folders(config.out)
     redraw.run(Plot((comparison,), tmp_path / "a"))
@@ -182,7 +213,11 @@ def test_runs_of_different_grounds_are_not_mixed(
 
 
 def test_the_same_agent_twice_is_refused(config: Compare) -> None:
-    spelled = ("random_walk", "evolution:population=4,tournament=2", "evolution:tournament=2,population=4")
+    spelled = (
+        "random_walk",
+        "evolution:population=4,tournament=2",
+        "evolution:tournament=2,population=4",
+    )
     with pytest.raises(UserError, match="are the same"):
         compare.run(dataclasses.replace(config, agents=spelled))
 
@@ -226,15 +261,20 @@ def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> 
 
 
 def texts_that_overlap(figure: Any) -> list[tuple[str, str]]:
-    """Pairs of things with text in a figure (panels with their labels, title, legend, note) that touch."""
+    """Pairs of things with text in a figure (panels with their labels, title, legend, note) that
+    touch."""
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     boxes = [("panel", axes.get_tightbbox(renderer)) for axes in figure.axes]
     boxes += [(text.get_text()[:20], text.get_window_extent(renderer)) for text in figure.texts]
     boxes += [("legend", legend.get_window_extent(renderer)) for legend in figure.legends]
     whole = figure.bbox.padded(1)
-    outside = [(name, "the edge") for name, box in boxes if not (whole.x0 <= box.x0 and box.x1 <= whole.x1)]
-    outside += [(name, "the edge") for name, box in boxes if not (whole.y0 <= box.y0 and box.y1 <= whole.y1)]
+    outside = [
+        (name, "the edge") for name, box in boxes if not (whole.x0 <= box.x0 and box.x1 <= whole.x1)
+    ]
+    outside += [
+        (name, "the edge") for name, box in boxes if not (whole.y0 <= box.y0 and box.y1 <= whole.y1)
+    ]
     pairs = itertools.combinations(boxes, 2)
     return outside + [(a, b) for (a, x), (b, y) in pairs if x.overlaps(y)]
 
@@ -242,7 +282,9 @@ def texts_that_overlap(figure: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("agents", [1, 4, 9])
 def test_nothing_in_the_figure_overlaps(config: Compare, agents: int) -> None:
     first = runs_of(config)[0]
-    runs = [first] + [dataclasses.replace(first, label=f"evolution:population={i}") for i in range(1, agents)]
+    runs = [first] + [
+        dataclasses.replace(first, label=f"evolution:population={i}") for i in range(1, agents)
+    ]
     figure = plots.comparison(runs)
     assert not texts_that_overlap(figure)
     assert len(figure.axes) == 4
@@ -250,15 +292,20 @@ def test_nothing_in_the_figure_overlaps(config: Compare, agents: int) -> None:
 
 
 def test_the_figure_makes_do_with_less(config: Compare) -> None:
-    """No optimum: no regrets. No seconds: no time. One query, no answers, regrets of zero: still a figure."""
+    """No optimum: no regrets. No seconds: no time. One query, no answers, regrets of zero: still a
+    figure."""
     run = runs_of(config)[0]
     unknown = dataclasses.replace(run, manifest=run.manifest | {"optimum": None})
     assert len(plots.comparison([unknown]).axes) == 2
-    timeless = dataclasses.replace(run, history=run.history._replace(sim_seconds=np.full((6, 12), np.nan, np.float32)))
+    timeless = dataclasses.replace(
+        run, history=run.history._replace(sim_seconds=np.full((6, 12), np.nan, np.float32))
+    )
     assert len(plots.comparison([timeless]).axes) == 2
     best = np.full((6, 12), run.manifest["optimum"], np.float32)
     solved = dataclasses.replace(run, history=run.history._replace(reported=best))
-    lost = dataclasses.replace(run, history=run.history._replace(incumbent=np.full((6, 12), -1, np.int32)))
+    lost = dataclasses.replace(
+        run, history=run.history._replace(incumbent=np.full((6, 12), -1, np.int32))
+    )
     single = dataclasses.replace(
         run,
         manifest=run.manifest | {"budget": 1},
@@ -278,8 +325,21 @@ def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
 
 
 def test_durations_are_for_people() -> None:
-    spelled = [report.humanise(s) for s in (0.0, 119.94, 120.0, 7199.0, 7200.0, 172_799.0, 172_800.0, 1e9, None)]
-    assert spelled == ["0.0 s", "119.9 s", "2.0 min", "120.0 min", "2.0 h", "48.0 h", "2.0 days", "11,574.1 days", "-"]
+    spelled = [
+        report.humanise(s)
+        for s in (0.0, 119.94, 120.0, 7199.0, 7200.0, 172_799.0, 172_800.0, 1e9, None)
+    ]
+    assert spelled == [
+        "0.0 s",
+        "119.9 s",
+        "2.0 min",
+        "120.0 min",
+        "2.0 h",
+        "48.0 h",
+        "2.0 days",
+        "11,574.1 days",
+        "-",
+    ]
 
 
 def test_checkpoints_end_with_the_budget() -> None:

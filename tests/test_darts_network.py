@@ -1,4 +1,5 @@
-"""The DARTS network against published sizes, a count by hand, and what each operation does to its image."""
+"""The DARTS network against published sizes, a count by hand, and what each operation does to its
+image."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the extra `retrain` is not installed: no networks here")
+torch = pytest.importorskip(
+    "torch", reason="the extra `retrain` is not installed: no networks here"
+)
 
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb301 import darts, genotype  # noqa: E402
@@ -22,15 +25,21 @@ from tests.torch_fixtures import one_thread  # noqa: E402, F401
 
 # Published genotypes; DARTS (second order) and P-DARTS.
 DARTS_V2 = darts.parse(
-    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
-    "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], "
-    "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), "
+    "('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], "
+    "normal_concat=[2, 3, 4, 5], "
+    "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), "
+    "('max_pool_3x3', 0), "
     "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
 )
 PDARTS = darts.parse(
-    "Genotype(normal=[('skip_connect', 0), ('dil_conv_3x3', 1), ('skip_connect', 0), ('sep_conv_3x3', 1), "
-    "('sep_conv_3x3', 1), ('sep_conv_3x3', 3), ('sep_conv_3x3', 0), ('dil_conv_5x5', 4)], normal_concat=range(2, 6), "
-    "reduce=[('avg_pool_3x3', 0), ('sep_conv_5x5', 1), ('sep_conv_3x3', 0), ('dil_conv_5x5', 2), ('max_pool_3x3', 0), "
+    "Genotype(normal=[('skip_connect', 0), ('dil_conv_3x3', 1), ('skip_connect', 0), "
+    "('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 1), ('sep_conv_3x3', 3), ('sep_conv_3x3', 0), ('dil_conv_5x5', 4)], "
+    "normal_concat=range(2, 6), "
+    "reduce=[('avg_pool_3x3', 0), ('sep_conv_5x5', 1), ('sep_conv_3x3', 0), ('dil_conv_5x5', 2), "
+    "('max_pool_3x3', 0), "
     "('dil_conv_3x3', 1), ('dil_conv_3x3', 1), ('dil_conv_5x5', 3)], reduce_concat=range(2, 6))"
 )
 SMALL = {"channels": 4, "layers": 3}
@@ -44,13 +53,18 @@ def images(n: int = 2, channels: int = 3, size: int = 32, seed: int = 0) -> torc
     return torch.randn(n, channels, size, size, generator=torch.Generator().manual_seed(seed))
 
 
-# --- size -------------------------------------------------------------------------------------------
+# --- size
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("which", "auxiliary", "published"),
     [
-        (DARTS_V2, False, 3_349_342),  # github.com/quark0/darts: README and the log of its training, "3.349342MB"
+        (
+            DARTS_V2,
+            False,
+            3_349_342,
+        ),  # github.com/quark0/darts: README and the log of its training, "3.349342MB"
         (PDARTS, False, 3_433_798),  # github.com/chenxin061/pdarts/issues/7
         (PDARTS, True, 3_910_224),
     ],
@@ -60,20 +74,33 @@ def test_published_sizes(which: darts.Genotype, auxiliary: bool, published: int)
     assert trainable_parameters(network) == published
 
 
-def count(which: darts.Genotype, channels: int, layers: int, auxiliary: bool, in_channels: int, classes: int) -> int:
+def count(
+    which: darts.Genotype,
+    channels: int,
+    layers: int,
+    auxiliary: bool,
+    in_channels: int,
+    classes: int,
+) -> int:
     """Parameters in closed form, from the description of the paper."""
 
     def of(op: str, c: int, stride: int) -> int:
         kind, _, kernel = op.rpartition("_")
         once = int(kernel[0]) ** 2 * c + c * c + 2 * c if kernel[0].isdigit() else 0
-        return {"sep_conv": 2 * once, "dil_conv": once, "skip": (c * c + 2 * c) * (stride == 2)}.get(kind, 0)
+        return {
+            "sep_conv": 2 * once,
+            "dil_conv": once,
+            "skip": (c * c + 2 * c) * (stride == 2),
+        }.get(kind, 0)
 
     c, before, last = channels, 3 * channels, 3 * channels
     total = 9 * in_channels * 3 * channels + 2 * 3 * channels
     for layer in range(layers):
         reduction = layer in {layers // 3, 2 * layers // 3}
         c *= 2 if reduction else 1
-        total += (before + last) * c + 4 * c  # either entrance is a 1 x 1 convolution, halved or not, and a BatchNorm
+        total += (
+            before + last
+        ) * c + 4 * c  # either entrance is a 1 x 1 convolution, halved or not, and a BatchNorm
         for op, source in which.reduce if reduction else which.normal:
             total += of(op, c, 2 if reduction and source < 2 else 1)
         before, last = last, 4 * c
@@ -85,13 +112,18 @@ def count(which: darts.Genotype, channels: int, layers: int, auxiliary: bool, in
 @pytest.mark.parametrize("seed", range(6))
 def test_size_of_random_genotypes(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    sizes = {"channels": int(rng.integers(2, 7)) * 2, "layers": int(rng.integers(1, 10)), "in_channels": 1 + 2 * seed}
+    sizes = {
+        "channels": int(rng.integers(2, 7)) * 2,
+        "layers": int(rng.integers(1, 10)),
+        "in_channels": 1 + 2 * seed,
+    }
     which, auxiliary = random_genotype(rng), bool(seed % 2)
     network = build_darts(which, num_classes=7, auxiliary=auxiliary, **sizes)
     assert trainable_parameters(network) == count(which, auxiliary=auxiliary, classes=7, **sizes)
 
 
-# --- operations -------------------------------------------------------------------------------------
+# --- operations
+# -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -116,7 +148,8 @@ def test_pools_by_hand() -> None:
 
 
 def test_fields_of_view() -> None:
-    """How far a pixel's influence reaches: 3 and 5 once for the dilated, twice for the separable convolutions."""
+    """How far a pixel's influence reaches: 3 and 5 once for the dilated, twice for the separable
+    convolutions."""
     reach = {"sep_conv_3x3": 2, "sep_conv_5x5": 4, "dil_conv_3x3": 2, "dil_conv_5x5": 4}
     for op, wanted in reach.items():
         module = OPERATIONS[op](1, 1).eval()
@@ -126,7 +159,9 @@ def test_fields_of_view() -> None:
         x[0, 0, 8, 8] = 1
         rows = torch.nonzero(module(x)[0, 0].sum(1)).ravel() - 8
         assert rows.abs().max() == wanted
-        assert len(rows) == (2 * wanted + 1 if op.startswith("sep") else wanted + 1)  # a dilated one has holes
+        assert len(rows) == (
+            2 * wanted + 1 if op.startswith("sep") else wanted + 1
+        )  # a dilated one has holes
 
 
 def test_factorized_reduction_sees_every_other_pixel_in_each_half() -> None:
@@ -140,7 +175,8 @@ def test_factorized_reduction_sees_every_other_pixel_in_each_half() -> None:
     assert torch.allclose(out[1], torch.tensor([[5.0, 7.0], [13.0, 15.0]]))
 
 
-# --- the network ------------------------------------------------------------------------------------
+# --- the network
+# ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [8, 28, 32, 33])
@@ -158,13 +194,16 @@ def test_where_the_image_shrinks() -> None:
     network = build_darts(PDARTS, channels=4, layers=8)
     sizes = []
     for cell in network.cells:
-        cell.register_forward_hook(lambda module, inputs, output: sizes.append(tuple(output.shape[1:3])))
+        cell.register_forward_hook(
+            lambda module, inputs, output: sizes.append(tuple(output.shape[1:3]))
+        )
     network(images())
     assert sizes == [(16, 32)] * 2 + [(32, 16)] * 3 + [(64, 8)] * 3
 
 
 def test_the_auxiliary_head_on_cifar_is_darts_own() -> None:
-    """On 8 x 8 the windows are 5 x 5, 3 apart: the first covers rows 0 to 4, the second rows 3 to 7."""
+    """On 8 x 8 the windows are 5 x 5, 3 apart: the first covers rows 0 to 4, the second rows 3 to
+    7."""
     head = AuxiliaryHead(1, 2)
     x = torch.ones(1, 1, 8, 8)
     x[:, :, 4] = 2
@@ -187,7 +226,9 @@ def test_gradients_reach_every_parameter() -> None:
 
 def test_the_order_of_a_nodes_inputs_means_nothing() -> None:
     swapped = DARTS_V2._replace(normal=tuple(DARTS_V2.normal[i ^ 1] for i in range(8)))
-    first, second = (build_darts(which, **SMALL).eval()(images())[0] for which in (DARTS_V2, swapped))
+    first, second = (
+        build_darts(which, **SMALL).eval()(images())[0] for which in (DARTS_V2, swapped)
+    )
     assert torch.equal(first, second)
 
 
@@ -204,7 +245,8 @@ def test_a_seed_decides_all() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
-# --- drop path --------------------------------------------------------------------------------------
+# --- drop path
+# --------------------------------------------------------------------------------------
 
 
 def test_drop_path_statistics() -> None:
@@ -227,12 +269,17 @@ def test_drop_path_is_for_training_and_spares_the_identity() -> None:
     normal, reduction = network.cells[0], network.cells[1]
     spared = [op == "skip_connect" for op, _ in DARTS_V2.normal]
     assert any(spared) and normal.droppable == [not s for s in spared]
-    # In a reduction cell, the skips from node 2 are identities; one from nodes 0 or 1 would be a convolution.
-    assert reduction.droppable == [op != "skip_connect" or source < 2 for op, source in DARTS_V2.reduce]
+    # In a reduction cell, the skips from node 2 are identities; one from nodes 0 or 1 would be a
+    # convolution.
+    assert reduction.droppable == [
+        op != "skip_connect" or source < 2 for op, source in DARTS_V2.reduce
+    ]
     x = images(2, 12, 8)
     nothing = normal(x, x, torch.zeros(8, 2))
     entered = normal.enter_0(x)
-    assert torch.allclose(nothing[:, 4 * 2 : 4 * 3], entered)  # node 4: sep_conv on node 1, and a skip from node 0
+    assert torch.allclose(
+        nothing[:, 4 * 2 : 4 * 3], entered
+    )  # node 4: sep_conv on node 1, and a skip from node 0
     assert torch.equal(nothing[:, : 4 * 2], torch.zeros_like(nothing[:, : 4 * 2]))
 
 

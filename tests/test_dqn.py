@@ -1,4 +1,5 @@
-"""The learner: what goes into the replay, what is counted, that it learns, that seeds and alpha batch."""
+"""The learner: what goes into the replay, what is counted, that it learns, that seeds and alpha
+batch."""
 
 from __future__ import annotations
 
@@ -34,7 +35,11 @@ def benchmark():
 
 def mdp_of(config, benchmark, alpha=None):
     return IncrementalMDP(
-        benchmark, Exponential(config.alpha if alpha is None else alpha), config.neighbours, config.horizon, config.stay
+        benchmark,
+        Exponential(config.alpha if alpha is None else alpha),
+        config.neighbours,
+        config.horizon,
+        config.stay,
     )
 
 
@@ -66,7 +71,9 @@ def test_n_step_items_are_the_sums_of_one_step_items(benchmark):
     window, merged = state.window, []
     for key in jax.random.split(jax.random.key(1), 9):
         state, one, _ = step(config, mdp, state, jnp.ones(8), key)
-        window = jax.tree.map(lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), window, one)
+        window = jax.tree.map(
+            lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), window, one
+        )
         merged.append(jax.vmap(lambda w: dqn._merge(config, w))(window))
         window = jax.tree.map(lambda x: x[:, 1:], window)
         ones.append(one)
@@ -90,7 +97,9 @@ def test_lookups_and_distinct_architectures_are_counted(benchmark):
     mdp, state = started(CONFIG, benchmark)
     assert int(state.lookups) == 8
     state, _ = dqn.run(CONFIG, mdp, state, 11, False)
-    assert int(state.lookups) == 8 + 11 * 8 + 2 * 8  # two truncations an actor, each a new start to look up
+    assert (
+        int(state.lookups) == 8 + 11 * 8 + 2 * 8
+    )  # two truncations an actor, each a new start to look up
     visited = set(np.asarray(state.learner.replay.items.after.archs)[:88, 0].tolist())
     assert visited <= set(np.flatnonzero(state.seen))
 
@@ -99,7 +108,11 @@ def test_without_discount_it_learns_the_reward_of_every_move(benchmark):
     """On accuracies that the encoding tells: a share for every edge and every 3 x 3 convolution."""
     space = benchmark.space
     encodings = np.asarray(space.encode(jnp.arange(91, dtype=jnp.int32)), np.float32)
-    easy = 0.6 + 0.03 * encodings[:, :49].sum(1) + 0.05 * encodings[:, 49:].reshape(91, 7, 5)[:, :, 1].sum(1)
+    easy = (
+        0.6
+        + 0.03 * encodings[:, :49].sum(1)
+        + 0.05 * encodings[:, 49:].reshape(91, 7, 5)[:, :, 1].sum(1)
+    )
     benchmark = replace(benchmark, mean_val=jnp.asarray(easy))
     config = replace(CONFIG, gamma=0.0, learning_rate=3e-3, updates=4)
     mdp, state = started(config, benchmark)
@@ -168,13 +181,19 @@ assert [n for _, n in found] == [1, 4], found
 np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-3, atol=1e-5)
 """
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | flags, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | flags, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
-    [("steps", 0, "expected at least 1"), ("gamma", 1.0, "below 1"), ("capacity", 1000, "a multiple of 256")],
+    [
+        ("steps", 0, "expected at least 1"),
+        ("gamma", 1.0, "below 1"),
+        ("capacity", 1000, "a multiple of 256"),
+    ],
 )
 def test_settings_are_checked(field, value, message):
     with pytest.raises(UserError, match=message):

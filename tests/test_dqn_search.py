@@ -38,13 +38,22 @@ def params(benchmark):
 
 @pytest.fixture
 def folder(tmp_path, benchmark, params):
-    facts = {"benchmark": benchmark.describe(), "shown": "", "step": 1, "lookups": 12, "distinct": 3, "validation": 0.9}
+    facts = {
+        "benchmark": benchmark.describe(),
+        "shown": "",
+        "step": 1,
+        "lookups": 12,
+        "distinct": 3,
+        "validation": 0.9,
+    }
     Checkpoint(CONFIG, params, facts, np.array([1, 2, 3], np.int32)).save(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("neighbours", [3, 6, 40])
-def test_no_known_architecture_is_asked_while_an_unknown_neighbour_is_left(benchmark, params, neighbours):
+def test_no_known_architecture_is_asked_while_an_unknown_neighbour_is_left(
+    benchmark, params, neighbours
+):
     """Also when fewer neighbours are shown than there are, or more."""
     agent = searcher(replace(CONFIG, neighbours=neighbours), benchmark.space, params)
     history = jax.vmap(lambda key: run_search(agent, benchmark, 80, key))(seed_keys(0, 4))
@@ -59,7 +68,9 @@ def test_no_known_architecture_is_asked_while_an_unknown_neighbour_is_left(bench
 
 
 def test_it_moves_to_the_neighbour_of_the_highest_value(benchmark, params):
-    agent = searcher(replace(CONFIG, neighbours=benchmark.space.max_degree), benchmark.space, params)
+    agent = searcher(
+        replace(CONFIG, neighbours=benchmark.space.max_degree), benchmark.space, params
+    )
     state = agent.init(jax.random.key(0))
     first, state = agent.ask(jax.random.key(1), state)
     state = agent.tell(state, first, benchmark.query(first, jax.random.key(2)))
@@ -73,7 +84,10 @@ def test_patience_starts_the_walk_afresh(benchmark, params):
     history = run_search(agent, benchmark, 60, jax.random.key(0))
     space = benchmark.space
     steps = pairwise(np.asarray(history.arch))
-    jumps = [int(b) not in np.asarray(space.flat[space.offsets[a] : space.offsets[a + 1]]) for a, b in steps]
+    jumps = [
+        int(b) not in np.asarray(space.flat[space.offsets[a] : space.offsets[a + 1]])
+        for a, b in steps
+    ]
     assert sum(jumps) > 20
 
 
@@ -84,11 +98,17 @@ def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, params,
     np.testing.assert_array_equal(found.seen, [1, 2, 3])
     config = DQN.from_spec(f"{folder},patience=3")
     assert config.patience == 3 and config.sha256 == found.sha256
-    assert config.pretraining == {"lookups": 12, "distinct": 3, "trained_on": "small (12 epochs, mean)"}
+    assert config.pretraining == {
+        "lookups": 12,
+        "distinct": 3,
+        "trained_on": "small (12 epochs, mean)",
+    }
     assert DQN().pretraining is None
     history = run_seeds(config, benchmark, 20, seed_keys(0, 2))
     assert history.val.shape == (2, 20)
-    np.testing.assert_array_equal(config.unseen(benchmark, np.array([[0, 1], [3, 4]])), [[True, False], [False, True]])
+    np.testing.assert_array_equal(
+        config.unseen(benchmark, np.array([[0, 1], [3, 4]])), [[True, False], [False, True]]
+    )
 
 
 @pytest.mark.parametrize("text", ["fine_tune=true", "fine_tune=true,updates=2,epsilon=0.1"])
@@ -131,7 +151,9 @@ SMOKE = [
 
 def train(out, **kwargs):
     command = [sys.executable, "-m", "rlnas.analysis.cli", "train", *SMOKE, "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | kwargs)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | kwargs
+    )
 
 
 def test_training_goes_on_after_kill_9_to_the_same_bytes(tmp_path):
@@ -139,22 +161,31 @@ def test_training_goes_on_after_kill_9_to_the_same_bytes(tmp_path):
     cut = train(tmp_path / "cut")
     deadline = time.monotonic() + 300
     while not list((tmp_path / "cut").glob("train-*/state.npz")):
-        assert cut.poll() is None and time.monotonic() < deadline, "no state was saved before the training ended"
+        assert cut.poll() is None and time.monotonic() < deadline, (
+            "no state was saved before the training ended"
+        )
         time.sleep(0.02)
     cut.send_signal(signal.SIGKILL)
     cut.communicate()
-    assert not list((tmp_path / "cut").glob("train-*/manifest.json")), "it ended before it could be killed"
+    assert not list((tmp_path / "cut").glob("train-*/manifest.json")), (
+        "it ended before it could be killed"
+    )
     again = train(tmp_path / "cut")
     out, _ = whole.communicate()
     assert whole.returncode == 0 and again.communicate()[0] and again.returncode == 0
     assert "look-ups of" in out
     (a,), (b,) = ((tmp_path / name).glob("train-*") for name in ("whole", "cut"))
     assert (a / WEIGHTS).read_bytes() == (b / WEIGHTS).read_bytes()
-    curves = [[line.split(",") for line in (f / "curve.csv").read_text().splitlines()] for f in (a, b)]
+    curves = [
+        [line.split(",") for line in (f / "curve.csv").read_text().splitlines()] for f in (a, b)
+    ]
     seconds = curves[0][0].index("seconds")
     assert [[x for i, x in enumerate(line) if i != seconds] for line in curves[0]] == [
         [x for i, x in enumerate(line) if i != seconds] for line in curves[1]
     ]
-    assert json.loads((a / FACTS).read_text())["lookups"] == json.loads((b / FACTS).read_text())["lookups"]
+    assert (
+        json.loads((a / FACTS).read_text())["lookups"]
+        == json.loads((b / FACTS).read_text())["lookups"]
+    )
     assert sorted(p.name for p in a.iterdir()) == sorted(p.name for p in b.iterdir())
     shutil.rmtree(tmp_path)

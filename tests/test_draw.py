@@ -80,15 +80,20 @@ def test_every_element_is_as_likely_in_every_place(size, n):
 
 @pytest.mark.parametrize(("size", "n"), [(7, 3), (41, 25)])
 def test_every_element_is_as_likely_to_be_drawn(size, n):
-    """Inclusions of one draw exclude each other; chi-square, scaled for it, has size - 1 degrees of freedom."""
+    """Inclusions of one draw exclude each other; chi-square, scaled for it, has size - 1 degrees of
+    freedom."""
     counts = np.bincount(np.asarray(many(size, n)).ravel(), minlength=size)
     share = n / size
-    statistic = ((counts - DRAWS * share) ** 2).sum() / (DRAWS * share * (1 - share)) * (size - 1) / size
+    statistic = (
+        ((counts - DRAWS * share) ** 2).sum() / (DRAWS * share * (1 - share)) * (size - 1) / size
+    )
     assert chi2.sf(statistic, size - 1) > UNLIKELY
     assert chi2.cdf(statistic, size - 1) > UNLIKELY
 
 
-@pytest.mark.parametrize(("size", "places"), [(3, (0, 1)), (7, (0, 1)), (7, (1, 4)), (12, (3, 11)), (12, (0, 6))])
+@pytest.mark.parametrize(
+    ("size", "places"), [(3, (0, 1)), (7, (0, 1)), (7, (1, 4)), (12, (3, 11)), (12, (0, 6))]
+)
 def test_pairs_are_uniform(size, places):
     """To about 2^-8, as documented, which 40,000 draws cannot tell from uniform."""
     draws = np.asarray(many(size, max(places) + 1))
@@ -103,4 +108,6 @@ def test_orders_of_a_small_range_are_uniform():
     _, counts = np.unique(draws @ [64, 16, 4, 1], return_counts=True)
     assert len(counts) == 24
     deviation = np.abs(counts / DRAWS - 1 / 24).max()
-    assert deviation < 0.01  # triples are less uniform than pairs; all orders occur, none much more often
+    assert (
+        deviation < 0.01
+    )  # triples are less uniform than pairs; all orders occur, none much more often

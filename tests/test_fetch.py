@@ -23,7 +23,13 @@ class Server:
     """Serves `content` by path; remembers what it was asked. A behaviour is a path's first word."""
 
     def __init__(self) -> None:
-        self.content: dict[str, bytes] = {"good": DATA, "drops": DATA, "norange": DATA, "lies": DATA, "stalls": DATA}
+        self.content: dict[str, bytes] = {
+            "good": DATA,
+            "drops": DATA,
+            "norange": DATA,
+            "lies": DATA,
+            "stalls": DATA,
+        }
         self.content |= {"wrong": bytes(len(DATA)), "longer": DATA + b"x", "unsized": DATA}
         self.asked: list[tuple[str, str | None]] = []
         server = self
@@ -59,7 +65,9 @@ class Server:
                 pass
 
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread = threading.Thread(
+            target=self.http.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self.thread.start()
 
     def url(self, name: str) -> str:
@@ -135,7 +143,9 @@ def test_mirrors_are_tried_in_turn(get: Get, server: Server) -> None:
     assert [name for name, _ in server.asked][-1] == "good" and len(server.ranges("absent")) == 1
 
 
-def test_a_second_mirror_continues_what_the_first_began(get: Get, server: Server, tmp_path: Path) -> None:
+def test_a_second_mirror_continues_what_the_first_began(
+    get: Get, server: Server, tmp_path: Path
+) -> None:
     (tmp_path / "thing.bin.part").write_bytes(DATA[:1000])
     assert get("lies", "good").read_bytes() == DATA
     assert server.ranges("good") == ["bytes=1000-"]
@@ -150,7 +160,9 @@ def test_spoilt_beginning_is_thrown_away(get: Get, server: Server, tmp_path: Pat
 def test_given_addresses_come_first(get: Get, server: Server) -> None:
     get("absent", urls=[server.url("good")])
     assert not server.ranges("absent")
-    with pytest.raises(UserError, match="--url file:///x: expected an address that starts with http"):
+    with pytest.raises(
+        UserError, match="--url file:///x: expected an address that starts with http"
+    ):
         get("good", urls=["file:///x"], from_file=None)
 
 
@@ -158,13 +170,20 @@ def test_wrong_files_are_named_and_not_kept(get: Get, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         get("wrong", "absent")
     text = str(caught.value)
-    assert "\n" not in text and "/wrong: sha256" in text and "/absent: answered 404" in text and "--from-file" in text
+    assert (
+        "\n" not in text
+        and "/wrong: sha256" in text
+        and "/absent: answered 404" in text
+        and "--from-file" in text
+    )
     assert files(tmp_path) == []
 
 
 def test_a_broken_line_keeps_what_has_come(get: Get, server: Server, tmp_path: Path) -> None:
     (tmp_path / "thing.bin.part").write_bytes(DATA[:5000])
-    with pytest.raises(UserError, match=r"the connection broke after 5,000 of 200,000 bytes.*fetch again to go on"):
+    with pytest.raises(
+        UserError, match=r"the connection broke after 5,000 of 200,000 bytes.*fetch again to go on"
+    ):
         get("stalls")
     assert len(server.ranges("stalls")) == fetch.IDLE_TRIES
     assert (tmp_path / "thing.bin.part").read_bytes() == DATA[:5000]
@@ -210,11 +229,16 @@ def test_registered_files_are_the_official_ones() -> None:
 
 
 def test_fetch_command_downloads_and_converts(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("RLNAS_CACHE", str(tmp_path))
     sha256 = hashlib.sha256(DATA).hexdigest()
-    monkeypatch.setitem(fetch.DOWNLOADS, "small", Download("small", "a small one", "small.tfrecord", (), sha256))
+    monkeypatch.setitem(
+        fetch.DOWNLOADS, "small", Download("small", "a small one", "small.tfrecord", (), sha256)
+    )
     converted: list[commands.ConvertConfig] = []
     monkeypatch.setattr(commands, "run_convert", converted.append)
     url = (server.url("good"),)

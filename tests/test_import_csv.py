@@ -1,4 +1,5 @@
-"""Tables from CSV: the real samples as they are, every way to name a cell, and lines that must be refused."""
+"""Tables from CSV: the real samples as they are, every way to name a cell, and lines that must be
+refused."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ HASHES = [digest.tobytes().hex() for digest in graph.hashes(4)]
 def load(folder: Path, text: str, **options: Any) -> Table:
     path = folder / "t.csv"
     path.write_text(text)
-    return Table.load(import_csv(path, folder / "t.npz", name="t", max_vertices=4, progress=False, **options))
+    return Table.load(
+        import_csv(path, folder / "t.npz", name="t", max_vertices=4, progress=False, **options)
+    )
 
 
 def refused(folder: Path, text: str, **options: Any) -> str:
@@ -36,7 +39,9 @@ def refused(folder: Path, text: str, **options: Any) -> str:
 
 
 def real(real_data: Path, folder: Path, name: str, **options: Any) -> Table:
-    return Table.load(import_csv(real_data / name, folder / "t.npz", name="t", progress=False, **options))
+    return Table.load(
+        import_csv(real_data / name, folder / "t.npz", name="t", progress=False, **options)
+    )
 
 
 def test_real_validation_sample(real_data: Path, tmp_path: Path) -> None:
@@ -45,7 +50,9 @@ def test_real_validation_sample(real_data: Path, tmp_path: Path) -> None:
     assert np.isnan(table.test).all() and not np.isnan(table.val).any()
     assert np.isnan(table.seconds[:, :3]).all() and not np.isnan(table.seconds[:, 3]).any()
     row = int(np.searchsorted(table.row, row_of("00005c142e6f48ac74fdcf73e3439874")))
-    np.testing.assert_allclose(table.val[row, :, 0], [0.360477, 0.421975, 0.900140, 0.930489], atol=1e-7)
+    np.testing.assert_allclose(
+        table.val[row, :, 0], [0.360477, 0.421975, 0.900140, 0.930489], atol=1e-7
+    )
     assert table.seconds[row, 3, 0] == pytest.approx(1768.976) and table.params[row] == 8_555_530
     notes = table.meta["notes"]
     assert notes[0] == "maximum of three" and "one repeat: its noise is unknown" in notes
@@ -61,7 +68,9 @@ def test_real_mean_of_three_sample(real_data: Path, tmp_path: Path) -> None:
     table = real(real_data, tmp_path, "nb101_mean3_sample.csv.gz")
     assert table.val.shape == (945, 4, 1) and int((~np.isnan(table.val)).sum()) == 3_420
     row = int(np.searchsorted(table.row, row_of("001a6fcc8b38cbc515be788a86bdc804")))
-    np.testing.assert_allclose(table.test[row, :, 0], [0.20526175, 0.50140224, 0.84445112, 0.88378072], atol=1e-7)
+    np.testing.assert_allclose(
+        table.test[row, :, 0], [0.20526175, 0.50140224, 0.84445112, 0.88378072], atol=1e-7
+    )
     assert "a value is the mean of 3 runs" in table.meta["notes"]
     assert "columns not imported: recovered_from" in table.meta["notes"]
 
@@ -95,13 +104,17 @@ def test_every_way_to_name_a_cell(tmp_path: Path) -> None:
     rows = {}
     for kind, (digits, ops) in SPECS.items():
         column = {"nested": "adjacency", "unpruned": "upper_triangle_bits"}.get(kind, kind)
-        rows[kind] = load(tmp_path, f"{column},ops,val_acc,epochs\n{digits},{ops},0.5,4\n").row.tolist()
+        rows[kind] = load(
+            tmp_path, f"{column},ops,val_acc,epochs\n{digits},{ops},0.5,4\n"
+        ).row.tolist()
         (tmp_path / "t.npz").unlink()
     (row,) = rows["adjacency"]
     assert rows == {kind: [row] for kind in SPECS}
     cells = graph.cells(4)
     assert cells.num_vertices[row] == 4 and sorted(cells.ops[row, :2]) == [1, 2]
-    assert load(tmp_path, f"hash,val_acc,epochs\n{HASHES[row].upper()},0.5,4\n").row.tolist() == [row]
+    assert load(tmp_path, f"hash,val_acc,epochs\n{HASHES[row].upper()},0.5,4\n").row.tolist() == [
+        row
+    ]
 
 
 @pytest.mark.parametrize(
@@ -109,15 +122,43 @@ def test_every_way_to_name_a_cell(tmp_path: Path) -> None:
     [
         ("module_hash", "0" * 32, "is no NAS-Bench-101 cell with at most 4 vertices"),
         ("module_hash", "xyz", "module_hash 'xyz'; expected 32 hexadecimal digits"),
-        ("upper_triangle_bits,ops", "1011,input|maxpool3x3|output", "for 3 operations; expected 3 digits"),
-        ("upper_triangle_bits,ops", "001,input|maxpool3x3|output", "no path from the input to the output"),
-        ("upper_triangle_bits,ops", "100,input|maxpool3x3|output", "no path from the input to the output"),
+        (
+            "upper_triangle_bits,ops",
+            "1011,input|maxpool3x3|output",
+            "for 3 operations; expected 3 digits",
+        ),
+        (
+            "upper_triangle_bits,ops",
+            "001,input|maxpool3x3|output",
+            "no path from the input to the output",
+        ),
+        (
+            "upper_triangle_bits,ops",
+            "100,input|maxpool3x3|output",
+            "no path from the input to the output",
+        ),
         ("upper_triangle_bits,ops", "101,input|avgpool|output", "unknown operation 'avgpool'"),
-        ("adjacency,ops", "010001,input|maxpool3x3|output", "6 entries for 3 operations; expected 9"),
+        (
+            "adjacency,ops",
+            "010001,input|maxpool3x3|output",
+            "6 entries for 3 operations; expected 9",
+        ),
         ("adjacency,ops", "010001100,input|maxpool3x3|output", "on or below the diagonal"),
-        ("upper_triangle_bits,ops", "1000100101,input|maxpool3x3|maxpool3x3|maxpool3x3|output", "more than 4 vertices"),
-        ("module_hash,upper_triangle_bits,ops", f"{HASHES[0]},101,input|maxpool3x3|output", "one of them is wrong"),
-        ("module_hash,params", f"{HASHES[0]},123", f"expected {graph.parameters(graph.cells(4))[0]} for this cell"),
+        (
+            "upper_triangle_bits,ops",
+            "1000100101,input|maxpool3x3|maxpool3x3|maxpool3x3|output",
+            "more than 4 vertices",
+        ),
+        (
+            "module_hash,upper_triangle_bits,ops",
+            f"{HASHES[0]},101,input|maxpool3x3|output",
+            "one of them is wrong",
+        ),
+        (
+            "module_hash,params",
+            f"{HASHES[0]},123",
+            f"expected {graph.parameters(graph.cells(4))[0]} for this cell",
+        ),
     ],
 )
 def test_lines_with_a_wrong_cell(tmp_path: Path, columns: str, line: str, reason: str) -> None:
@@ -174,17 +215,38 @@ def test_epochs_percent_and_notes_from_the_options(tmp_path: Path) -> None:
         ("", "empty file"),
         ("module_hash,val_acc_4ep\n", "a header and no lines"),
         ("colour,val_acc_4ep\nred,1\n", "no column says which cell"),
-        (f"module_hash,colour\n{HASHES[0]},red\n", "no validation accuracy (found module_hash, colour)"),
+        (
+            f"module_hash,colour\n{HASHES[0]},red\n",
+            "no validation accuracy (found module_hash, colour)",
+        ),
         (f"module_hash,val_acc\n{HASHES[0]},0.5\n", "nothing says after how many epochs"),
-        (f"module_hash,val_acc,validation_accuracy,epochs\n{HASHES[0]},0.5,0.5,4\n", "are the same measurement"),
+        (
+            f"module_hash,val_acc,validation_accuracy,epochs\n{HASHES[0]},0.5,0.5,4\n",
+            "are the same measurement",
+        ),
         (f"module_hash,hash,val_acc_4ep\n{HASHES[0]},{HASHES[0]},0.5\n", "are both module_hash"),
-        (f"module_hash,val_acc_4ep,epochs\n{HASHES[0]},0.5,4\n", "epochs is a column and stands in column names"),
+        (
+            f"module_hash,val_acc_4ep,epochs\n{HASHES[0]},0.5,4\n",
+            "epochs is a column and stands in column names",
+        ),
         (f"module_hash,val_acc_4ep\n{HASHES[0]}\n", "line 2: 1 fields, expected 2"),
-        (f"module_hash,val_acc_4ep\n{HASHES[0]},high\n", "line 2: val_acc_4ep 'high': expected a number"),
-        (f"module_hash,val_acc_4ep\n{HASHES[0]},-0.5\n", "line 2: val_acc_4ep '-0.5': expected 0 or more"),
+        (
+            f"module_hash,val_acc_4ep\n{HASHES[0]},high\n",
+            "line 2: val_acc_4ep 'high': expected a number",
+        ),
+        (
+            f"module_hash,val_acc_4ep\n{HASHES[0]},-0.5\n",
+            "line 2: val_acc_4ep '-0.5': expected 0 or more",
+        ),
         (f"module_hash,val_acc_4ep,seconds_4ep\n{HASHES[0]},1,inf\n", "line 2: seconds_4ep 'inf'"),
-        (f"module_hash,val_acc,epochs\n{HASHES[0]},0.5,4.5\n", "line 2: epochs '4.5': expected a whole number"),
-        (f"module_hash,val_acc,epochs\n{HASHES[0]},0.5,\n", "line 2: epochs '': expected a whole number"),
+        (
+            f"module_hash,val_acc,epochs\n{HASHES[0]},0.5,4.5\n",
+            "line 2: epochs '4.5': expected a whole number",
+        ),
+        (
+            f"module_hash,val_acc,epochs\n{HASHES[0]},0.5,\n",
+            "line 2: epochs '': expected a whole number",
+        ),
     ],
 )
 def test_files_that_must_be_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -195,14 +257,19 @@ def test_repeated_lines_are_named(tmp_path: Path) -> None:
     lines = [f"{HASHES[i % 5]},4,{i // 5},0.5" for i in range(15)]
     text = "module_hash,epochs,repeat,val_acc\n" + "\n".join([*lines, lines[7]])
     message = refused(tmp_path, text)
-    assert message.startswith("t.csv: line 17: ") and "repeat 1 stands there already (t.csv: line 9)" in message
+    assert (
+        message.startswith("t.csv: line 17: ")
+        and "repeat 1 stands there already (t.csv: line 9)" in message
+    )
     assert HASHES[2] in message
 
 
 def test_wrong_options(tmp_path: Path) -> None:
     text = f"module_hash,val_acc_4ep\n{HASHES[0]},0.5\n"
     assert "--columns x=ops: expected COLUMN=NAME" in refused(tmp_path, text, columns=["x=ops"])
-    assert "--columns val_acc_4ep: expected COLUMN=NAME" in refused(tmp_path, text, columns=["val_acc_4ep"])
+    assert "--columns val_acc_4ep: expected COLUMN=NAME" in refused(
+        tmp_path, text, columns=["val_acc_4ep"]
+    )
     assert "no such name" in refused(tmp_path, text, columns=["val_acc_4ep=happiness"])
     with pytest.raises(UserError, match="no such file"):
         import_csv(tmp_path / "absent.csv", name="t")
@@ -212,16 +279,24 @@ def test_damaged_gzip(tmp_path: Path) -> None:
     whole = gzip.compress(b"module_hash,val_acc_4ep\n" + f"{HASHES[0]},0.5\n".encode() * 50)
     (tmp_path / "t.csv.gz").write_bytes(whole[:-12])
     with pytest.raises(UserError, match=r"t\.csv\.gz: .*expected CSV text"):
-        import_csv(tmp_path / "t.csv.gz", tmp_path / "t.npz", name="t", max_vertices=4, progress=False)
+        import_csv(
+            tmp_path / "t.csv.gz", tmp_path / "t.npz", name="t", max_vertices=4, progress=False
+        )
     assert not (tmp_path / "t.npz").exists()
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("RLNAS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "t.csv").write_text(f"module_hash,val_acc_4ep\n{HASHES[0]},0.5\n")
-    commands.run_import_csv(commands.ImportCsvConfig(tmp_path / "t.csv", name="mine", max_vertices=4))
+    commands.run_import_csv(
+        commands.ImportCsvConfig(tmp_path / "t.csv", name="mine", max_vertices=4)
+    )
     text = capsys.readouterr().out
     assert "1 cells x 1 repeat at 4 epochs" in text and "note: one repeat" in text
     assert Table.load(tmp_path / "cache" / "tables" / "mine.npz").name == "mine"
     with pytest.raises(UserError, match="belongs to the official table"):
-        commands.run_import_csv(commands.ImportCsvConfig(tmp_path / "t.csv", name="nb101-full", max_vertices=4))
+        commands.run_import_csv(
+            commands.ImportCsvConfig(tmp_path / "t.csv", name="nb101-full", max_vertices=4)
+        )

@@ -1,4 +1,5 @@
-"""Landscapes worked out by hand, walks against plain loops and exact chains, and the command from options to files."""
+"""Landscapes worked out by hand, walks against plain loops and exact chains, and the command from
+options to files."""
 
 from __future__ import annotations
 
@@ -16,9 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlnas.analysis import landscape as command
-from rlnas.analysis import landscape_plot
-from rlnas.analysis.landscape import Landscape
+from rlnas.analysis.landscape import figure as landscape_plot
+from rlnas.analysis.landscape.command import Landscape
 from rlnas.bench import landscape
 from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential, Linear
@@ -64,7 +64,8 @@ def test_a_complete_graph_has_one_optimum() -> None:
 
 
 def test_plateaus_are_not_crossed_and_not_strict() -> None:
-    """A path 0-1-2-3 with a plateau in 1, 2 below the top 3; equal best neighbours: the lowest row."""
+    """A path 0-1-2-3 with a plateau in 1, 2 below the top 3; equal best neighbours: the lowest
+    row."""
     values, *lists = listed(make([[1], [0, 2], [1, 3], [2]], np.array([0.2, 0.5, 0.5, 0.9])))
     optima = landscape.local_optima(values, *lists)
     assert optima.row.tolist() == [3, 1]
@@ -91,18 +92,28 @@ def test_missing_values_and_missing_neighbours() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    seed=st.integers(0, 10**6), rows=st.integers(2, 40), missing=st.sampled_from([0.0, 0.3]), levels=st.integers(2, 9)
+    seed=st.integers(0, 10**6),
+    rows=st.integers(2, 40),
+    missing=st.sampled_from([0.0, 0.3]),
+    levels=st.integers(2, 9),
 )
-def test_optima_are_those_of_a_plain_climb(seed: int, rows: int, missing: float, levels: int) -> None:
+def test_optima_are_those_of_a_plain_climb(
+    seed: int, rows: int, missing: float, levels: int
+) -> None:
     """Few levels: many plateaus. Directed lists: a neighbour need not be one back."""
     benchmark = scrambled(rows, min(4, (rows - 1) // 2), seed, missing)
     values = np.round(np.asarray(benchmark.val, np.float64) * levels) / levels
-    offsets, flat = np.asarray(benchmark.space.offsets), np.asarray(benchmark.space.flat)[: benchmark.space.offsets[-1]]
+    offsets, flat = (
+        np.asarray(benchmark.space.offsets),
+        np.asarray(benchmark.space.flat)[: benchmark.space.offsets[-1]],
+    )
 
     def climb(row: int) -> tuple[int, int]:
         steps = 0
         while True:
-            around = [r for r in sorted(flat[offsets[row] : offsets[row + 1]]) if values[r] > values[row]]
+            around = [
+                r for r in sorted(flat[offsets[row] : offsets[row + 1]]) if values[r] > values[row]
+            ]
             if not around:
                 return row, steps
             row, steps = max(around, key=lambda r: values[r]), steps + 1  # the first of the best
@@ -155,7 +166,8 @@ def test_autocorrelation_is_that_of_a_plain_loop() -> None:
 
 
 def test_the_length_of_an_autoregressive_process_also_under_noise() -> None:
-    """rho(lag) = .8^lag; noise of the signal's variance halves all but the first, which `decay` does not mind."""
+    """rho(lag) = .8^lag; noise of the signal's variance halves all but the first, which `decay`
+    does not mind."""
     rng = np.random.default_rng(0)
     shocks = rng.normal(size=(300, 400))
     series = shocks.copy()
@@ -201,7 +213,10 @@ def test_walks_go_through_cells_without_a_value_and_end_where_there_is_no_way() 
     assert (np.isnan(val).sum(axis=1) == 3).all()
     benchmark = make([[1], []], np.array([0.1, 0.2]))
     val = np.asarray(landscape.random_walks(benchmark, KEY, 20, 4)[0])
-    assert {tuple(np.nan_to_num(row).round(1)) for row in val.tolist()} == {(0.1, 0.2, 0, 0), (0.2, 0, 0, 0)}
+    assert {tuple(np.nan_to_num(row).round(1)) for row in val.tolist()} == {
+        (0.1, 0.2, 0, 0),
+        (0.2, 0, 0, 0),
+    }
 
 
 def test_walks_and_moves_on_a_space_of_vectors() -> None:
@@ -212,7 +227,9 @@ def test_walks_and_moves_on_a_space_of_vectors() -> None:
     assert set(np.unique(steps)) <= {d * 3**i for d in (1, 2) for i in range(4)}
     moves = landscape.moves_of(benchmark, KEY, 500)
     assert len(moves.weight) == 500
-    assert set(np.unique(np.abs(moves.after - moves.before) * 128)) <= {d * 3**i for d in (1, 2) for i in range(4)}
+    assert set(np.unique(np.abs(moves.after - moves.before) * 128)) <= {
+        d * 3**i for d in (1, 2) for i in range(4)
+    }
 
 
 def test_too_many_lags_are_refused() -> None:
@@ -220,14 +237,18 @@ def test_too_many_lags_are_refused() -> None:
         landscape.autocorrelation(np.zeros((2, 9)), 9)
 
 
-@pytest.mark.parametrize(("factor", "length"), [(np.exp(-0.5), 2.0), (0.0, 0.0), (-0.3, 0.0), (1.0, np.inf)])
+@pytest.mark.parametrize(
+    ("factor", "length"), [(np.exp(-0.5), 2.0), (0.0, 0.0), (-0.3, 0.0), (1.0, np.inf)]
+)
 def test_correlation_lengths_at_the_ends(factor: float, length: float) -> None:
     assert landscape.correlation_length(float(factor)) == pytest.approx(length)
 
 
 def test_nothing_varies() -> None:
     found = landscape.autocorrelation(np.ones((3, 10)), 1, resamples=10)
-    assert np.isnan(found.rho).all() and np.isnan(found.length).all() and np.isnan(found.decay).all()
+    assert (
+        np.isnan(found.rho).all() and np.isnan(found.length).all() and np.isnan(found.decay).all()
+    )
 
 
 # Shaped rewards
@@ -244,7 +265,9 @@ def test_rewards_by_hand() -> None:
     assert profile.positive == pytest.approx(1 / 12 + 1 / 4)
     assert profile.zero == pytest.approx(1 / 12 + 1 / 4)
     assert profile.largest == 0.25
-    assert profile.peaked == pytest.approx(0.01 / (1 / 3))  # all gains are alike, and a third of the moves gain
+    assert profile.peaked == pytest.approx(
+        0.01 / (1 / 3)
+    )  # all gains are alike, and a third of the moves gain
     np.testing.assert_allclose(profile.histogram, [1 / 3] * 3)
 
 
@@ -273,7 +296,8 @@ def test_drawn_moves_agree_with_all_moves() -> None:
     moves = landscape.sampled_moves(benchmark, KEY, 40_000)
     assert 10_000 < len(moves.weight) < 40_000
     drawn = landscape.reward_profile(moves, Exponential(6.0))
-    # Drawn starts whose neighbour lacks a value are lost, so cells weigh by their share of known neighbours.
+    # Drawn starts whose neighbour lacks a value are lost, so cells weigh by their share of known
+    # neighbours.
     assert drawn.sd == pytest.approx(exact.sd, rel=0.1)
     assert drawn.positive == pytest.approx(exact.positive, abs=0.05)
 
@@ -301,7 +325,16 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
     table = small_table(rows=rows)
     table.val[3] = table.test[3] = np.nan
     table.save(tmp_path / "small.npz")
-    options = ["--benchmark", str(tmp_path / "small.npz"), "--walks", "20", "--length", "30", "--lags", "4"]
+    options = [
+        "--benchmark",
+        str(tmp_path / "small.npz"),
+        "--walks",
+        "20",
+        "--length",
+        "30",
+        "--lags",
+        "4",
+    ]
     program = [
         sys.executable,
         "-W",
@@ -316,7 +349,9 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
         "--out",
     ]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*program, str(tmp_path / "a")], capture_output=True, text=True, env=env, cwd=tmp_path)
+    done = subprocess.run(
+        [*program, str(tmp_path / "a")], capture_output=True, text=True, env=env, cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "a partial table, 88 of 91 cells" in done.stdout
     assert "1 of 88 cells have no value" in done.stdout
@@ -339,11 +374,18 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
         assert [float(line["alpha"]) for line in csv.DictReader(file)] == [2, 8]
 
     config = Landscape(
-        benchmark=str(tmp_path / "small.npz"), walks=20, length=30, lags=4, alphas=(2.0, 8.0), out=tmp_path / "b"
+        benchmark=str(tmp_path / "small.npz"),
+        walks=20,
+        length=30,
+        lags=4,
+        alphas=(2.0, 8.0),
+        out=tmp_path / "b",
     )
     command.run(config)
     for name in FILES:
-        assert (tmp_path / "b" / folder.name / name).read_bytes() == (folder / name).read_bytes(), name
+        assert (tmp_path / "b" / folder.name / name).read_bytes() == (folder / name).read_bytes(), (
+            name
+        )
 
 
 @pytest.mark.parametrize(

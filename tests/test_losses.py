@@ -12,7 +12,9 @@ NO = [False] * 3
 
 
 def test_huber_is_quadratic_within_delta_and_linear_beyond():
-    np.testing.assert_allclose(huber(jnp.array([0.0, 0.5, -1.0, 3.0, -3.0])), [0, 0.125, 0.5, 2.5, 2.5])
+    np.testing.assert_allclose(
+        huber(jnp.array([0.0, 0.5, -1.0, 3.0, -3.0])), [0, 0.125, 0.5, 2.5, 2.5]
+    )
     np.testing.assert_allclose(huber(jnp.array([4.0]), delta=2.0), [2 * 4 - 2])
 
 
@@ -27,12 +29,19 @@ def test_double_q_picks_by_the_online_network_and_values_by_the_target():
     ("truncated", "reward", "discount", "last"),
     [
         (NO, 1 + 0.5 * 2 + 0.25 * 4, 0.125, 2),
-        ([False, True, False], 1 + 0.5 * 2, 0.25, 1),  # the sum ends, the value goes on from the real last observation
+        (
+            [False, True, False],
+            1 + 0.5 * 2,
+            0.25,
+            1,
+        ),  # the sum ends, the value goes on from the real last observation
         ([True, False, True], 1.0, 0.5, 0),
         ([False, False, True], 1 + 0.5 * 2 + 0.25 * 4, 0.125, 2),
     ],
 )
-def test_n_step_returns_end_at_a_truncation_and_bootstrap_behind_it(truncated, reward, discount, last):
+def test_n_step_returns_end_at_a_truncation_and_bootstrap_behind_it(
+    truncated, reward, discount, last
+):
     found = n_step(jnp.array([1.0, 2.0, 4.0]), jnp.array(truncated), 0.5)
     assert (float(found.reward), float(found.discount), int(found.last)) == (reward, discount, last)
 

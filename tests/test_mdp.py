@@ -1,4 +1,5 @@
-"""The incremental MDP: hand-computed rewards, truncation, masks, and parity with a plain Python walk."""
+"""The incremental MDP: hand-computed rewards, truncation, masks, and parity with a plain Python
+walk."""
 
 from __future__ import annotations
 
@@ -43,7 +44,11 @@ def test_rewards_are_differences_of_the_shaped_accuracy(benchmark):
         old, new = int(step["before"].archs[0]), int(step["info"].arch)
         assert new == int(step["before"].archs[1])
         assert new in set(
-            np.asarray(benchmark.space.flat[benchmark.space.offsets[old] : benchmark.space.offsets[old + 1]])
+            np.asarray(
+                benchmark.space.flat[
+                    benchmark.space.offsets[old] : benchmark.space.offsets[old + 1]
+                ]
+            )
         )
         expected = math.exp(4 * (mean_val[new] - 1)) - math.exp(4 * (mean_val[old] - 1))
         assert step["reward"] == pytest.approx(expected, abs=1e-6)
@@ -71,26 +76,39 @@ def test_the_observation_is_the_encoded_current_architecture_and_its_real_neighb
         observation = step["obs"]
         current = int(observation.archs[0])
         real = np.asarray(observation.archs[1:])[np.asarray(observation.mask[1:])]
-        assert sorted(real) == list(np.asarray(space.flat[space.offsets[current] : space.offsets[current + 1]]))
+        assert sorted(real) == list(
+            np.asarray(space.flat[space.offsets[current] : space.offsets[current + 1]])
+        )
         assert bool(observation.mask[0])
         np.testing.assert_array_equal(observation.encoding[0], space.encode(jnp.int32(current)))
-        np.testing.assert_array_equal(observation.encoding, jax.vmap(space.encode)(observation.archs))
+        np.testing.assert_array_equal(
+            observation.encoding, jax.vmap(space.encode)(observation.archs)
+        )
 
 
 def test_a_masked_action_and_staying_change_nothing(benchmark):
-    mdp = IncrementalMDP(benchmark, neighbours=benchmark.space.max_degree + 1, horizon=50, stay=True)
+    mdp = IncrementalMDP(
+        benchmark, neighbours=benchmark.space.max_degree + 1, horizon=50, stay=True
+    )
     observation, state = mdp.reset(jax.random.key(3))
     assert mdp.num_actions == mdp.neighbours + 1
     assert bool(mdp.action_mask(observation)[-1]) and not bool(mdp.action_mask(observation)[-2])
     for action in (mdp.neighbours, mdp.neighbours - 1):
         _, new, reward, _, _, info = mdp.step(jax.random.key(4), state, action)
-        assert int(new.archs[0]) == int(state.archs[0]) and float(reward) == 0.0 and not bool(info.valid)
+        assert (
+            int(new.archs[0]) == int(state.archs[0])
+            and float(reward) == 0.0
+            and not bool(info.valid)
+        )
 
 
 def test_a_missing_value_gives_no_reward_and_keeps_the_last_known_one(benchmark):
     holes = benchmark.mean_val.at[::2].set(jnp.nan)
     mdp = IncrementalMDP(
-        benchmark.__class__(**{**vars(benchmark), "mean_val": holes}), neighbours=5, horizon=50, shaping=Linear(2.0)
+        benchmark.__class__(**{**vars(benchmark), "mean_val": holes}),
+        neighbours=5,
+        horizon=50,
+        shaping=Linear(2.0),
     )
     for step in walk(mdp, jax.random.key(5), 40):
         assert np.isfinite(step["reward"])

@@ -41,14 +41,18 @@ def upper(n: int, *edges: tuple[int, int]) -> list[list[int]]:
 
 
 def renumbered(cell: Cell, priority: list[int]) -> Cell:
-    """An isomorphic form: the topological order that takes, of the possible vertices, the smallest priority first."""
+    """An isomorphic form: the topological order that takes, of the possible vertices, the smallest
+    priority first."""
     order, left = [0], set(range(1, cell.num_vertices - 1))
     while left:
         ready = [v for v in left if not any(cell.matrix[u][v] for u in left)]
         order.append(min(ready, key=lambda v: priority[v]))
         left.remove(order[-1])
     order.append(cell.num_vertices - 1)
-    return Cell(tuple(tuple(cell.matrix[x][y] for y in order) for x in order), tuple(cell.ops[x] for x in order))
+    return Cell(
+        tuple(tuple(cell.matrix[x][y] for y in order) for x in order),
+        tuple(cell.ops[x] for x in order),
+    )
 
 
 def test_readme_cell_has_the_published_number_of_parameters():
@@ -67,8 +71,12 @@ def test_the_smallest_cell():
 
 
 def test_channels_are_split_over_the_vertices_that_feed_the_output():
-    # Three vertices feed the output: 128 = 43 + 43 + 42. Vertex 1 feeds only vertex 2, so it is as wide.
-    cell = parse(upper(6, (0, 1), (1, 2), (0, 3), (0, 4), (2, 5), (3, 5), (4, 5)), ["input", *[CONV1] * 4, "output"])
+    # Three vertices feed the output: 128 = 43 + 43 + 42. Vertex 1 feeds only vertex 2, so it is as
+    # wide.
+    cell = parse(
+        upper(6, (0, 1), (1, 2), (0, 3), (0, 4), (2, 5), (3, 5), (4, 5)),
+        ["input", *[CONV1] * 4, "output"],
+    )
     assert vertex_channels(cell, 64, 128) == [64, 43, 43, 43, 42, 128]
 
 
@@ -98,10 +106,22 @@ def test_limits_count_after_pruning():
         ([[0, 1], [1, 0]], ["input", "output"], "upper-triangular"),
         ([[1, 1], [0, 0]], ["input", "output"], "upper-triangular"),
         ([[0, 1], [0, 0]], ["output", "input"], "expected 'input' and 'output'"),
-        (upper(3, (0, 1), (1, 2)), ["input", "conv5x5-bn-relu", "output"], "unknown operation 'conv5x5-bn-relu'"),
+        (
+            upper(3, (0, 1), (1, 2)),
+            ["input", "conv5x5-bn-relu", "output"],
+            "unknown operation 'conv5x5-bn-relu'",
+        ),
         (upper(3, (0, 1)), ["input", CONV1, "output"], "no path"),
-        (upper(8, *((v, v + 1) for v in range(7))), ["input", *[CONV1] * 6, "output"], "8 vertices after pruning"),
-        (upper(5, *((x, y) for y in range(5) for x in range(y))), ["input", *[POOL] * 3, "output"], "10 edges"),
+        (
+            upper(8, *((v, v + 1) for v in range(7))),
+            ["input", *[CONV1] * 6, "output"],
+            "8 vertices after pruning",
+        ),
+        (
+            upper(5, *((x, y) for y in range(5) for x in range(y))),
+            ["input", *[POOL] * 3, "output"],
+            "10 edges",
+        ),
     ],
 )
 def test_an_invalid_cell_says_why(matrix, ops, reason):
@@ -118,7 +138,11 @@ def test_bits_number_the_edges_column_by_column():
 
 def test_the_hash_tells_labels_and_direction_apart():
     chain = upper(4, (0, 1), (1, 2), (2, 3))
-    hashes = {module_hash(parse(chain, ["input", a, b, "output"])) for a in (CONV3, POOL) for b in (CONV3, POOL)}
+    hashes = {
+        module_hash(parse(chain, ["input", a, b, "output"]))
+        for a in (CONV3, POOL)
+        for b in (CONV3, POOL)
+    }
     assert len(hashes) == 4
 
 
@@ -129,7 +153,8 @@ def test_the_hash_tells_labels_and_direction_apart():
     priority=st.permutations(range(7)),
 )
 def test_the_hash_and_the_parameters_do_not_depend_on_the_numbering(bits, labels, priority):
-    # The chain 0 -> 1 -> ... -> 6, so that there is a path; what is too much goes, the lowest bits first.
+    # The chain 0 -> 1 -> ... -> 6, so that there is a path; what is too much goes, the lowest bits
+    # first.
     chain = [v + v * (v + 1) // 2 for v in range(6)]
     bits |= sum(1 << b for b in chain)
     while bits.bit_count() > 9:
@@ -142,7 +167,8 @@ def test_the_hash_and_the_parameters_do_not_depend_on_the_numbering(bits, labels
         return
     other = renumbered(cell, priority)
     assert module_hash(other) == module_hash(cell)
-    # Channels that do not divide evenly go to the first vertices, so sizes may differ; evenly split ones may not.
+    # Channels that do not divide evenly go to the first vertices, so sizes may differ; evenly split
+    # ones may not.
     feeding = sum(row[-1] for row in cell.matrix[1:])
     if feeding in (0, 1, 2, 4):
         assert trainable_parameters(other) == trainable_parameters(cell)
@@ -164,5 +190,8 @@ def test_the_first_official_record_has_its_hash(real_data: Path):
     (length,) = struct.unpack_from("<Q", data)
     hashed, _, adjacency, ops, _ = json.loads(data[12 : 12 + length])
     ops = ops.split(",")
-    matrix = [[int(entry) for entry in adjacency[i : i + len(ops)]] for i in range(0, len(adjacency), len(ops))]
+    matrix = [
+        [int(entry) for entry in adjacency[i : i + len(ops)]]
+        for i in range(0, len(adjacency), len(ops))
+    ]
     assert module_hash(parse(matrix, ops)) == hashed

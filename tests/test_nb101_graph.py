@@ -1,4 +1,5 @@
-"""The vectorised engine against the readable reference of a cell, and against the official hashes."""
+"""The vectorised engine against the readable reference of a cell, and against the official
+hashes."""
 
 from __future__ import annotations
 
@@ -62,17 +63,22 @@ def sample(cells: Cells, of_each_size: int, seed: int = 0) -> np.ndarray:
 
 def unpack(cells: Cells, rows) -> tuple[np.ndarray, np.ndarray]:
     """Matrix [..., 7, 7] and labels [..., 7] as `row_of` takes them."""
-    return graph.adjacency_of(cells.bits[rows]), graph.labels_of(cells.num_vertices[rows], cells.ops[rows])
+    return graph.adjacency_of(cells.bits[rows]), graph.labels_of(
+        cells.num_vertices[rows], cells.ops[rows]
+    )
 
 
-# --- Enumeration -----------------------------------------------------------------------------------
+# --- Enumeration
+# -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("max_vertices", range(2, 8))
 def test_the_space_has_the_published_size_in_canonical_order(every, max_vertices):
     cells = graph.enumerate_cells(max_vertices)
     assert len(cells.bits) == TOTALS[max_vertices] and sum(COUNTS.values()) == TOTALS[7]
-    assert np.bincount(cells.num_vertices).tolist()[2:] == [COUNTS[v] for v in range(2, max_vertices + 1)]
+    assert np.bincount(cells.num_vertices).tolist()[2:] == [
+        COUNTS[v] for v in range(2, max_vertices + 1)
+    ]
     order = np.lexsort((*cells.ops.T[::-1], cells.bits, cells.num_vertices))
     assert (order == np.arange(len(order))).all()
     for column, whole in zip(cells, every, strict=True):
@@ -83,7 +89,9 @@ def test_the_space_has_the_published_size_in_canonical_order(every, max_vertices
 def test_up_to_five_vertices_it_is_what_brute_force_finds():
     smallest: dict[str, tuple[int, int, tuple[int, ...]]] = {}
     for v in range(2, 6):
-        for bits, labels in itertools.product(range(1 << v * (v - 1) // 2), itertools.product(range(3), repeat=v - 2)):
+        for bits, labels in itertools.product(
+            range(1 << v * (v - 1) // 2), itertools.product(range(3), repeat=v - 2)
+        ):
             raw = from_bits(v, bits, labels)
             try:
                 cell = parse(raw.matrix, raw.ops)
@@ -92,7 +100,9 @@ def test_up_to_five_vertices_it_is_what_brute_force_finds():
             if cell == raw:  # the pruned ones came with fewer vertices
                 smallest.setdefault(module_hash(cell), (v, bits, labels))
     cells = graph.enumerate_cells(5)
-    found = [(c.num_vertices, c.bits, c.labels) for c in (cell_of(cells, row) for row in range(2532))]
+    found = [
+        (c.num_vertices, c.bits, c.labels) for c in (cell_of(cells, row) for row in range(2532))
+    ]
     assert found == list(smallest.values())
 
 
@@ -108,18 +118,23 @@ def test_another_number_of_vertices_is_refused(wrong):
             function(wrong)
 
 
-# --- From a graph to its row -----------------------------------------------------------------------
+# --- From a graph to its row
+# -----------------------------------------------------------------------
 
 
 def test_every_cell_is_found_at_its_row(every):
     np.testing.assert_array_equal(graph.rows_of(every), np.arange(TOTALS[7]))
     small = graph.rows_of(every, max_vertices=5)
-    np.testing.assert_array_equal(small, np.where(np.arange(TOTALS[7]) < TOTALS[5], np.arange(TOTALS[7]), -1))
+    np.testing.assert_array_equal(
+        small, np.where(np.arange(TOTALS[7]) < TOTALS[5], np.arange(TOTALS[7]), -1)
+    )
 
 
 @settings(max_examples=100, deadline=None)
 @given(row=st.integers(0, TOTALS[7] - 1), order=st.permutations(range(1, 7)))
-def test_the_row_does_not_depend_on_the_numbering_nor_on_where_the_padding_is(every, index, row, order):
+def test_the_row_does_not_depend_on_the_numbering_nor_on_where_the_padding_is(
+    every, index, row, order
+):
     matrix, labels = unpack(every, row)
     order = [0, *order]
     matrix, labels = matrix[np.ix_(order, order)], labels[order]
@@ -149,7 +164,8 @@ def test_any_graph_gets_the_row_of_the_reference_or_none(every, index, edges, la
 
 
 def reference_of(matrix: np.ndarray, labels: np.ndarray, output: int) -> Cell | None:
-    """By `parse`: the interior in some order along the edges, without what parse could not express."""
+    """By `parse`: the interior in some order along the edges, without what parse could not
+    express."""
     order, left = [], set(range(7))
     while left:
         ready = [v for v in sorted(left) if not any(matrix[u, v] for u in left)]
@@ -182,7 +198,9 @@ def test_a_batch_is_its_singles_in_numpy_and_in_jax(every, index):
 
 def test_a_row_is_found_inside_a_scan(every, index):
     matrix, labels = map(jnp.asarray, unpack(every, np.array([5, 500, 50_000])))
-    _, rows = jax.lax.scan(lambda _, each: (None, graph.row_of(index, *each)), None, (matrix, labels))
+    _, rows = jax.lax.scan(
+        lambda _, each: (None, graph.row_of(index, *each)), None, (matrix, labels)
+    )
     assert rows.tolist() == [5, 500, 50_000] and rows.dtype == jnp.int32
 
 
@@ -245,7 +263,9 @@ def test_every_form_of_a_cell_and_unpruned_specifications_are_found(every):
     rng = np.random.default_rng(1)
     raw = [
         from_bits(7, int(bits), labels)
-        for bits, labels in zip(rng.integers(0, 1 << 21, 300), rng.integers(0, 3, (300, 5)).tolist(), strict=True)
+        for bits, labels in zip(
+            rng.integers(0, 1 << 21, 300), rng.integers(0, 3, (300, 5)).tolist(), strict=True
+        )
     ]
     valid = 0
     for cell, row in zip(raw, graph.rows_of(columns(raw)), strict=True):
@@ -259,18 +279,23 @@ def test_every_form_of_a_cell_and_unpruned_specifications_are_found(every):
     assert 50 < valid < 250
 
 
-# --- Hashes and parameters -------------------------------------------------------------------------
+# --- Hashes and parameters
+# -------------------------------------------------------------------------
 
 
 def test_the_wl_hash_tells_all_cells_apart(every):
-    halves = [graph.wl_hash(*unpack(every, slice(i, i + 8192)), np) for i in range(0, TOTALS[7], 8192)]
+    halves = [
+        graph.wl_hash(*unpack(every, slice(i, i + 8192)), np) for i in range(0, TOTALS[7], 8192)
+    ]
     high, low = (np.concatenate(half).astype(np.uint64) for half in zip(*halves, strict=True))
     assert len(np.unique(high << np.uint64(32) | low)) == TOTALS[7]
 
 
 def test_the_wl_hash_has_the_same_bits_in_numpy_and_in_jax(every):
     matrix, labels = unpack(every, sample(every, 50))
-    for mine, theirs in zip(graph.wl_hash(matrix, labels, np), jax.jit(graph.wl_hash)(matrix, labels), strict=True):
+    for mine, theirs in zip(
+        graph.wl_hash(matrix, labels, np), jax.jit(graph.wl_hash)(matrix, labels), strict=True
+    ):
         assert mine.dtype == theirs.dtype == np.uint32
         np.testing.assert_array_equal(mine, theirs)
 
@@ -291,10 +316,14 @@ def test_hashes_and_parameters_are_those_of_the_reference(every):
     rows = sample(every, 60)
     some = Cells(*(column[rows] for column in every))
     cells = [cell_of(every, row) for row in rows]
-    assert [row.tobytes().hex() for row in graph.module_hashes(some)] == [module_hash(cell) for cell in cells]
+    assert [row.tobytes().hex() for row in graph.module_hashes(some)] == [
+        module_hash(cell) for cell in cells
+    ]
     assert graph.parameters(some).tolist() == [trainable_parameters(cell) for cell in cells]
     small = {"in_channels": 1, "stem_channels": 16, "modules": 1, "classes": 7}
-    assert graph.parameters(some, **small).tolist() == [trainable_parameters(cell, **small) for cell in cells]
+    assert graph.parameters(some, **small).tolist() == [
+        trainable_parameters(cell, **small) for cell in cells
+    ]
 
 
 def test_the_hashes_of_a_space_are_in_row_order():
@@ -313,7 +342,8 @@ def test_all_official_cells_are_the_rows_with_their_hashes_and_parameters(every,
     np.testing.assert_array_equal(graph.module_hashes(every)[rows], hashes)
 
 
-# --- Neighbours ------------------------------------------------------------------------------------
+# --- Neighbours
+# ------------------------------------------------------------------------------------
 
 
 def test_neighbours_are_those_of_the_reference_whatever_the_form(every, lists):
@@ -334,9 +364,12 @@ def test_neighbours_are_those_of_the_reference_whatever_the_form(every, lists):
 
 
 def test_the_smallest_cell_has_the_neighbours_of_the_rule(every, lists):
-    # input -> output: no edge to add, one that cannot go, and a vertex beside it with any operation.
+    # input -> output: no edge to add, one that cannot go, and a vertex beside it with any
+    # operation.
     offsets, flat = lists
-    assert [cell_of(every, row) for row in flat[: offsets[1]]] == [from_bits(3, 0b111, [op]) for op in range(3)]
+    assert [cell_of(every, row) for row in flat[: offsets[1]]] == [
+        from_bits(3, 0b111, [op]) for op in range(3)
+    ]
 
 
 def test_the_lists_are_sorted_without_doubles_or_the_cell_itself(lists):
@@ -362,7 +395,9 @@ def test_a_smaller_space_has_the_neighbours_that_lie_in_it(lists, max_vertices):
     rows = TOTALS[max_vertices]
     kept = lists[1][: lists[0][rows]] < rows
     np.testing.assert_array_equal(flat, lists[1][: lists[0][rows]][kept])
-    np.testing.assert_array_equal(offsets, np.concatenate([[0], np.cumsum(kept)])[lists[0][: rows + 1]])
+    np.testing.assert_array_equal(
+        offsets, np.concatenate([[0], np.cumsum(kept)])[lists[0][: rows + 1]]
+    )
 
 
 def test_what_keeps_or_adds_a_vertex_can_be_undone(every):
@@ -375,7 +410,8 @@ def test_what_keeps_or_adds_a_vertex_can_be_undone(every):
     assert 0 < undone[removes].mean() < 1
 
 
-# --- The cache -------------------------------------------------------------------------------------
+# --- The cache
+# -------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -30,7 +30,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def make(rows: int = 91, budgets: tuple[int, ...] = (4, 12), repeats: int = 3, **changes: Any) -> Table:
+def make(
+    rows: int = 91, budgets: tuple[int, ...] = (4, 12), repeats: int = 3, **changes: Any
+) -> Table:
     rng = np.random.default_rng(1)
     shape = (rows, len(budgets), repeats)
     return dataclasses.replace(
@@ -84,7 +86,9 @@ def test_save_and_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: i
 @pytest.mark.parametrize("shape", ["long", "wide"])
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
 def test_export_and_import_is_the_same_table(tmp_path: Path, shape: str, ending: str) -> None:
-    for i, original in enumerate((make(), with_gaps(make()), make(rows=7, budgets=(108,), repeats=1))):
+    for i, original in enumerate(
+        (make(), with_gaps(make()), make(rows=7, budgets=(108,), repeats=1))
+    ):
         path = export(original, tmp_path / f"t{i}{ending}", shape=shape, progress=False)
         back = import_csv(path, tmp_path / f"t{i}.npz", name="back", max_vertices=4, progress=False)
         assert_same(original, Table.load(back))
@@ -110,15 +114,17 @@ def test_parquet_holds_the_same_as_csv(tmp_path: Path) -> None:
 
     original = with_gaps(make())
     for shape in ("long", "wide"):
-        read = pq.read_table(export(original, tmp_path / f"{shape}.parquet", shape=shape, progress=False))
+        read = pq.read_table(
+            export(original, tmp_path / f"{shape}.parquet", shape=shape, progress=False)
+        )
         with open(export(original, tmp_path / f"{shape}.csv", shape=shape, progress=False)) as file:
             header, *lines = csv.reader(file)
         assert read.column_names == header and read.num_rows == len(lines)
         for key, texts in zip(header, zip(*lines, strict=True), strict=True):
             for value, text in zip(read[key].to_pylist(), texts, strict=True):
-                assert ("" if value is None else value) == (type(value)(text) if text else "") or np.float32(
-                    text
-                ) == np.float32(value)
+                assert ("" if value is None else value) == (
+                    type(value)(text) if text else ""
+                ) or np.float32(text) == np.float32(value)
 
 
 def test_export_refuses_unknown_formats(tmp_path: Path) -> None:
@@ -161,7 +167,9 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     with open(path, "wb") as file:
         np.save(file, np.arange(3))
     assert "no .npz file" in refused(path)
-    objects: dict[str, Any] = {key: np.array([{}]) for key in ("row", "epochs", "params", *MEASURES, "meta")}
+    objects: dict[str, Any] = {
+        key: np.array([{}]) for key in ("row", "epochs", "params", *MEASURES, "meta")
+    }
     np.savez(path, **objects)
     assert "allow_pickle" in refused(path)
 
@@ -192,7 +200,10 @@ def rewritten(path: Path, **changes: Any) -> Path:
         ({"row": np.arange(91)}, "row is int64, expected int32"),
         ({"epochs": np.array([12, 4], np.int32)}, "epochs"),
         ({"params": np.zeros(3, np.int32)}, r"params of shape (3,)"),
-        ({"test": np.zeros((91, 2, 1), np.float32)}, "test of shape (91, 2, 1), expected (91, 2, 3)"),
+        (
+            {"test": np.zeros((91, 2, 1), np.float32)},
+            "test of shape (91, 2, 1), expected (91, 2, 3)",
+        ),
         ({"val": np.zeros((91, 2), np.float32)}, "val of shape (91, 2)"),
         ({"val": np.full((91, 2, 3), 93.0, np.float32)}, "val outside its range"),
         ({"seconds": np.full((91, 2, 3), -1.0, np.float32)}, "seconds outside its range"),
@@ -213,7 +224,9 @@ def test_a_wrong_table_is_not_written(tmp_path: Path) -> None:
 
 def test_best_and_means_by_hand() -> None:
     nan = np.nan
-    val = np.array([[[0.1, 0.9], [0.5, 0.7]], [[0.2, 0.2], [nan, 0.65]], [[0.3, nan], [nan, nan]]], np.float32)
+    val = np.array(
+        [[[0.1, 0.9], [0.5, 0.7]], [[0.2, 0.2], [nan, 0.65]], [[0.3, nan], [nan, nan]]], np.float32
+    )
     measures: dict[str, Any] = dict.fromkeys(MEASURES, val)
     some = make(rows=3, repeats=2, **measures)
     np.testing.assert_allclose(repeat_mean(val[:, 1]), [0.6, 0.65, nan], rtol=1e-6)
@@ -224,7 +237,9 @@ def test_best_and_means_by_hand() -> None:
 def test_noise_by_hand() -> None:
     from scipy.stats import spearmanr
 
-    values = np.array([[0.1, 0.2, 0.15], [0.5, 0.4, 0.45], [0.3, 0.5, 0.1], [0.9, 0.8, 0.7], [0.5, np.nan, 0.5]])
+    values = np.array(
+        [[0.1, 0.2, 0.15], [0.5, 0.4, 0.45], [0.3, 0.5, 0.1], [0.9, 0.8, 0.7], [0.5, np.nan, 0.5]]
+    )
     noise = noise_of(values)
     whole = values[:4]
     pairs = [spearmanr(whole[:, a], whole[:, b]).statistic for a, b in ((0, 1), (0, 2), (1, 2))]
@@ -240,7 +255,9 @@ def test_noise_recovers_what_was_put_in() -> None:
     noise = noise_of(values.astype(np.float32))
     assert noise.share_between_cells == pytest.approx(0.8, abs=0.01)
     assert noise.reliability == pytest.approx(12 / 13, abs=0.01)
-    assert noise.sd_between_repeats == pytest.approx(0.01 * 0.8862, rel=0.02)  # c4(3): the mean of sds is below
+    assert noise.sd_between_repeats == pytest.approx(
+        0.01 * 0.8862, rel=0.02
+    )  # c4(3): the mean of sds is below
 
 
 def test_noise_without_enough_data_is_unknown() -> None:
@@ -255,20 +272,30 @@ def test_noise_without_enough_data_is_unknown() -> None:
 
 def test_assemble_does_not_depend_on_the_order() -> None:
     rng = np.random.default_rng(0)
-    row, epochs, repeat = (a.ravel().astype(np.int32) for a in np.meshgrid([5, 2, 9], [108, 4], [2, 7], indexing="ij"))
+    row, epochs, repeat = (
+        a.ravel().astype(np.int32) for a in np.meshgrid([5, 2, 9], [108, 4], [2, 7], indexing="ij")
+    )
     val, test, train, seconds = rng.random((4, 12)).astype(np.float32)
     for _ in range(3):
         order = rng.permutation(12)
-        columns = [x[order] for x in (row, epochs, repeat, val, test, train, seconds, np.arange(12))]
+        columns = [
+            x[order] for x in (row, epochs, repeat, val, test, train, seconds, np.arange(12))
+        ]
         dense = assemble(Measurements(*columns), where=str, cell_name=str, allow_missing=False)
         assert dense.row.tolist() == [2, 5, 9] and dense.epochs.tolist() == [4, 108]
-        assert dense.val[1, 1, 0] == val[0] and dense.val[0, 0, 1] == val[7] and dense.seconds[2, 0, 1] == seconds[11]
+        assert (
+            dense.val[1, 1, 0] == val[0]
+            and dense.val[0, 0, 1] == val[7]
+            and dense.seconds[2, 0, 1] == seconds[11]
+        )
 
 
 # --- names and commands ------------------------------------------------------------------------
 
 
-def test_find_by_name_and_by_path(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_by_name_and_by_path(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(table, "embedded_dir", lambda: tmp_path / "data")
     with pytest.raises(UserError, match=r"no table 'made'.*none yet.*rlnas bench list"):
         find("made")
@@ -292,12 +319,20 @@ def test_list_and_info(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixtur
     (cache / "tables" / "broken.npz").write_bytes(b"no zip")
     commands.run_list(commands.ListConfig())
     text = capsys.readouterr().out
-    assert "made" in text and "4, 12" in text and "damaged" in text and "rlnas bench fetch nb101-full" in text
+    assert (
+        "made" in text
+        and "4, 12" in text
+        and "damaged" in text
+        and "rlnas bench fetch nb101-full" in text
+    )
     commands.run_info(commands.InfoConfig("made"))
     text = capsys.readouterr().out
     best = repeat_mean(make().val[:, -1]).max()
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert f"best validation {best:.6f} (mean over repeats, 12 epochs)" in lines and "note invented" in lines
+    assert (
+        f"best validation {best:.6f} (mean over repeats, 12 epochs)" in lines
+        and "note invented" in lines
+    )
     assert text.count("rank correlation between repeats") == 2 and "91, at most 4 vertices" in text
     commands.run_info(commands.InfoConfig("single"))
     assert "unknown: it takes two repeats" in capsys.readouterr().out
@@ -320,7 +355,10 @@ def test_convert_command(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixt
     write_synthetic(tmp_path / "synthetic-4.tfrecord", max_vertices=4)
     commands.run_convert(commands.ConvertConfig(tmp_path / "synthetic-4.tfrecord", max_vertices=4))
     text = capsys.readouterr().out
-    assert "91 cells x 3 repeats at 108 epochs" in text and "next: rlnas bench info synthetic-4" in text
+    assert (
+        "91 cells x 3 repeats at 108 epochs" in text
+        and "next: rlnas bench info synthetic-4" in text
+    )
     assert find("synthetic-4") == cache / "tables" / "synthetic-4.npz"
 
 
@@ -329,7 +367,10 @@ def test_opening_a_table_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; from bench import commands, fetch; from bench.nb101.table import Table; "
         f"Table.load({str(tmp_path / 't.npz')!r}); "
-        "print([m for m in ('jax', 'torch', 'pandas', 'scipy', 'pyarrow', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('jax', 'torch', 'pandas', 'scipy', 'pyarrow', 'matplotlib') if m in "
+        "sys.modules])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"

@@ -1,4 +1,5 @@
-"""The official format: one real record, and synthetic files that are whole, damaged or incomplete."""
+"""The official format: one real record, and synthetic files that are whole, damaged or
+incomplete."""
 
 from __future__ import annotations
 
@@ -19,7 +20,14 @@ from rlnas.bench.nb101.convert import convert
 from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.nb101.table import Table
-from rlnas.bench.nb101.tfrecord import decode, frame, masked_crc, parse_metrics, parse_payload, read_blocks
+from rlnas.bench.nb101.tfrecord import (
+    decode,
+    frame,
+    masked_crc,
+    parse_metrics,
+    parse_payload,
+    read_blocks,
+)
 
 
 @pytest.fixture
@@ -61,7 +69,8 @@ def test_first_official_record(real_data: Path) -> None:
     matrix = np.array([int(digit) for digit in record.adjacency]).reshape(7, 7)
     assert module_hash(parse(matrix.tolist(), record.operations.split(","))) == record.module_hash
     assert [evaluation.epoch for evaluation in record.metrics.evaluations] == [0.0, 2.0, 4.0]
-    # The sample of the same cell that went another way: 0.360477 after 4 epochs (a repeat of the three).
+    # The sample of the same cell that went another way: 0.360477 after 4 epochs (a repeat of the
+    # three).
     final = record.metrics.evaluations[-1]
     assert record.metrics.parameters == 8_555_530
     assert final.val * 9984 == pytest.approx(round(final.val * 9984), abs=1e-3)
@@ -75,9 +84,13 @@ def test_first_official_record(real_data: Path) -> None:
     )
 
 
-def test_first_official_record_converts_as_an_incomplete_file(real_data: Path, tmp_path: Path) -> None:
+def test_first_official_record_converts_as_an_incomplete_file(
+    real_data: Path, tmp_path: Path
+) -> None:
     path = real_data / "nb101_first_official_record.tfrecord"
-    with pytest.raises(UserError, match=r"1 of the 423,624 cells with at most 7 vertices.*--allow-missing"):
+    with pytest.raises(
+        UserError, match=r"1 of the 423,624 cells with at most 7 vertices.*--allow-missing"
+    ):
         convert(path, tmp_path / "table.npz", progress=False)
     assert not list(tmp_path.iterdir())
     table = Table.load(convert(path, tmp_path / "table.npz", allow_missing=True, progress=False))
@@ -91,7 +104,10 @@ def test_fast_decoding_is_the_readable_one(whole: Path) -> None:
             record = parse_payload(payload)
             final = record.metrics.evaluations[-1]
             assert runs.hashes[i].tobytes().hex() == record.module_hash
-            assert (runs.epochs[i], runs.parameters[i]) == (record.epochs, record.metrics.parameters)
+            assert (runs.epochs[i], runs.parameters[i]) == (
+                record.epochs,
+                record.metrics.parameters,
+            )
             assert (runs.val[i], runs.test[i], runs.train[i], runs.seconds[i]) == (
                 final.val,
                 final.test,
@@ -121,7 +137,9 @@ def test_convert_keeps_every_number(whole: Path, cache: Path) -> None:
         record = parse_payload(payload)
         repeat = seen.get((record.module_hash, record.epochs), 0)
         seen[record.module_hash, record.epochs] = repeat + 1
-        row = int(reference.rows(np.frombuffer(bytes.fromhex(record.module_hash), np.uint8)[None])[0])
+        row = int(
+            reference.rows(np.frombuffer(bytes.fromhex(record.module_hash), np.uint8)[None])[0]
+        )
         at = (row, [4, 108].index(record.epochs), repeat)
         final = record.metrics.evaluations[-1]
         for found, expected in zip(
@@ -136,12 +154,15 @@ def test_convert_keeps_every_number(whole: Path, cache: Path) -> None:
 
 
 def test_official_sizes_follow_from_the_format() -> None:
-    """Every record of the official files has the length that ours have; so their sizes are no hearsay."""
+    """Every record of the official files has the length that ours have; so their sizes are no
+    hearsay."""
     cells = graph.cells()
     names = np.array([*map(len, OPS), *[0] * 253])  # 255: no such vertex
     operations = len("input,output") + (cells.num_vertices - 2) + names[cells.ops].sum(axis=1)
     metrics = len(base64.encodebytes(bytes(155))) + 3  # every line break is two characters in JSON
-    fixed = len(json.dumps(["h" * 32, 0, "", "", "m" * metrics])) - 1  # less the digit of the epochs
+    fixed = (
+        len(json.dumps(["h" * 32, 0, "", "", "m" * metrics])) - 1
+    )  # less the digit of the epochs
     payload = fixed + cells.num_vertices.astype(int) ** 2 + operations
 
     def size(*budgets: int) -> int:
@@ -169,9 +190,17 @@ def with_metrics(payload: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 def with_extra_fields(metrics: bytes) -> bytes:
     """As EC-NAS writes: unknown fields of every wire type, inside an evaluation and beside it."""
-    energy = b"\x31" + struct.pack("<d", 0.25) + b"\x3a\x03abc" + b"\x45" + struct.pack("<f", 1.5) + b"\x48\x96\x01"
+    energy = (
+        b"\x31"
+        + struct.pack("<d", 0.25)
+        + b"\x3a\x03abc"
+        + b"\x45"
+        + struct.pack("<f", 1.5)
+        + b"\x48\x96\x01"
+    )
     evaluations = b"".join(
-        b"\x0a" + bytes([45 + len(energy)]) + metrics[at + 2 : at + 47] + energy for at in (0, 47, 94)
+        b"\x0a" + bytes([45 + len(energy)]) + metrics[at + 2 : at + 47] + energy
+        for at in (0, 47, 94)
     )
     return b"\x2a\x02hi" + evaluations + metrics[141:] + b"\x20\x07"
 
@@ -196,7 +225,15 @@ def test_other_layouts_mean_the_same(
 @pytest.mark.parametrize(
     "data",
     [b"", b"\x0a", b"\x0a\x05\x09", b"\x09\x00", b"\x0b", b"\x10" + b"\x80" * 12, b"\x10\x01"],
-    ids=["empty", "no length", "short field", "short double", "group", "endless number", "no evaluation"],
+    ids=[
+        "empty",
+        "no length",
+        "short field",
+        "short double",
+        "group",
+        "endless number",
+        "no evaluation",
+    ],
 )
 def test_malformed_metrics(data: bytes) -> None:
     with pytest.raises(ValueError, match="the metrics"):
@@ -223,12 +260,17 @@ def offset_of(records: list[bytes], index: int) -> int:
     return sum(len(record) + 16 for record in records[:index])
 
 
-def test_every_truncation_is_named(whole: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+def test_every_truncation_is_named(
+    whole: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
     data, records = whole.read_bytes(), payloads(whole)
     start = offset_of(records, 12)
     for extra in (1, 8, 11, 12, 100, len(records[12]) + 15):
         (tmp_path / "cut.tfrecord").write_bytes(data[: start + extra])
-        expected = f"cut.tfrecord: record 13 (byte offset {start:,}): the file ends {extra} bytes into this record"
+        expected = (
+            f"cut.tfrecord: record 13 (byte offset {start:,}): the file ends {extra} bytes into "
+            "this record"
+        )
         assert refused(tmp_path / "cut.tfrecord").startswith(expected)
 
 
@@ -238,16 +280,35 @@ def test_truncation_between_records_is_named_by_what_is_missing(
     records = payloads(whole)
     cell = json.loads(records[-1])[0]
     text = refused(write(tmp_path / "cut.tfrecord", records[:-1]))
-    where = [f"record {i + 1} (byte offset {offset_of(records, i):,})" for i in (len(records) - 3, len(records) - 2)]
-    assert text.startswith(f"cell {cell} at 108 epochs has 2 of 3 runs") and all(w in text for w in where)
+    where = [
+        f"record {i + 1} (byte offset {offset_of(records, i):,})"
+        for i in (len(records) - 3, len(records) - 2)
+    ]
+    assert text.startswith(f"cell {cell} at 108 epochs has 2 of 3 runs") and all(
+        w in text for w in where
+    )
     text = refused(write(tmp_path / "cut.tfrecord", records[:-6]))
     assert f"90 of the 91 cells with at most 4 vertices, without {cell}" in text
 
 
-def test_every_flipped_bit_is_found(whole: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+def test_every_flipped_bit_is_found(
+    whole: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
     data, records = whole.read_bytes(), payloads(whole)
     start = offset_of(records, 7)
-    for at in (0, 3, 7, 8, 11, 12, 60, 200, len(records[7]) + 11, len(records[7]) + 12, len(records[7]) + 15):
+    for at in (
+        0,
+        3,
+        7,
+        8,
+        11,
+        12,
+        60,
+        200,
+        len(records[7]) + 11,
+        len(records[7]) + 12,
+        len(records[7]) + 15,
+    ):
         broken = bytearray(data)
         broken[start + at] ^= 1 << at % 8
         (tmp_path / "flip.tfrecord").write_bytes(broken)
@@ -276,7 +337,8 @@ def test_unknown_hash(whole: Path, tmp_path: Path, refused: Callable[..., str]) 
     records[5] = b'["' + b"0123456789abcdef" * 2 + records[5][34:]
     text = refused(write(tmp_path / "bad.tfrecord", records))
     assert text.startswith(
-        f"bad.tfrecord: record 6 (byte offset {offset_of(records, 5):,}): module hash 0123456789abcdef"
+        f"bad.tfrecord: record 6 (byte offset {offset_of(records, 5):,}): module hash "
+        "0123456789abcdef"
     )
 
 
@@ -292,19 +354,42 @@ def test_unknown_hash(whole: Path, tmp_path: Path, refused: Callable[..., str]) 
             lambda r: with_metrics(r, lambda m: m.replace(m[141:144], b"\x10\x81\x81", 1)),
             "trainable parameters, expected",
         ),
-        (lambda r: with_metrics(r, lambda m: m[:124] + struct.pack("<d", 93.5) + m[132:]), "val accuracy 93.5"),
-        (lambda r: with_metrics(r, lambda m: m[:106] + struct.pack("<d", -1.0) + m[114:]), "training time -1.0"),
+        (
+            lambda r: with_metrics(r, lambda m: m[:124] + struct.pack("<d", 93.5) + m[132:]),
+            "val accuracy 93.5",
+        ),
+        (
+            lambda r: with_metrics(r, lambda m: m[:106] + struct.pack("<d", -1.0) + m[114:]),
+            "training time -1.0",
+        ),
         (lambda r: r.replace(b", 108, ", b", -10, ").replace(b", 4, ", b", -10, "), "-10 epochs"),
     ],
-    ids=["text", "list", "hash", "no evaluation", "cut metrics", "parameters", "accuracy", "time", "epochs"],
+    ids=[
+        "text",
+        "list",
+        "hash",
+        "no evaluation",
+        "cut metrics",
+        "parameters",
+        "accuracy",
+        "time",
+        "epochs",
+    ],
 )
 def test_records_that_contradict_the_format(
-    whole: Path, tmp_path: Path, refused: Callable[..., str], make: Callable[[bytes], bytes], reason: str
+    whole: Path,
+    tmp_path: Path,
+    refused: Callable[..., str],
+    make: Callable[[bytes], bytes],
+    reason: str,
 ) -> None:
     records = payloads(whole)
     records[30] = make(records[30])
     text = refused(write(tmp_path / "bad.tfrecord", records))
-    assert text.startswith(f"bad.tfrecord: record 31 (byte offset {offset_of(records, 30):,}): ") and reason in text
+    assert (
+        text.startswith(f"bad.tfrecord: record 31 (byte offset {offset_of(records, 30):,}): ")
+        and reason in text
+    )
 
 
 def test_graph_of_another_cell(whole: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
@@ -312,7 +397,9 @@ def test_graph_of_another_cell(whole: Path, tmp_path: Path, refused: Callable[..
     fields, other = json.loads(records[0]), json.loads(records[-1])
     fields[2:4] = other[2:4]
     records[0] = json.dumps(fields).encode()
-    assert f"its graph hashes to {other[0]}, expected {fields[0]}" in refused(write(tmp_path / "bad.tfrecord", records))
+    assert f"its graph hashes to {other[0]}, expected {fields[0]}" in refused(
+        write(tmp_path / "bad.tfrecord", records)
+    )
 
 
 def test_repeated_record(whole: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
@@ -324,7 +411,9 @@ def test_repeated_record(whole: Path, tmp_path: Path, refused: Callable[..., str
     assert text.startswith(f"{where}: run 4 of cell {cell} at {epochs} epochs, expected 3")
 
 
-def test_copy_in_the_place_of_another_run(whole: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+def test_copy_in_the_place_of_another_run(
+    whole: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
     records = payloads(whole)
     records[8] = records[6]  # the first and the third run of the second cell at 4 epochs
     text = refused(write(tmp_path / "bad.tfrecord", records))
@@ -332,13 +421,18 @@ def test_copy_in_the_place_of_another_run(whole: Path, tmp_path: Path, refused: 
     assert text.startswith(f"bad.tfrecord: {third}: the same results as bad.tfrecord: {first}")
 
 
-def test_missing_runs_can_be_allowed(whole: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+def test_missing_runs_can_be_allowed(
+    whole: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
     records = payloads(whole)
     path = write(tmp_path / "holes.tfrecord", records[6:20] + records[21:])
     assert "has 2 of 3 runs" in refused(path)
     table = convert_small(path, allow_missing=True)
     assert table.val.shape == (90, 2, 3) and np.isnan(table.val).sum() == 1
-    assert table.meta["notes"][1:] == ["incomplete: 90 of 91 cells", "incomplete: some runs are missing"]
+    assert table.meta["notes"][1:] == [
+        "incomplete: 90 of 91 cells",
+        "incomplete: some runs are missing",
+    ]
 
 
 def test_empty_and_absent_files(tmp_path: Path, refused: Callable[..., str]) -> None:

@@ -32,7 +32,11 @@ def save_invented(name: str = "tiny", members: int = 3) -> None:
     """A file of the format that distillation writes, as if it were a surrogate in its own right."""
     of = {"name": "nothing", "epochs": 98}
     store.save_npz(
-        store.folder() / f"{name}.npz", store.DISTILLED, to_arrays(invented(members=members)), of=of, members=members
+        store.folder() / f"{name}.npz",
+        store.DISTILLED,
+        to_arrays(invented(members=members)),
+        of=of,
+        members=members,
     )
 
 
@@ -40,20 +44,28 @@ def test_noise_is_normal_around_the_mean_with_the_members_deviation():
     arch = DartsSpace().sample(jax.random.key(0))
     exact = invented_benchmark().model.predict(arch)
     keys = jax.random.split(jax.random.key(1), 20_000)
-    vals = np.asarray(jax.vmap(lambda key: invented_benchmark("sample").query(arch, key).val)(keys), np.float64)
+    vals = np.asarray(
+        jax.vmap(lambda key: invented_benchmark("sample").query(arch, key).val)(keys), np.float64
+    )
     assert exact.std > 1e-4
     assert np.mean(vals) == pytest.approx(float(exact.mean), abs=4 * float(exact.std) / 141)
     assert np.std(vals) == pytest.approx(float(exact.std), rel=0.03)
     # What a search is judged by is not the noise it met.
-    assert float(invented_benchmark("sample").reported(arch)) == pytest.approx(float(exact.mean), abs=1e-6)
+    assert float(invented_benchmark("sample").reported(arch)) == pytest.approx(
+        float(exact.mean), abs=1e-6
+    )
 
 
 def test_genotypes_can_be_looked_up_in_any_order_of_inputs():
     benchmark = invented_benchmark()
     genotype = to_genotype(DartsSpace().sample(jax.random.key(3)))
-    swapped = genotype._replace(normal=(genotype.normal[1], genotype.normal[0], *genotype.normal[2:]))
+    swapped = genotype._replace(
+        normal=(genotype.normal[1], genotype.normal[0], *genotype.normal[2:])
+    )
     assert float(benchmark.lookup(genotype).val) == float(benchmark.lookup(swapped).val)
-    assert float(benchmark.lookup(darts.text(genotype)).val) == float(benchmark.lookup(darts.short(swapped)).val)
+    assert float(benchmark.lookup(darts.text(genotype)).val) == float(
+        benchmark.lookup(darts.short(swapped)).val
+    )
     with pytest.raises(UserError, match=r"pass a jax\.random\.key"):
         invented_benchmark("sample").lookup(genotype)
     with pytest.raises(UserError, match="expected mean or sample"):
@@ -61,7 +73,9 @@ def test_genotypes_can_be_looked_up_in_any_order_of_inputs():
 
 
 def test_opening_by_name_path_and_default(cache):
-    with pytest.raises(UserError, match="no surrogate of NAS-Bench-301 is here; `rlnas bench fetch nb301-yahpo`"):
+    with pytest.raises(
+        UserError, match="no surrogate of NAS-Bench-301 is here; `rlnas bench fetch nb301-yahpo`"
+    ):
         bench.load("nb301")
     with pytest.raises(UserError, match="no surrogate 'nb301-yahpo' here"):
         bench.load("nb301", surrogate="yahpo")
@@ -107,7 +121,9 @@ def test_equal_digits_are_seen_again():
 
 def test_a_distilled_network_ranks_what_it_never_saw():
     teacher = invented_benchmark()
-    network, labels = distill.distill(teacher, distill.Distill(labels=2_048, rounds=1, width=32, steps=1_500))
+    network, labels = distill.distill(
+        teacher, distill.Distill(labels=2_048, rounds=1, width=32, steps=1_500)
+    )
     assert labels.held_out.mean() == pytest.approx(1 / 8, abs=0.01)
     found = distill.fidelity(network, labels)
     assert found.held_out == labels.held_out.sum() and found.spearman > 0.95
@@ -120,7 +136,8 @@ def test_a_distilled_network_ranks_what_it_never_saw():
 
 def test_distill_command_names_its_product_and_comparisons_refuse_it(cache, capsys):
     save_invented()
-    # A surrogate of its own right has to be there: let the invented file say that it imitates nothing.
+    # A surrogate of its own right has to be there: let the invented file say that it imitates
+    # nothing.
     assert main(["bench", "distill", "nb301-tiny", *SMALL]) == 2
     assert "is distilled itself" in capsys.readouterr().err
     with pytest.MonkeyPatch.context() as patch:
@@ -129,9 +146,25 @@ def test_distill_command_names_its_product_and_comparisons_refuse_it(cache, caps
     out = capsys.readouterr().out
     assert "held-out architectures: rank correlation" in out and "distilled-invented.npz" in out
     opened = bench.load("nb301-distilled-invented", noise="sample")
-    assert opened.distilled == "nb301-invented" and opened.reports == "validation accuracy (distilled surrogate)"
+    assert (
+        opened.distilled == "nb301-invented"
+        and opened.reports == "validation accuracy (distilled surrogate)"
+    )
     assert json.dumps(opened.describe()).count("distilled") >= 2
-    assert main(["compare", "--benchmark", "nb301-distilled-invented", "--seeds", "2", "--out", str(cache / "r")]) == 2
+    assert (
+        main(
+            [
+                "compare",
+                "--benchmark",
+                "nb301-distilled-invented",
+                "--seeds",
+                "2",
+                "--out",
+                str(cache / "r"),
+            ]
+        )
+        == 2
+    )
     assert "--benchmark nb301-invented" in capsys.readouterr().err
     assert main(["bench", "info", "nb301-distilled-invented"]) == 0
     assert "spearman" in capsys.readouterr().out

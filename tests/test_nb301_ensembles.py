@@ -31,7 +31,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lightgbm_pickle() -> bytes:
     text = LIGHTGBM.encode()
     size = len(text).to_bytes(4, "little")
-    return b"\x80\x03clightgbm.basic\nBooster\n)\x81}X\x06\x00\x00\x00handleX" + size + text + b"sb."
+    return (
+        b"\x80\x03clightgbm.basic\nBooster\n)\x81}X\x06\x00\x00\x00handleX" + size + text + b"sb."
+    )
 
 
 def official(folder: Path, members: int = 12) -> Path:
@@ -67,17 +69,25 @@ def test_the_real_sample_predicts_as_the_official_code(real_data: Path, tmp_path
         nodes = (2, 3, 4, 5)
         archs = []
         for query in expected["queries"]:
-            normal, reduce = (tuple((op, source) for op, source in query[cell]) for cell in ("normal", "reduce"))
+            normal, reduce = (
+                tuple((op, source) for op, source in query[cell]) for cell in ("normal", "reduce")
+            )
             archs.append(from_genotype(Genotype(normal, nodes, reduce, nodes)))
         found = np.asarray(jax.jit(jax.vmap(ensemble.outputs))(jnp.stack(archs)))
         order = [int(name.split("/")[2]) for name in expected["member_dirs"]]
         wanted = np.array([query["members"] for query in expected["queries"]])
         np.testing.assert_allclose(found[:, order], wanted, rtol=1e-6, atol=1e-5)
-        np.testing.assert_allclose(found.mean(1), [query["mean"] for query in expected["queries"]], rtol=1e-6)
+        np.testing.assert_allclose(
+            found.mean(1), [query["mean"] for query in expected["queries"]], rtol=1e-6
+        )
         if kind == "xgb_v1.0":
             predicted = jax.jit(jax.vmap(model.predict))(jnp.stack(archs))
-            np.testing.assert_allclose(predicted.mean * 100, [q["mean"] for q in expected["queries"]], rtol=1e-6)
-            np.testing.assert_allclose(predicted.std * 100, [q["std"] for q in expected["queries"]], atol=1e-4)
+            np.testing.assert_allclose(
+                predicted.mean * 100, [q["mean"] for q in expected["queries"]], rtol=1e-6
+            )
+            np.testing.assert_allclose(
+                predicted.std * 100, [q["std"] for q in expected["queries"]], atol=1e-4
+            )
 
 
 def test_members_in_numeric_order_and_the_round_trip(tmp_path: Path) -> None:
@@ -97,13 +107,17 @@ def test_members_in_numeric_order_and_the_round_trip(tmp_path: Path) -> None:
 def test_a_zip_gives_the_same_bytes_as_its_folder(tmp_path: Path) -> None:
     folder = official(tmp_path / "there")
     one = convert_ensembles(folder, tmp_path / "one.npz", "xgb_v1.0")["xgb_v1.0"]
-    two = convert_ensembles(zipped(folder, tmp_path / "there.zip"), tmp_path / "two.npz", "xgb_v1.0")["xgb_v1.0"]
+    two = convert_ensembles(
+        zipped(folder, tmp_path / "there.zip"), tmp_path / "two.npz", "xgb_v1.0"
+    )["xgb_v1.0"]
     with np.load(one) as a, np.load(two) as b:
         assert a.files == b.files
         for key in a.files:
             if key != "meta":
                 np.testing.assert_array_equal(a[key], b[key])
-        assert json.loads(str(a["meta"])) | {"source": ""} == json.loads(str(b["meta"])) | {"source": ""}
+        assert json.loads(str(a["meta"])) | {"source": ""} == json.loads(str(b["meta"])) | {
+            "source": ""
+        }
 
 
 def test_a_folder_below_the_kind_and_one_of_another_name(tmp_path: Path) -> None:
@@ -115,7 +129,9 @@ def test_a_folder_below_the_kind_and_one_of_another_name(tmp_path: Path) -> None
     assert list(convert_ensembles(tmp_path / "mine", name="xgb_v0.9")) == ["xgb_v0.9"]
 
 
-def test_graph_networks_are_left_out_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_graph_networks_are_left_out_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = official(tmp_path / "there", 1)
     place = folder / "nb_models" / "gnn_gin_v1.0" / "0" / "x"
     place.mkdir(parents=True)
@@ -182,10 +198,21 @@ def test_it_opens_as_a_benchmark_with_noise_and_can_be_distilled(
     from rlnas import bench
     from rlnas.analysis.cli import main
 
-    assert main(["bench", "convert", str(zipped(official(tmp_path / "there", 3), tmp_path / "there.zip"))]) == 0
+    assert (
+        main(
+            [
+                "bench",
+                "convert",
+                str(zipped(official(tmp_path / "there", 3), tmp_path / "there.zip")),
+            ]
+        )
+        == 0
+    )
     assert "next: rlnas bench info nb301-xgb_v1.0" in capsys.readouterr().out
     there = bench.load("nb301", surrogate="xgb_v1.0", noise="sample")
-    assert there.name == "nb301-xgb_v1.0" and there.epochs == 100 and len(there.sha256) == 129  # accuracy and runtime
+    assert (
+        there.name == "nb301-xgb_v1.0" and there.epochs == 100 and len(there.sha256) == 129
+    )  # accuracy and runtime
     arch = jax.random.key(0)
     answer = there.query(there.space.sample(arch), jax.random.key(1))
     assert bool(answer.valid) and np.isnan(answer.test) and float(answer.sim_seconds) > 0

@@ -1,4 +1,5 @@
-"""The DARTS space: one form an architecture, exact neighbours, the surrogates' codes, texts and refusals."""
+"""The DARTS space: one form an architecture, exact neighbours, the surrogates' codes, texts and
+refusals."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ from rlnas.bench.nb301.genotype import (
 )
 
 SPACE = DartsSpace()
-ARCHS = st.tuples(*(st.integers(0, int(size) - 1) for size in SIZES)).map(lambda digits: np.array(digits, np.int8))
+ARCHS = st.tuples(*(st.integers(0, int(size) - 1) for size in SIZES)).map(
+    lambda digits: np.array(digits, np.int8)
+)
 EVERY = jax.jit(lambda arch: jax.vmap(lambda i: SPACE.neighbour(arch, i))(jnp.arange(MAX_DEGREE)))
 
 
@@ -42,15 +45,25 @@ def plain_codes(genotype: darts.Genotype) -> list[int]:
         for place, (op, source) in enumerate(getattr(genotype, cell)):
             named[f"edge_{cell}_{offset[2 + place // 2] + source}"] = darts.OPS.index(op)
         for node in (3, 4, 5):
-            pair = tuple(source for _, source in getattr(genotype, cell)[2 * (node - 2) : 2 * (node - 1)])
+            pair = tuple(
+                source for _, source in getattr(genotype, cell)[2 * (node - 2) : 2 * (node - 1)]
+            )
             named[f"inputs_node_{cell}_{node}"] = darts.PAIRS[node].index(pair)
     edges = [f"edge_{cell}_{i}" for cell in ("normal", "reduce") for i in range(14)]
-    return [named[key] for key in [*edges, *(f"inputs_node_{c}_{n}" for c in ("normal", "reduce") for n in (3, 4, 5))]]
+    return [
+        named[key]
+        for key in [
+            *edges,
+            *(f"inputs_node_{c}_{n}" for c in ("normal", "reduce") for n in (3, 4, 5)),
+        ]
+    ]
 
 
 def plain_encoding(genotype: darts.Genotype) -> np.ndarray:
     cells = np.split(np.array(plain_codes(genotype)[:28]), 2)
-    parts = [np.concatenate([edges >= 0, (edges[:, None] == np.arange(7)).ravel()]) for edges in cells]
+    parts = [
+        np.concatenate([edges >= 0, (edges[:, None] == np.arange(7)).ravel()]) for edges in cells
+    ]
     return np.concatenate(parts).astype(np.int8)
 
 
@@ -74,7 +87,9 @@ def test_the_order_of_a_nodes_inputs_means_nothing(arch, random):
         for pair in pairs:
             random.shuffle(pair)
         mixed.append([edge for pair in pairs for edge in pair])
-    np.testing.assert_array_equal(from_genotype(darts.Genotype(mixed[0], (5, 4, 3, 2), mixed[1], range(2, 6))), arch)
+    np.testing.assert_array_equal(
+        from_genotype(darts.Genotype(mixed[0], (5, 4, 3, 2), mixed[1], range(2, 6))), arch
+    )
 
 
 @given(ARCHS)
@@ -128,7 +143,10 @@ def test_forms_that_are_no_architecture_are_refused_with_the_reason():
     bad[5] = 7
     with pytest.raises(UserError, match=r"feature 5 = 7\.0"):
         forms.from_features(bad)
-    for wrong, refuse in [(np.zeros(3, int), forms.from_codes), (np.zeros(3, np.float32), forms.from_features)]:
+    for wrong, refuse in [
+        (np.zeros(3, int), forms.from_codes),
+        (np.zeros(3, np.float32), forms.from_features),
+    ]:
         with pytest.raises(UserError, match="found 3"):
             refuse(wrong)
     bad = np.array(forms.yahpo_codes(arch))
@@ -193,8 +211,14 @@ GOOD = darts.Genotype(CELL, (2, 3, 4, 5), CELL, (2, 3, 4, 5))
     ("bad", "reason"),
     [
         (GOOD._replace(normal=CELL[:7]), "the normal cell has 7 operations"),
-        (GOOD._replace(reduce=(("none", 0), *CELL[1:])), "found operation 'none' in the reduce cell"),
-        (GOOD._replace(normal=(("skip_connect", 2), *CELL[1:])), "node 2 of the normal cell has input 2"),
+        (
+            GOOD._replace(reduce=(("none", 0), *CELL[1:])),
+            "found operation 'none' in the reduce cell",
+        ),
+        (
+            GOOD._replace(normal=(("skip_connect", 2), *CELL[1:])),
+            "node 2 of the normal cell has input 2",
+        ),
         (GOOD._replace(normal=(("skip_connect", 1), *CELL[1:])), "has input 1 twice"),
         (GOOD._replace(normal=(("skip_connect", True), *CELL[1:])), "has input True"),
         (GOOD._replace(normal_concat=(3, 4, 5)), r"normal_concat is \[3, 4, 5\]"),
@@ -213,7 +237,8 @@ def test_bad_genotypes_are_refused_with_the_reason(bad, reason):
         "",
         "0:skip_connect",
         "Genotype(normal=[], reduce=[])",
-        "Genotype(normal=__import__('os').system('true'), normal_concat=range(2, 6), reduce=[], reduce_concat=[])",
+        "Genotype(normal=__import__('os').system('true'), normal_concat=range(2, 6), reduce=[], "
+        "reduce_concat=[])",
         "Genotype(normal=[], normal_concat=range(2, 10**9), reduce=[], reduce_concat=[])",
         "0:skip_connect|x:skip_connect,1:skip_connect",
         "Genotype(" * 300,

@@ -1,4 +1,5 @@
-"""YAHPO's route from a download to look-ups, on a file of its structure with invented weights (no real file needed)."""
+"""YAHPO's route from a download to look-ups, on a file of its structure with invented weights (no
+real file needed)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 
 from rlnas import bench
 from rlnas.analysis.cli import main
-from rlnas.analysis.speed_network import plain
+from rlnas.analysis.speed.network import plain
 from rlnas.bench import fetch
 from rlnas.bench.files import sha256
 from rlnas.bench.nb301 import network, store
@@ -40,7 +41,9 @@ def test_parity_with_onnxruntime(file: Path, archs: np.ndarray, epochs: int) -> 
     session = onnxruntime.InferenceSession(str(file))
     asked = np.asarray(yahpo_codes(jnp.asarray(archs))).astype(np.int32)
     time = np.array([[epochs]], np.float32)
-    expected = np.concatenate([session.run(None, {"x_cat": row[None], "x_cont": time})[0] for row in asked])
+    expected = np.concatenate(
+        [session.run(None, {"x_cat": row[None], "x_cont": time})[0] for row in asked]
+    )
     model = network.build(network.read_onnx(file), epochs)
     found = jax.jit(lambda m, a: jax.vmap(m.predict)(a))(model, jnp.asarray(archs))
     assert np.ptp(expected[:, 0]) > 0.1
@@ -66,7 +69,9 @@ def test_fetch_resumes_converts_and_opens(
     content = file.read_bytes()
     server.content["drops"] = server.content["good"] = content
     known = fetch.DOWNLOADS["nb301-yahpo"]
-    item = fetch.Download(known.name, known.what, known.filename, (server.url("drops"),), sha256(file), len(content))
+    item = fetch.Download(
+        known.name, known.what, known.filename, (server.url("drops"),), sha256(file), len(content)
+    )
     monkeypatch.setitem(fetch.DOWNLOADS, "nb301-yahpo", item)
     assert main(["bench", "fetch", "nb301-yahpo"]) == 0
     assert len(server.ranges("drops")) > 2  # the connection broke each time, and it went on
@@ -75,14 +80,20 @@ def test_fetch_resumes_converts_and_opens(
     assert sha256(file) in capsys.readouterr().out
     opened = bench.load("nb301", epochs=12)
     assert opened.name == "nb301-yahpo" and opened.epochs == 12
-    assert 0 < float(opened.lookup(opened.space.format(opened.space.sample(jax.random.key(0)))).val) < 1
+    assert (
+        0
+        < float(opened.lookup(opened.space.format(opened.space.sample(jax.random.key(0)))).val)
+        < 1
+    )
 
 
 def test_a_file_that_is_another_one_leaves_nothing(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RLNAS_CACHE", str(tmp_path))
-    assert main(["bench", "fetch", "nb301-yahpo", "--from-file", str(file)]) == 2  # not the published one
+    assert (
+        main(["bench", "fetch", "nb301-yahpo", "--from-file", str(file)]) == 2
+    )  # not the published one
     assert "expected 2,578,406" in capsys.readouterr().err
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(file.read_bytes()[:1000])

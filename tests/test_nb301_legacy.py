@@ -48,11 +48,20 @@ def legacy(forest: Forest, binf: bool = True, snapshot: bool = True) -> bytes:
             inner = forest.left[node] >= 0
             where_missing = 1 << 31 if node % 2 else 0
             value = forest.threshold[node] if inner else forest.value[node]
-            fields = (forest.left[node], forest.right[node], int(forest.feature[node]) | where_missing, value)
+            fields = (
+                forest.left[node],
+                forest.right[node],
+                int(forest.feature[node]) | where_missing,
+                value,
+            )
             out += struct.pack("<iiiIf", -1, *fields)
         out += bytes(16 * (last - first))
     out += bytes(4 * forest.trees)
-    return b"CONFIG-offset:" + struct.pack("<q", len(out)) + out + b'{"learner":{}}' if snapshot else out
+    return (
+        b"CONFIG-offset:" + struct.pack("<q", len(out)) + out + b'{"learner":{}}'
+        if snapshot
+        else out
+    )
 
 
 def pickled(handle: bytes) -> bytes:
@@ -77,7 +86,9 @@ def test_official_files_predict_as_the_official_code(real_data: Path, kind: str)
     for place, name in enumerate(expected["member_dirs"]):
         forest = read_member((folder / name / "surrogate_model.model").read_bytes(), name)
         for query in expected["queries"]:
-            cells = [tuple((op, source) for op, source in query[cell]) for cell in ("normal", "reduce")]
+            cells = [
+                tuple((op, source) for op, source in query[cell]) for cell in ("normal", "reduce")
+            ]
             genotype = Genotype(cells[0], (2, 3, 4, 5), cells[1], (2, 3, 4, 5))
             x = np.asarray(official_features(jnp.asarray(from_genotype(genotype))))
             assert evaluate(forest, x) == pytest.approx(query["members"][place], rel=1e-6)
@@ -91,7 +102,9 @@ def test_the_legacy_form_is_read_as_it_was_written(binf: bool, snapshot: bool) -
     for key in ("offsets", "left", "right"):
         np.testing.assert_array_equal(getattr(found, key), getattr(forest, key))
     x = features(20)
-    np.testing.assert_allclose([evaluate(found, row) for row in x], [evaluate(forest, row) for row in x], rtol=1e-6)
+    np.testing.assert_allclose(
+        [evaluate(found, row) for row in x], [evaluate(forest, row) for row in x], rtol=1e-6
+    )
     assert found.base == np.float32(forest.base) and not found.inclusive
 
 
@@ -116,14 +129,18 @@ def test_what_a_current_xgboost_saves(booster: Any, form: str) -> None:
     x = features(40, seed=1)
     forest = read_xgboost(bytes(booster.save_raw(form)), "there")
     assert forest.trees == 12
-    np.testing.assert_allclose([evaluate(forest, row) for row in x], xgboost_says(booster, x), rtol=1e-6)
+    np.testing.assert_allclose(
+        [evaluate(forest, row) for row in x], xgboost_says(booster, x), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_what_a_current_xgboost_pickles(booster: Any, protocol: int) -> None:
     x = features(20, seed=2)
     forest = read(pickle.dumps(booster, protocol))
-    np.testing.assert_allclose([evaluate(forest, row) for row in x], xgboost_says(booster, x), rtol=1e-6)
+    np.testing.assert_allclose(
+        [evaluate(forest, row) for row in x], xgboost_says(booster, x), rtol=1e-6
+    )
 
 
 def test_xgboost_reads_the_synthetic_model() -> None:
@@ -134,7 +151,9 @@ def test_xgboost_reads_the_synthetic_model() -> None:
     x = features(20)
     wanted = [evaluate(forest, row) for row in x]
     np.testing.assert_allclose(xgboost_says(xgboost.Booster(model_file=data), x), wanted, rtol=1e-6)
-    np.testing.assert_allclose([evaluate(read_xgboost(bytes(data), "there"), row) for row in x], wanted, rtol=1e-6)
+    np.testing.assert_allclose(
+        [evaluate(read_xgboost(bytes(data), "there"), row) for row in x], wanted, rtol=1e-6
+    )
 
 
 LIGHTGBM = """tree
@@ -211,7 +230,9 @@ def test_what_a_current_lightgbm_pickles() -> None:
         wanted = model.predict(x[:30])
     forest = read(pickle.dumps(model))
     assert forest.inclusive
-    np.testing.assert_allclose([evaluate(forest, row) for row in x[:30].astype(np.float64)], wanted, rtol=1e-12)
+    np.testing.assert_allclose(
+        [evaluate(forest, row) for row in x[:30].astype(np.float64)], wanted, rtol=1e-12
+    )
 
 
 class Hostile:
@@ -243,7 +264,9 @@ def test_a_hostile_pickle_runs_nothing_and_is_named(
     mark = tmp_path / "executed"
     filled = tuple(x.format(mark) if isinstance(x, str) else x for x in arguments)
     for payload in (Hostile(function, *filled), {"handle": [Hostile(function, *filled)]}):
-        with pytest.raises(UserError, match=f"there: the pickle asks for '.*{name}'.*nothing was run"):
+        with pytest.raises(
+            UserError, match=f"there: the pickle asks for '.*{name}'.*nothing was run"
+        ):
             read(pickle.dumps(payload, protocol))
     assert not mark.exists()
 
@@ -287,14 +310,19 @@ def test_what_is_let_through_is_inert() -> None:
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         found = opcodes_to_values(pickle.dumps(value, protocol), "there")
         best = found["best"]
-        assert isinstance(best, Call) and best.name == "collections.defaultdict" and list(best.items) == ["valid_0"]
+        assert (
+            isinstance(best, Call)
+            and best.name == "collections.defaultdict"
+            and list(best.items) == ["valid_0"]
+        )
         inner = best.items["valid_0"]
         assert isinstance(inner, Call) and inner.items["rmse"].name.endswith("multiarray.scalar")
 
 
 @pytest.mark.parametrize("wrap", [pickled, bytes])
 def test_a_cut_off_model_is_refused(wrap: Callable[[bytes], bytes]) -> None:
-    """Cut everywhere: in the pickle, the offset, the parameters, each tree, the list behind the trees."""
+    """Cut everywhere: in the pickle, the offset, the parameters, each tree, the list behind the
+    trees."""
     whole = legacy(random_forest(0, trees=2, depth=3))
     end = len(whole) - len(b'{"learner":{}}')
     for size in {*range(0, 700), *range(700, end, 7), end - 1}:
@@ -313,7 +341,10 @@ def test_a_cut_off_document_is_refused(booster: Any, form: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda model: model["learner"]["objective"].update(name="rank:ndcg"), "objective 'rank:ndcg'"),
+        (
+            lambda model: model["learner"]["objective"].update(name="rank:ndcg"),
+            "objective 'rank:ndcg'",
+        ),
         (lambda model: model["learner"]["gradient_booster"].update(name="dart"), "booster 'dart'"),
         (lambda model: model["learner"]["learner_model_param"].update(num_class="3"), "3 outputs"),
         (lambda model: model["learner"]["learner_model_param"].update(base_score="x"), "damaged"),
@@ -323,7 +354,9 @@ def test_a_cut_off_document_is_refused(booster: Any, form: str) -> None:
         (lambda model: model.pop("learner"), "KeyError"),
     ],
 )
-def test_other_xgboost_models_are_refused(booster: Any, change: Callable[[Any], Any], reason: str) -> None:
+def test_other_xgboost_models_are_refused(
+    booster: Any, change: Callable[[Any], Any], reason: str
+) -> None:
     model = json.loads(booster.save_raw("json"))
     change(model)
     with pytest.raises(UserError, match=f"there: .*{reason}"):
@@ -352,11 +385,21 @@ def test_nodes_that_cannot_be_are_refused(key: str, value: float, reason: str) -
 
 
 def test_ubjson_values() -> None:
-    document = (
-        b"{i\x01a[$l#i\x02\0\0\0\x01\xff\xff\xff\xffi\x01b[i\x05SU\x02xyTFZ]i\x01c{#i\x01i\x01dD?\xf0\0\0\0\0\0\0}"
-    )
+    document = b"{i\x01a[$l#i\x02\0\0\0\x01\xff\xff\xff\xffi\x01b[i\x05SU\x02xyTFZ]i\x01c{#i\x01i\x01dD?\xf0\0\0\0\0\0\0}"
     found = read_ubjson(document)
-    assert found["a"].tolist() == [1, -1] and found["b"] == [5, "xy", True, False, None] and found["c"] == {"d": 1.0}
-    for bad in (b"[" * 100, b"[$l]", b"[#l\x7f\xff\xff\xff", b"?", b"{i\xff", b"[$l#l\x7f\xff\xff\xff", b"SZ"):
+    assert (
+        found["a"].tolist() == [1, -1]
+        and found["b"] == [5, "xy", True, False, None]
+        and found["c"] == {"d": 1.0}
+    )
+    for bad in (
+        b"[" * 100,
+        b"[$l]",
+        b"[#l\x7f\xff\xff\xff",
+        b"?",
+        b"{i\xff",
+        b"[$l#l\x7f\xff\xff\xff",
+        b"SZ",
+    ):
         with pytest.raises(ValueError, match=r"byte|levels|parse|type"):
             read_ubjson(bad)

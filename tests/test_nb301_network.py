@@ -21,16 +21,22 @@ from rlnas.bench.nb301.genotype import NUM_EDGES, SIZES, codes, from_genotype
 def archs(real_data):
     with gzip.open(real_data / "nb301_xgb_v0.9_labels_sample.csv.gz", "rt") as file:
         rows = list(csv.DictReader(file))
-    return np.stack([from_genotype(darts.parse(f"{row['normal']},{row['reduce']}")) for row in rows])
+    return np.stack(
+        [from_genotype(darts.parse(f"{row['normal']},{row['reduce']}")) for row in rows]
+    )
 
 
 @pytest.fixture(scope="module")
 def file(real_data, tmp_path_factory):
-    return store.convert_network(real_data / "nb301_yahpo_v1.onnx", tmp_path_factory.mktemp("nb301") / "yahpo.npz")
+    return store.convert_network(
+        real_data / "nb301_yahpo_v1.onnx", tmp_path_factory.mktemp("nb301") / "yahpo.npz"
+    )
 
 
 def answers(benchmark, archs):
-    return jax.jit(lambda b, x: jax.vmap(lambda a: b.query(a, jax.random.key(0)))(x))(benchmark, jnp.asarray(archs))
+    return jax.jit(lambda b, x: jax.vmap(lambda a: b.query(a, jax.random.key(0)))(x))(
+        benchmark, jnp.asarray(archs)
+    )
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 10, 25, 50, 75, 98])
@@ -40,9 +46,13 @@ def test_the_published_predictions_at_seven_epochs(real_data, archs, file, epoch
     at = [int(next(iter(row.values()))) for row in rows]
     found = answers(store.load(surrogate=file, epochs=epochs), archs[at])
     expected = [float(row[f"val_acc_ep{epochs}"]) for row in rows]
-    np.testing.assert_allclose(100 * found.val, expected, atol=1.1e-4)  # the sample is rounded to 1e-4
+    np.testing.assert_allclose(
+        100 * found.val, expected, atol=1.1e-4
+    )  # the sample is rounded to 1e-4
     if epochs == 98:
-        np.testing.assert_allclose(found.sim_seconds, [float(row["runtime_s_ep98"]) for row in rows], atol=0.06)
+        np.testing.assert_allclose(
+            found.sim_seconds, [float(row["runtime_s_ep98"]) for row in rows], atol=0.06
+        )
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 10, 25, 50, 75, 98])
@@ -66,7 +76,10 @@ def test_parity_with_onnxruntime(real_data, archs, file, epochs):
     np.testing.assert_array_equal(yahpo_codes(jnp.asarray(archs[:100])), rows)
     session = onnxruntime.InferenceSession(str(real_data / "nb301_yahpo_v1.onnx"))
     time = np.array([[epochs]], np.float32)
-    expected = [session.run(None, {"x_cat": np.array([row], np.int32), "x_cont": time})[0][0] for row in rows]
+    expected = [
+        session.run(None, {"x_cat": np.array([row], np.int32), "x_cont": time})[0][0]
+        for row in rows
+    ]
     found = answers(store.load(surrogate=file, epochs=epochs), archs[:100])
     np.testing.assert_allclose(100 * found.val, np.array(expected)[:, 0], atol=1e-4)
     np.testing.assert_allclose(found.sim_seconds, np.array(expected)[:, 1], rtol=1e-5, atol=0.02)

@@ -49,22 +49,30 @@ def test_the_codes_have_these_ranges() -> None:
 @given(st.integers(0, 10_000), st.booleans(), st.integers(0, 9), st.sampled_from([3, 56]))
 def test_packed_trees_equal_the_walk(seed: int, inclusive: bool, depth: int, features: int) -> None:
     forests = [
-        random_forest(seed + i, trees=3 + i, depth=depth, inclusive=inclusive, features=features) for i in (0, 1)
+        random_forest(seed + i, trees=3 + i, depth=depth, inclusive=inclusive, features=features)
+        for i in (0, 1)
     ]
     archs = draw(40, seed)
-    np.testing.assert_allclose(batch(ensemble_of(*forests), archs), slowly(forests, archs), atol=2e-5)
+    np.testing.assert_allclose(
+        batch(ensemble_of(*forests), archs), slowly(forests, archs), atol=2e-5
+    )
 
 
 def test_long_sets_and_many_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sets of 16 and 24 words, each with groups for trees with few and with many features, and units left over."""
+    """Sets of 16 and 24 words, each with groups for trees with few and with many features, and
+    units left over."""
     monkeypatch.setattr(grouping, "SMALL_GROUP", 12)
     monkeypatch.setattr(trees, "BLOCK_CPU", 2 * grouping.UNIT * 30)  # two units a block
     found = list(members(3, 50, seed=1))
     ensemble = from_arrays(join([packed for _, packed in found]))
     assert [table.shape[1] for table in ensemble.tables] == [16, 24] and len(ensemble.groups) > 5
-    assert any(len(group.member) % 2 and len(group.member) > 2 for group in ensemble.groups)  # the last block overlaps
+    assert any(
+        len(group.member) % 2 and len(group.member) > 2 for group in ensemble.groups
+    )  # the last block overlaps
     archs = draw(30)
-    np.testing.assert_allclose(batch(ensemble, archs), slowly([forest for forest, _ in found], archs), atol=2e-4)
+    np.testing.assert_allclose(
+        batch(ensemble, archs), slowly([forest for forest, _ in found], archs), atol=2e-4
+    )
 
 
 def test_a_constant_ensemble_and_splits_that_change_nothing() -> None:
@@ -88,7 +96,9 @@ def test_vmap_equals_singles_and_nests() -> None:
     ensemble, archs = ensemble_of(*[random_forest(i) for i in range(3)]), draw(6)
     singles = np.stack([np.asarray(ensemble.outputs(arch)) for arch in archs])
     np.testing.assert_allclose(batch(ensemble, archs), singles, atol=1e-6)
-    nested = jax.jit(lambda e, a: jax.vmap(jax.vmap(e.outputs))(a))(ensemble, archs.reshape(2, 3, 22))
+    nested = jax.jit(lambda e, a: jax.vmap(jax.vmap(e.outputs))(a))(
+        ensemble, archs.reshape(2, 3, 22)
+    )
     np.testing.assert_allclose(nested.reshape(6, 3), singles, atol=1e-6)
     same = jax.vmap(lambda _: ensemble.outputs(archs[0]))(jnp.arange(4))
     np.testing.assert_allclose(same, np.tile(singles[0], (4, 1)), atol=1e-6)
@@ -131,7 +141,8 @@ def test_predictions_are_fractions_with_the_members_spread() -> None:
 
 
 def test_sums_stay_exact_over_many_trees() -> None:
-    """Float32 sums of thousands of leaves around a large mean, to 1e-5 of it: an official runtime is about 7,000 s."""
+    """Float32 sums of thousands of leaves around a large mean, to 1e-5 of it: an official runtime
+    is about 7,000 s."""
     forest = grow(3000, np.random.default_rng(0), depth=3)
     forest = dataclasses.replace(forest, value=(forest.value + np.float32(2.3)))
     archs = draw(8)
@@ -141,7 +152,9 @@ def test_sums_stay_exact_over_many_trees() -> None:
 
 
 def test_words_of_a_set() -> None:
-    np.testing.assert_array_equal(words_for(np.array([2, 32, 33, 65, 128, 129, 512, 513])), [1, 1, 2, 4, 4, 16, 16, 24])
+    np.testing.assert_array_equal(
+        words_for(np.array([2, 32, 33, 65, 128, 129, 512, 513])), [1, 1, 2, 4, 4, 16, 16, 24]
+    )
 
 
 def test_a_tree_that_leads_back_into_itself_is_refused() -> None:
@@ -161,7 +174,8 @@ def test_a_tree_that_leads_back_into_itself_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["leaves", "base", "start_0", "group_0_row", "group_0_code", "group_0_member", "group_0_leaf"]
+    "key",
+    ["leaves", "base", "start_0", "group_0_row", "group_0_code", "group_0_member", "group_0_leaf"],
 )
 def test_a_damaged_file_is_refused(key: str) -> None:
     arrays = join([pack(random_forest(0))])
@@ -169,7 +183,9 @@ def test_a_damaged_file_is_refused(key: str) -> None:
         :: 1 if key[:5] in ("group", "start") else 2
     ]:
         with pytest.raises(UserError, match="there: damaged"):
-            from_arrays({k: v for k, v in (arrays | {key: broken}).items() if v is not None}, "there")
+            from_arrays(
+                {k: v for k, v in (arrays | {key: broken}).items() if v is not None}, "there"
+            )
     if key[:5] in ("group", "start"):
         outside = arrays[key].copy()
         outside.flat[0] = np.iinfo(outside.dtype).max

@@ -19,7 +19,9 @@ FEATURES, SLOTS = 10, 7
 @pytest.fixture(scope="module", params=[False, True], ids=["move", "stay"])
 def network(request):
     module = DuelingTransformer(SMALL, request.param)
-    params = module.init(jax.random.key(0), jnp.zeros((SLOTS, FEATURES), jnp.int8), jnp.ones(SLOTS, bool))
+    params = module.init(
+        jax.random.key(0), jnp.zeros((SLOTS, FEATURES), jnp.int8), jnp.ones(SLOTS, bool)
+    )
     return module, params, jax.jit(module.apply)
 
 
@@ -54,7 +56,9 @@ def test_the_current_architecture_is_told_from_a_neighbour(network):
     _, params, apply = network
     encoding, mask = inputs(3, SLOTS - 1)
     swapped = encoding.at[jnp.array([0, 1])].set(encoding[jnp.array([1, 0])])
-    assert not np.allclose(apply(params, encoding, mask)[1:6], apply(params, swapped, mask)[1:6], atol=1e-5)
+    assert not np.allclose(
+        apply(params, encoding, mask)[1:6], apply(params, swapped, mask)[1:6], atol=1e-5
+    )
 
 
 def test_dueling_subtracts_the_mean_over_real_neighbours():
@@ -66,7 +70,9 @@ def test_batches_equal_singles(network):
     _, params, apply = network
     pairs = [inputs(seed, 1 + seed % 6) for seed in range(4)]
     batch = apply(params, jnp.stack([e for e, _ in pairs]), jnp.stack([m for _, m in pairs]))
-    np.testing.assert_allclose(batch, jnp.stack([apply(params, *pair) for pair in pairs]), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        batch, jnp.stack([apply(params, *pair) for pair in pairs]), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_sizes_are_checked():

@@ -1,4 +1,5 @@
-"""The supernet against networks of their own, resuming against not stopping, the measures by hand, and the command."""
+"""The supernet against networks of their own, resuming against not stopping, the measures by hand,
+and the command."""
 
 from __future__ import annotations
 
@@ -16,8 +17,10 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from rlnas.analysis import oneshot, oneshot_measures, oneshot_plot  # noqa: E402
-from rlnas.analysis.oneshot import OneShot, Scored, Truth  # noqa: E402
+from rlnas.analysis.oneshot import command as oneshot
+from rlnas.analysis.oneshot import figure as oneshot_plot  # noqa: E402
+from rlnas.analysis.oneshot import measures as oneshot_measures
+from rlnas.analysis.oneshot.command import OneShot, Scored, Truth  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb101.cell import Cell, vertex_channels  # noqa: E402
 from rlnas.bench.nb101.table import Table, find  # noqa: E402
@@ -44,7 +47,8 @@ def digits() -> datasets.Dataset:
     return datasets.load("digits")
 
 
-# --- the supernet -----------------------------------------------------------------------------------
+# --- the supernet
+# -----------------------------------------------------------------------------------
 
 
 def some_supernet(recipe: Recipe = RECIPE) -> Supernet:
@@ -66,7 +70,9 @@ def standalone(net: Supernet, cell: Cell, recipe: Recipe = RECIPE) -> torch.nn.M
     )  # fmt: skip
 
     def copy(block: torch.nn.Module, shared: SharedConv) -> None:
-        conv, norm = (next(m for m in block.modules() if isinstance(m, kind)) for kind in CONV_AND_NORM)
+        conv, norm = (
+            next(m for m in block.modules() if isinstance(m, kind)) for kind in CONV_AND_NORM
+        )
         out, inner = conv.weight.shape[:2]
         conv.weight.copy_(shared.weight[:out, :inner])
         norm.weight.copy_(shared.scale[:out])
@@ -76,7 +82,9 @@ def standalone(net: Supernet, cell: Cell, recipe: Recipe = RECIPE) -> torch.nn.M
         layers = [layer for layer in network.layers if not isinstance(layer, torch.nn.MaxPool2d)]
         copy(layers[0], net.stem)
         for layer, module in zip(layers[1:], net.body, strict=True):
-            assert layer.vertex_channels == vertex_channels(cell, module.channels_in, module.channels_out)
+            assert layer.vertex_channels == vertex_channels(
+                cell, module.channels_in, module.channels_out
+            )
             for v in range(1, cell.num_vertices):
                 if cell.matrix[0][v]:
                     copy(layer.input_op[v], module.projection(cell, v))
@@ -97,7 +105,10 @@ def test_a_slice_is_the_cells_own_network(place: int, digits: datasets.Dataset) 
     net, cell = some_supernet(), CELLS[place]
     own = standalone(net, cell)
     batch, others = digits.train.images[:50], digits.val.images[:60]
-    for training, images in ((True, batch), (False, others)):  # the first leaves its statistics to the second
+    for training, images in (
+        (True, batch),
+        (False, others),
+    ):  # the first leaves its statistics to the second
         theirs, ours = own.train(training)(images), net.train(training)(images, cell)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
@@ -106,11 +117,16 @@ def test_several_modules_a_stack(digits: datasets.Dataset) -> None:
     recipe = replace(RECIPE, modules=2, stacks=2)
     net, cell = some_supernet(recipe), CELLS[RANDOM[1]]
     images = digits.train.images[:20]
-    torch.testing.assert_close(net(images, cell), standalone(net, cell, recipe)(images), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        net(images, cell), standalone(net, cell, recipe)(images), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_widths_of_every_kind_are_tested() -> None:
-    kinds = {sum(CELLS[place].matrix[v][-1] for v in range(1, CELLS[place].num_vertices)) for place in CHOSEN}
+    kinds = {
+        sum(CELLS[place].matrix[v][-1] for v in range(1, CELLS[place].num_vertices))
+        for place in CHOSEN
+    }
     assert kinds == {0, 1, 2, 3}  # vertices that the output concatenates
     assert any("maxpool3x3" in CELLS[place].ops for place in CHOSEN)
 
@@ -118,7 +134,9 @@ def test_widths_of_every_kind_are_tested() -> None:
 def test_a_score_is_that_of_the_cells_own_network(digits: datasets.Dataset) -> None:
     net = some_supernet()
     with torch.no_grad():
-        net.classifier.weight *= 100  # so that logits differ, and statistics of other images would show
+        net.classifier.weight *= (
+            100  # so that logits differ, and statistics of other images would show
+        )
     some = [CELLS[place] for place in RANDOM[:4]]
     done: list[int] = []
     accuracy, loss = supernet.score(net, some, digits, done.append)
@@ -128,8 +146,12 @@ def test_a_score_is_that_of_the_cells_own_network(digits: datasets.Dataset) -> N
         with torch.no_grad():
             own.train()(digits.train.images)
             logits = own.eval()(digits.val.images)
-        assert found == pytest.approx((logits.argmax(1) == digits.val.labels).float().mean().item(), abs=2 / 797)
-        assert lost == pytest.approx(torch.nn.functional.cross_entropy(logits, digits.val.labels).item(), rel=1e-3)
+        assert found == pytest.approx(
+            (logits.argmax(1) == digits.val.labels).float().mean().item(), abs=2 / 797
+        )
+        assert lost == pytest.approx(
+            torch.nn.functional.cross_entropy(logits, digits.val.labels).item(), rel=1e-3
+        )
 
 
 def test_positions_share_and_the_output_is_a_position_of_its_own() -> None:
@@ -137,7 +159,11 @@ def test_positions_share_and_the_output_is_a_position_of_its_own() -> None:
     module = some_supernet().body[0]
     small, large = CELLS[1], CELLS[-1]
     assert (small.num_vertices, large.num_vertices) == (3, 5)
-    assert module.projection(small, 2) is module.projection(large, 4) is not module.projection(large, 2)
+    assert (
+        module.projection(small, 2)
+        is module.projection(large, 4)
+        is not module.projection(large, 2)
+    )
     assert module.projection(small, 1) is module.projection(large, 1)
     assert len(module.projections) == 4 and len(module.operations) == 3
 
@@ -150,7 +176,8 @@ def test_only_the_weights_of_the_cell_get_gradients(digits: datasets.Dataset) ->
     assert touched == 3 * (sum(cell.matrix[0]) + convs)
 
 
-# --- training ---------------------------------------------------------------------------------------
+# --- training
+# ---------------------------------------------------------------------------------------
 
 
 def test_resuming_is_not_stopping(digits: datasets.Dataset, tmp_path: Path) -> None:
@@ -183,22 +210,29 @@ def test_resuming_is_not_stopping(digits: datasets.Dataset, tmp_path: Path) -> N
         supernet.train(CELLS[:91], digits, RECIPE, TINY, 5, path)
 
 
-def test_training_draws_nothing_globally_and_lowers_the_loss(digits: datasets.Dataset, tmp_path: Path) -> None:
+def test_training_draws_nothing_globally_and_lowers_the_loss(
+    digits: datasets.Dataset, tmp_path: Path
+) -> None:
     state = torch.get_rng_state()
     seen: list[Progress] = []
-    supernet.train(CELLS[:20], digits, RECIPE, Schedule(4, 30, 0.05), 0, tmp_path / "x", seen.append)
+    supernet.train(
+        CELLS[:20], digits, RECIPE, Schedule(4, 30, 0.05), 0, tmp_path / "x", seen.append
+    )
     assert torch.equal(state, torch.get_rng_state())
     assert seen[-1].loss < seen[0].loss - 0.05
 
 
 def test_a_loss_that_is_none_stops(digits: datasets.Dataset, tmp_path: Path) -> None:
-    broken = replace(digits, train=datasets.Part(digits.train.images * torch.nan, digits.train.labels))
+    broken = replace(
+        digits, train=datasets.Part(digits.train.images * torch.nan, digits.train.labels)
+    )
     with pytest.raises(UserError, match="loss is nan in epoch 1"):
         supernet.train(CELLS[:20], broken, RECIPE, TINY, 0, tmp_path / "x")
     assert not list(tmp_path.iterdir())
 
 
-# --- measures ---------------------------------------------------------------------------------------
+# --- measures
+# ---------------------------------------------------------------------------------------
 
 
 def truth(val: np.ndarray) -> Truth:
@@ -235,7 +269,9 @@ def test_a_perfect_score_and_a_useless_one() -> None:
         Scored(2, rng.uniform(size=80), rng.uniform(size=80), 70.0, 30.0),
     ]
     for kind in ("accuracy", "loss"):
-        report = oneshot_measures.compare(known, scored, kind, [(2.0, 0.1, 0.2), (4.0, 0.3, 0.4)], 400)
+        report = oneshot_measures.compare(
+            known, scored, kind, [(2.0, 0.1, 0.2), (4.0, 0.3, 0.4)], 400
+        )
         perfect, useless = (report.of(f"shared weights, seed {seed}").spearman for seed in (1, 2))
         assert perfect.value == perfect.low == perfect.high == pytest.approx(1)
         assert abs(useless.value) < 0.35 and useless.low < useless.value < useless.high
@@ -248,25 +284,35 @@ def test_a_perfect_score_and_a_useless_one() -> None:
 
 
 def test_noise_alone_has_no_rank_within_the_top() -> None:
-    """The top is chosen by the truth that is compared with; else a single training would seem to rank it backwards."""
+    """The top is chosen by the truth that is compared with; else a single training would seem to
+    rank it backwards."""
     val = np.random.default_rng(0).normal(0.9, 0.01, (600, 3))
-    ranker = next(r for r in oneshot_measures.rankers(truth_of_noise(val), [], "loss") if r.name == "one real training")
+    ranker = next(
+        r
+        for r in oneshot_measures.rankers(truth_of_noise(val), [], "loss")
+        if r.name == "one real training"
+    )
     found = oneshot_measures.agreement(ranker, "validation", "top").spearman
     assert abs(found.value) < 0.15
 
 
 def truth_of_noise(val: np.ndarray) -> Truth:
-    return Truth(np.arange(len(val)), CELLS[: len(val)], val, val, None, (20,), np.arange(len(val)), 1.0)
+    return Truth(
+        np.arange(len(val)), CELLS[: len(val)], val, val, None, (20,), np.arange(len(val)), 1.0
+    )
 
 
-# --- the command ------------------------------------------------------------------------------------
+# --- the command
+# ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneShot, Path]:
     """A small run in another process, as the command line makes it."""
     out = tmp_path_factory.mktemp("oneshot")
-    config = OneShot(preset="smoke", max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=out)
+    config = OneShot(
+        preset="smoke", max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=out
+    )
     code = (
         "from pathlib import Path; from analysis import oneshot, oneshot_measures; "
         "oneshot_measures.REPLICATES = 40; oneshot.run(oneshot.OneShot(preset='smoke', "
@@ -283,7 +329,14 @@ def test_files_of_a_run(finished: tuple[OneShot, Path]) -> None:
 
     config, folder = finished
     names = {path.name for path in folder.iterdir()}
-    assert names == {"scores.parquet", "manifest.json", "figure.png", "figure.svg", "seed-1.npz", "timed.json"}
+    assert names == {
+        "scores.parquet",
+        "manifest.json",
+        "figure.png",
+        "figure.svg",
+        "seed-1.npz",
+        "timed.json",
+    }
     scores = pd.read_parquet(folder / "scores.parquet")
     assert len(scores) == 91 and scores["row"].tolist() == list(range(91))
     table = Table.load(find("nb101-digits"))
@@ -294,7 +347,9 @@ def test_files_of_a_run(finished: tuple[OneShot, Path]) -> None:
 
 
 def test_finished_seeds_are_kept_and_more_may_come(
-    finished: tuple[OneShot, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: tuple[OneShot, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     config, folder = finished
     trained: list[int] = []
@@ -305,7 +360,9 @@ def test_finished_seeds_are_kept_and_more_may_come(
         return Supernet(recipe, in_channels=1, max_vertices=4, seed=seed), 1.0
 
     monkeypatch.setattr(supernet, "train", fake)
-    monkeypatch.setattr(supernet, "score", lambda net, cells, images, tell: (np.ones(91), np.arange(91.0)))
+    monkeypatch.setattr(
+        supernet, "score", lambda net, cells, images, tell: (np.ones(91), np.arange(91.0))
+    )
     before = (folder / "seed-1.npz").read_bytes()
     oneshot.run(replace(config, seeds=2, score="accuracy"))
     assert trained == [2]
@@ -345,7 +402,10 @@ def test_bad_options_are_one_line(change: dict[str, object], reason: str, tmp_pa
 
 def test_a_table_of_another_making_is_refused(tmp_path: Path) -> None:
     table = Table.load(find("nb101-digits"))
-    for meta, reason in (({"recipe": {}}, "how its cells were trained"), ({"splits": {"train": 1}}, "split as")):
+    for meta, reason in (
+        ({"recipe": {}}, "how its cells were trained"),
+        ({"splits": {"train": 1}}, "split as"),
+    ):
         path = tmp_path / "table.npz"
         replace(table, meta=table.meta | meta).save(path)
         with pytest.raises(UserError, match=reason):

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlnas.agents.evolution import Evolution
-from rlnas.agents.protocol import Agent, History, best_so_far, first_seen, run_search, run_seeds, same_arch, seed_keys
+from rlnas.agents.protocol import (
+    Agent,
+    History,
+    best_so_far,
+    first_seen,
+    run_search,
+    run_seeds,
+    same_arch,
+    seed_keys,
+)
 from rlnas.agents.random_search import RandomSearch
 from tests.stand_in import GridBenchmark, ListBenchmark, ring, scrambled
 
@@ -52,7 +61,15 @@ def python_search(agent: Agent, benchmark: Any, budget: int, key: jax.Array) -> 
         if valid and result.val > best:
             best, incumbent = float(result.val), t
         text = benchmark.space.format(arch)
-        row = (arch, result.val, benchmark.reported(arch), result.sim_seconds, valid, text not in seen, incumbent)
+        row = (
+            arch,
+            result.val,
+            benchmark.reported(arch),
+            result.sim_seconds,
+            valid,
+            text not in seen,
+            incumbent,
+        )
         for name, value in zip(History._fields, row, strict=True):
             history[name].append(np.asarray(value))
         seen.add(text)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rlnas import agents
-from rlnas import bench
+from rlnas import agents, bench
 from rlnas.bench.errors import UserError
 from rlnas.bench.registry import Registry
 
@@ -85,8 +84,23 @@ def outside(tmp_path_factory) -> Path:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
     (source / "pyproject.toml").write_text(PYPROJECT)
     (source / "rlnas_outside.py").write_text(MODULE)
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
-    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)]
+    options = [
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--disable-pip-version-check",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        *options,
+        "--target",
+        str(target),
+        str(source),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target
@@ -103,7 +117,9 @@ def test_an_installed_package_adds_an_agent_and_a_benchmark(outside):
     assert seen["untouched"], "listing the names imported the package"
     assert seen["arch"] == [[3] * 5] * 2
     assert seen["val"] == [[pytest.approx(0.4)] * 5] * 2
-    assert seen["random_search"] == "rlnas.agents.random_search", "an outside package replaced a built-in agent"
+    assert seen["random_search"] == "rlnas.agents.random_search", (
+        "an outside package replaced a built-in agent"
+    )
     assert seen["first_row"] == "Evolution", "an outside package replaced a built-in agent"
 
 
@@ -120,7 +136,9 @@ def test_names_are_sorted_and_nothing_is_imported():
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(UserError, match=r"unknown agent 'randm'; expected one of .*evolution, .*random_search"):
+    with pytest.raises(
+        UserError, match=r"unknown agent 'randm'; expected one of .*evolution, .*random_search"
+    ):
         agents.config("randm")
 
 

@@ -18,7 +18,9 @@ def test_it_predicts_every_cell_of_a_larger_space_and_says_what_it_is(tmp_path):
     edges = np.bitwise_count(np.asarray(table.row)).astype(np.float32)[:, None, None]
     table.val[:] = 0.5 + 0.02 * edges  # a function of the row that a regressor can half learn
     table.save(tmp_path / "part.npz")
-    run_rehearse(RehearseConfig(str(tmp_path / "part.npz"), max_vertices=5, out=tmp_path / "all.npz"))
+    run_rehearse(
+        RehearseConfig(str(tmp_path / "part.npz"), max_vertices=5, out=tmp_path / "all.npz")
+    )
     whole = Table.load(tmp_path / "all.npz")
     assert len(whole.row) == 2532 and np.isfinite(whole.val).all() and np.isnan(whole.test).all()
     assert "NOT A BENCHMARK" in whole.meta["notes"][0] and "rehearsal" in whole.name

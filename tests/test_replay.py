@@ -16,7 +16,9 @@ from rlnas.bench.errors import UserError
 def filled(priorities: list[float], capacity: int = 512) -> replay.Replay:
     buffer = replay.create(jnp.int32(0), capacity)
     buffer = replay.add(buffer, jnp.arange(len(priorities), dtype=jnp.int32))
-    return replay.update(buffer, jnp.arange(len(priorities), dtype=jnp.int32), jnp.array(priorities), 1.0)
+    return replay.update(
+        buffer, jnp.arange(len(priorities), dtype=jnp.int32), jnp.array(priorities), 1.0
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -47,7 +49,9 @@ def test_items_are_drawn_as_often_as_their_priority_says():
 
 def test_nothing_that_is_not_there_is_ever_drawn():
     buffer = filled([1e-6, 1e3, 1e-6])
-    items = jax.vmap(lambda key: replay.sample(buffer, key, 32, 0.4))(jax.random.split(jax.random.key(1), 50))
+    items = jax.vmap(lambda key: replay.sample(buffer, key, 32, 0.4))(
+        jax.random.split(jax.random.key(1), 50)
+    )
     assert set(np.asarray(items.items).ravel()) <= {0, 1, 2}
     assert set(np.asarray(items.at).ravel()) <= {0, 1, 2}
     assert np.isfinite(items.weights).all()
@@ -58,7 +62,9 @@ def test_weights_are_one_over_n_p_to_the_beta_over_the_largest():
     sample = replay.sample(buffer, jax.random.key(0), 64, 0.5)
     p = np.array([1, 3]) / 4
     expected = (2 * p) ** -0.5
-    np.testing.assert_allclose(sample.weights, expected[np.asarray(sample.items)] / expected.max(), rtol=1e-4)
+    np.testing.assert_allclose(
+        sample.weights, expected[np.asarray(sample.items)] / expected.max(), rtol=1e-4
+    )
 
 
 def test_new_items_get_the_largest_priority_so_far_and_alpha_is_applied():

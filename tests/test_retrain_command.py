@@ -1,4 +1,5 @@
-"""`rlnas retrain` from options to verdict: what is chosen, killed and resumed, and what is said of it."""
+"""`rlnas retrain` from options to verdict: what is chosen, killed and resumed, and what is said of
+it."""
 
 from __future__ import annotations
 
@@ -25,12 +26,22 @@ pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
 from rlnas import bench  # noqa: E402
-from rlnas.analysis import cli, compare, redraw, retrain, retrain_run, retrain_select, retrain_verdict, stats, store  # noqa: E402
-from rlnas.analysis.compare import Compare  # noqa: E402
-from rlnas.analysis.report_again import Report  # noqa: E402
-from rlnas.analysis.report_again import run as run_report  # noqa: E402
-from rlnas.analysis.retrain import Retrain  # noqa: E402
-from rlnas.analysis.retrain_text import label  # noqa: E402
+from rlnas.analysis import (
+    cli,
+    stats,
+    store,
+)
+from rlnas.analysis.comparison import command as compare
+from rlnas.analysis.comparison import redraw
+from rlnas.analysis.comparison.command import Compare  # noqa: E402
+from rlnas.analysis.report import run as run_report  # noqa: E402
+from rlnas.analysis.report.command import Report  # noqa: E402
+from rlnas.analysis.retrain import command as retrain
+from rlnas.analysis.retrain import run as retrain_run
+from rlnas.analysis.retrain import select as retrain_select
+from rlnas.analysis.retrain import verdict as retrain_verdict
+from rlnas.analysis.retrain.command import Retrain  # noqa: E402
+from rlnas.analysis.retrain.text import label  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
 from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
@@ -64,10 +75,13 @@ def parse(*words: object) -> Retrain:
     return cli.parse("retrain", Retrain, [str(word) for word in words])
 
 
-# --- what is chosen -------------------------------------------------------------------------------------
+# --- what is chosen
+# -------------------------------------------------------------------------------------
 
 
-def test_the_top_is_the_best_by_validation_over_all_seeds(runs: list[store.Run], digits: Any) -> None:
+def test_the_top_is_the_best_by_validation_over_all_seeds(
+    runs: list[store.Run], digits: Any
+) -> None:
     seen: dict[int, float] = {}
     for run in runs:
         for arch, val in zip(np.ravel(run.history.arch), np.ravel(run.history.val), strict=True):
@@ -83,7 +97,9 @@ def test_the_top_is_the_best_by_validation_over_all_seeds(runs: list[store.Run],
 
 def test_controls_are_others_than_the_top(runs: list[store.Run], digits: Any) -> None:
     chosen = retrain_select.choose(digits, runs, top=4, random=30, seed=1)
-    assert len({c.arch for c in chosen}) == 34 and [c.groups for c in chosen[4:]] == [("random",)] * 30
+    assert (
+        len({c.arch for c in chosen}) == 34 and [c.groups for c in chosen[4:]] == [("random",)] * 30
+    )
     assert retrain_select.choose(digits, runs, top=4, random=30, seed=1) == chosen
     assert retrain_select.choose(digits, runs, top=4, random=30, seed=2)[4:] != chosen[4:]
     small = digits.restrict(np.arange(7))
@@ -99,12 +115,23 @@ def test_the_worst_and_the_named(runs: list[store.Run], digits: Any) -> None:
     best = digits.space.format(int(archs[seen.argmax()]))
     chosen = retrain_select.choose(digits, runs, top=1, worst=2, texts=[worst, best, best, CELL])
     groups = {c.arch: c.groups for c in chosen}
-    assert groups[worst] == ("worst", "named") and groups[best] == ("top", "named") and groups[CELL] == ("named",)
+    assert (
+        groups[worst] == ("worst", "named")
+        and groups[best] == ("top", "named")
+        and groups[CELL] == ("named",)
+    )
     assert len(chosen) == len(groups) == 4
     # Another form of the same cell is the same architecture.
     other = "111011 input,conv3x3-bn-relu,maxpool3x3,output"
     same = "111101 input,maxpool3x3,conv3x3-bn-relu,output"
-    assert len(retrain_select.choose(digits, [], texts=[other, digits.space.format(digits.space.parse(other))])) == 1
+    assert (
+        len(
+            retrain_select.choose(
+                digits, [], texts=[other, digits.space.format(digits.space.parse(other))]
+            )
+        )
+        == 1
+    )
     assert digits.space.format(digits.space.parse(same)) == same
 
 
@@ -128,7 +155,9 @@ def test_surrogates_have_no_test_accuracy_and_make_genotypes() -> None:
             return QueryResult(value, value * np.nan, value, value >= 0)
 
     chosen = retrain_select.choose(Surrogate(), [], random=3, texts=[space.format(arch)])
-    assert len(chosen) == 4 and all(math.isnan(c.table_test) and 0 < c.table_val < 1 for c in chosen)
+    assert len(chosen) == 4 and all(
+        math.isnan(c.table_test) and 0 < c.table_val < 1 for c in chosen
+    )
     assert isinstance(retrain_select.model_of(Surrogate(), chosen[0].arch), Genotype)
 
 
@@ -142,12 +171,20 @@ def test_surrogates_have_no_test_accuracy_and_make_genotypes() -> None:
         (["--random", "-1"], "--random is -1; expected at least 0"),
         (["--seeds", "0"], "--seeds is 0; expected at least 1"),
         (["--random", "1", "--dataset", "letters"], "unknown data set 'letters'"),
-        (["--random", "1", "--dataset", "digits", "--epochs", "0"], "--epochs 0; expected at least 1"),
-        (["--random", "1", "--dataset", "digits", "--device", "tpu"], "--device tpu; expected auto, cpu or cuda"),
+        (
+            ["--random", "1", "--dataset", "digits", "--epochs", "0"],
+            "--epochs 0; expected at least 1",
+        ),
+        (
+            ["--random", "1", "--dataset", "digits", "--device", "tpu"],
+            "--device tpu; expected auto, cpu or cuda",
+        ),
         (["nowhere"], "no folder nowhere"),
     ],
 )
-def test_bad_input_is_one_line(words: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_one_line(
+    words: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as raised:
         retrain.run(parse(*words))
@@ -162,11 +199,17 @@ def test_more_than_the_runs_have(runs: list[store.Run], digits: Any) -> None:
 
 def test_runs_on_another_table_are_told(runs: list[store.Run]) -> None:
     facts = runs[0].manifest["benchmark"]
-    other = [replace(run, manifest=run.manifest | {"benchmark": facts | {"sha256": "ab" * 32}}) for run in runs]
+    other = [
+        replace(run, manifest=run.manifest | {"benchmark": facts | {"sha256": "ab" * 32}})
+        for run in runs
+    ]
     _, notes = retrain_select.ground(other, None, None)
     assert len(notes) == 1 and "with sha256 abababababab, the one here has" in notes[0]
     assert retrain_select.ground(runs, None, None)[1] == []
-    mixed = [runs[0], replace(runs[1], manifest=runs[1].manifest | {"benchmark": facts | {"epochs": 5}})]
+    mixed = [
+        runs[0],
+        replace(runs[1], manifest=runs[1].manifest | {"benchmark": facts | {"epochs": 5}}),
+    ]
     with pytest.raises(UserError, match="cannot be taken together: epochs is 20"):
         retrain_select.ground(mixed, None, None)
 
@@ -190,9 +233,19 @@ def test_the_preset_follows_what_is_trained(tmp_path: Path) -> None:
         parse("--preset", "none")
 
 
-# --- killed and resumed ---------------------------------------------------------------------------------
+# --- killed and resumed
+# ---------------------------------------------------------------------------------
 
-KILLED = [*TINY, "--cells", CELL, "111 input,conv1x1-bn-relu,output", "--seeds", "1", "--epochs", "60"]
+KILLED = [
+    *TINY,
+    "--cells",
+    CELL,
+    "111 input,conv1x1-bn-relu,output",
+    "--seeds",
+    "1",
+    "--epochs",
+    "60",
+]
 KILLED += ["--workers", "1", "--threads", "1", "--plain-loop-batches", "0", "--out", "out"]
 
 
@@ -203,7 +256,9 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )
     env = os.environ | {"PYTHONPATH": str(ROOT)}  # for the workers too
     words = [sys.executable, "-c", code, *KILLED]
-    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    return subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    )
 
 
 def test_killed_it_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
@@ -226,7 +281,10 @@ def test_killed_it_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
     said, err = again.communicate()
     assert again.returncode == 0, err
     assert "Table against retrained test accuracy, 2 architectures" in said
-    records = [json.loads(path.read_text()) for path in sorted((tmp_path / "out").glob("trainings-*/*-seed1000.json"))]
+    records = [
+        json.loads(path.read_text())
+        for path in sorted((tmp_path / "out").glob("trainings-*/*-seed1000.json"))
+    ]
     resumed = next(record for record in records if record["arch"] == kept[1]["arch"])
     assert [record["status"] for record in records] == ["done", "done"]
     # To the last digit, seconds too: the epochs before the kill were not trained again.
@@ -235,46 +293,85 @@ def test_killed_it_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
     config = parse(*KILLED)
     model = retrain_select.model_of(bench.load("nb101-digits"), resumed["arch"])
     data = jobs.Data("digits", None, config.settings.val_images)
-    job = jobs.Job(resumed["arch"], model, 1000, data, config.settings, jobs.Engine(), tmp_path / "whole")
+    job = jobs.Job(
+        resumed["arch"], model, 1000, data, config.settings, jobs.Engine(), tmp_path / "whole"
+    )
     whole = jobs._train(job, lambda told: None)
-    numbers = [[(epoch["loss"], epoch["accuracy"]) for epoch in record["curve"]] for record in (resumed, whole)]
+    numbers = [
+        [(epoch["loss"], epoch["accuracy"]) for epoch in record["curve"]]
+        for record in (resumed, whole)
+    ]
     assert numbers[0] == numbers[1] and resumed["accuracy"] == whole["accuracy"]
 
 
-# --- from runs to verdict -------------------------------------------------------------------------------
+# --- from runs to verdict
+# -------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def retrained(out: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(results folder, its --out) of a small retraining of the comparison's runs."""
     to = tmp_path_factory.mktemp("retrained")
-    words = [*out.glob("compare-*"), "--top", 2, "--random", 3, "--seeds", 2, *TINY, "--epochs", 2, "--out", to]
+    words = [
+        *out.glob("compare-*"),
+        "--top",
+        2,
+        "--random",
+        3,
+        "--seeds",
+        2,
+        *TINY,
+        "--epochs",
+        2,
+        "--out",
+        to,
+    ]
     retrain.run(parse(*words, "--plain-loop-batches", 2, "--workers", 1))
     return next(to.glob("retrain-*")), to
 
 
 def test_everything_is_left_behind(retrained: tuple[Path, Path]) -> None:
     folder, to = retrained
-    names = {"results.parquet", "manifest.json", "table.csv", "verdict.json", "figure.png", "figure.svg"}
+    names = {
+        "results.parquet",
+        "manifest.json",
+        "table.csv",
+        "verdict.json",
+        "figure.png",
+        "figure.svg",
+    }
     assert {path.name for path in folder.iterdir()} == names
     frame = pd.read_parquet(folder / "results.parquet")
-    assert len(frame) == 10 and set(frame["status"]) == {"done"} and set(frame["seed"]) == {1000, 1001}
+    assert (
+        len(frame) == 10 and set(frame["status"]) == {"done"} and set(frame["seed"]) == {1000, 1001}
+    )
     assert frame["groups"].value_counts().to_dict() == {"random": 6, "top": 4}
     for column in ("table_val", "table_test", "train", "val", "test"):
         assert frame[column].between(0, 1).all()
     assert (frame[["seconds", "images_per_second", "peak_mb", "params"]] > 0).all(axis=None)
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["machine"]["versions"]["torch"] and manifest["machine"]["engine"]["device"] == "cpu"
+    assert (
+        manifest["machine"]["versions"]["torch"]
+        and manifest["machine"]["engine"]["device"] == "cpu"
+    )
     assert manifest["benchmark"]["name"] == "nb101-digits" and manifest["preset"] == "quick"
     (session,) = manifest["sessions"]
     assert session["trainings"] == session["done"] == 10 and session["wall_seconds"] > 0
-    assert min(session["throughput"][key] for key in ("ours", "plain", "ours_peak_mb", "plain_peak_mb")) > 0
+    assert (
+        min(
+            session["throughput"][key] for key in ("ours", "plain", "ours_peak_mb", "plain_peak_mb")
+        )
+        > 0
+    )
     assert {path.suffix for path in Path(manifest["trainings"]).iterdir()} == {".json"}
     assert {path.name.partition("-")[0] for path in to.iterdir()} == {"retrain", "trainings"}
 
 
 def test_what_is_done_is_not_done_again(
-    retrained: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    retrained: tuple[Path, Path],
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Neither for the same choice, nor for another one of the same architectures."""
     folder, to = retrained
@@ -293,7 +390,9 @@ def test_what_is_done_is_not_done_again(
         path.rmdir()
 
 
-def test_the_report_again(retrained: tuple[Path, Path], out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_again(
+    retrained: tuple[Path, Path], out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, _ = retrained
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     run_report(Report((folder,)))
@@ -326,21 +425,45 @@ def test_reports_of_what_is_none(tmp_path: Path, retrained: tuple[Path, Path]) -
 
 
 def test_what_failed_is_told_and_tried_again(
-    retrained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    retrained: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One of two trainings fails at first: the report comes all the same, and the next call does what is missing."""
+    """One of two trainings fails at first: the report comes all the same, and the next call does
+    what is missing."""
     asked: list[list[str]] = []
 
-    def run_all(function: Any, tasks: list[Any], workers: int, on_message: Any, on_done: Any) -> None:
+    def run_all(
+        function: Any, tasks: list[Any], workers: int, on_message: Any, on_done: Any
+    ) -> None:
         asked.append([task.arch for task in tasks])
         for i, task in enumerate(tasks):
             bad = len(asked) == 1 and i == 1
-            on_done(i, Failure("the worker process died of SIGKILL") if bad else function(task, lambda told: None))
+            on_done(
+                i,
+                Failure("the worker process died of SIGKILL")
+                if bad
+                else function(task, lambda told: None),
+            )
 
     monkeypatch.setattr("rlnas.bench.retrain.workers.run_all", run_all)
-    words = [*TINY, "--cells", CELL, "1 input,output", "--seeds", 1, "--epochs", 1, "--out", tmp_path]
+    words = [
+        *TINY,
+        "--cells",
+        CELL,
+        "1 input,output",
+        "--seeds",
+        1,
+        "--epochs",
+        1,
+        "--out",
+        tmp_path,
+    ]
     config = parse(*words, "--plain-loop-batches", 0)
-    with pytest.raises(UserError, match="1 trainings failed and are missing above; run the same command again"):
+    with pytest.raises(
+        UserError, match="1 trainings failed and are missing above; run the same command again"
+    ):
         retrain.run(config)
     said = capsys.readouterr()
     assert "No training ended well of 1 ." in said.out or "No training ended well of 1" in said.out
@@ -352,11 +475,15 @@ def test_what_failed_is_told_and_tried_again(
     assert len(json.loads((folder / "manifest.json").read_text())["sessions"]) == 2
 
 
-# --- the verdict ----------------------------------------------------------------------------------------
+# --- the verdict
+# ----------------------------------------------------------------------------------------
 
 
-def results(table: list[float], trained: list[list[float]], groups: list[str], kind: str = "test") -> pd.DataFrame:
-    """Architectures a, b, ... with the table's and the retrained accuracies; validation is test + .01."""
+def results(
+    table: list[float], trained: list[list[float]], groups: list[str], kind: str = "test"
+) -> pd.DataFrame:
+    """Architectures a, b, ... with the table's and the retrained accuracies; validation is test +
+    .01."""
     rows = [
         {
             "arch": "abcdefghijklmnop"[i], "groups": groups[i], "table_val": said + 0.01,
@@ -386,7 +513,12 @@ def test_a_verdict_by_hand() -> None:
     table = [0.9, 0.8, 0.7, 0.6]
     trained = [[0.80, 0.84], [0.90, 0.90], [0.70, 0.60], [0.50, 0.56]]
     verdict = retrain_verdict.judge(results(table, trained, ["top", "top", "random", "random"]))
-    assert [line.arch for line in verdict.lines] == ["b", "a", "c", "d"] and verdict.measure == "test accuracy"
+    assert [line.arch for line in verdict.lines] == [
+        "b",
+        "a",
+        "c",
+        "d",
+    ] and verdict.measure == "test accuracy"
     first = verdict.lines[0]
     assert (first.rank, first.table_rank, first.low, first.high, first.retrained, first.seeds) == (
         1,
@@ -397,7 +529,9 @@ def test_a_verdict_by_hand() -> None:
         2,
     )
     assert verdict.lines[1].low == 0.80 and verdict.lines[1].high == 0.84
-    assert verdict.spearman.value == pytest.approx(0.8) and verdict.kendall.value == pytest.approx(4 / 6)
+    assert verdict.spearman.value == pytest.approx(0.8) and verdict.kendall.value == pytest.approx(
+        4 / 6
+    )
     assert verdict.spearman.low < 0.8 < verdict.spearman.high + 1e-9
     assert (verdict.choice, verdict.best) == ("a", "b")
     assert verdict.regret.value == pytest.approx(0.08)
@@ -405,9 +539,15 @@ def test_a_verdict_by_hand() -> None:
     assert verdict.seed_sd == pytest.approx(math.sqrt((0.0008 + 0 + 0.005 + 0.0018) / 4))
     top, random = verdict.groups
     assert (top.name, top.size, random.name) == ("top", 2, "random")
-    assert top.test == pytest.approx(0.86) and top.val == pytest.approx(0.87) and top.table_test == pytest.approx(0.85)
+    assert (
+        top.test == pytest.approx(0.86)
+        and top.val == pytest.approx(0.87)
+        and top.table_test == pytest.approx(0.85)
+    )
     assert top.against.value == pytest.approx(0.86 - 0.59)
-    assert top.against.low == pytest.approx(0.82 - 0.65) and top.against.high == pytest.approx(0.90 - 0.53)
+    assert top.against.low == pytest.approx(0.82 - 0.65) and top.against.high == pytest.approx(
+        0.90 - 0.53
+    )
     assert math.isnan(random.against.value)
 
 
@@ -415,21 +555,33 @@ def test_a_table_that_says_nothing_has_an_interval_around_zero() -> None:
     rng = np.random.default_rng(3)
     frame = results(list(rng.random(16)), [[x] for x in rng.random(16)], ["top"] * 16)
     verdict = retrain_verdict.judge(frame)
-    assert verdict.spearman.low < 0 < verdict.spearman.high and verdict.kendall.low < 0 < verdict.kendall.high
-    right = retrain_verdict.judge(results(list(np.arange(16) / 16), [[x] for x in np.arange(16) / 16], ["top"] * 16))
+    assert (
+        verdict.spearman.low < 0 < verdict.spearman.high
+        and verdict.kendall.low < 0 < verdict.kendall.high
+    )
+    right = retrain_verdict.judge(
+        results(list(np.arange(16) / 16), [[x] for x in np.arange(16) / 16], ["top"] * 16)
+    )
     assert right.spearman == (1, 1, 1) and right.regret.value == 0 and math.isnan(right.regret.low)
 
 
 def test_a_surrogate_is_judged_by_validation() -> None:
     verdict = retrain_verdict.judge(results([0.9, 0.8], [[0.7], [0.6]], ["top", "top"], kind="val"))
     assert verdict.measure == "validation accuracy"
-    assert verdict.lines[0].table == pytest.approx(0.91) and verdict.lines[0].retrained == pytest.approx(0.71)
+    assert verdict.lines[0].table == pytest.approx(0.91) and verdict.lines[
+        0
+    ].retrained == pytest.approx(0.71)
     assert math.isnan(verdict.spearman.low), "an interval of two architectures"
 
 
 def test_trainings_that_did_not_end_well() -> None:
     frame = results([0.9, 0.8, 0.7], [[0.7, 0.8], [0.6, 0.6], [0.5, 0.5]], ["top"] * 3)
-    frame.loc[frame["arch"] == "b", ["status", "reason", "test", "val"]] = ["diverged", "the loss is nan", None, None]
+    frame.loc[frame["arch"] == "b", ["status", "reason", "test", "val"]] = [
+        "diverged",
+        "the loss is nan",
+        None,
+        None,
+    ]
     frame.loc[1, "status"] = "failed"
     verdict = retrain_verdict.judge(frame)
     assert [line.arch for line in verdict.lines] == ["a", "c"] and verdict.missing == ("b",)
@@ -446,7 +598,12 @@ def manifest(
 
     facts = {"name": benchmark, "epochs": 108, "repeats": 3}
     settings = asdict(replace(PRESETS[preset], **changes))
-    return {"benchmark": facts, "dataset": {"name": dataset}, "settings": settings, "seeds": list(seeds)}
+    return {
+        "benchmark": facts,
+        "dataset": {"name": dataset},
+        "settings": settings,
+        "seeds": list(seeds),
+    }
 
 
 @pytest.mark.parametrize(
@@ -483,7 +640,10 @@ def test_the_gpu_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_how_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = retrain_run._at_once
-    assert at_once("cuda", 40, {"side_by_side": 3.4}) == 3 and at_once("cuda", 2, {"side_by_side": 3.4}) == 2
+    assert (
+        at_once("cuda", 40, {"side_by_side": 3.4}) == 3
+        and at_once("cuda", 2, {"side_by_side": 3.4}) == 2
+    )
     assert at_once("cuda", 40, {}) == 1
     assert at_once("cpu", 3, {"ours_peak_mb": 1.0}) == 3 and at_once("cpu", 3, {}) == 3
     assert at_once("cpu", 3, {"ours_peak_mb": 1e12}) == 1

@@ -44,14 +44,21 @@ def whole() -> dict[str, bytes]:
 
 def test_the_archive_is_read_record_by_record(tmp_path: Path, whole: dict[str, bytes]) -> None:
     backwards = dict(reversed(whole.items()))  # the order in the archive means nothing
-    images, labels, test_images, test_labels = cifar.read_archive(write(tmp_path / "c.tar.gz", backwards), RECORDS)
+    images, labels, test_images, test_labels = cifar.read_archive(
+        write(tmp_path / "c.tar.gz", backwards), RECORDS
+    )
     assert images.shape == (100, 3, 32, 32) and test_images.shape == (20, 3, 32, 32)
     assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
-    third = whole["data_batch_3.bin"]  # its record 7, by hand: label, then red, green and blue rows of 32
+    third = whole[
+        "data_batch_3.bin"
+    ]  # its record 7, by hand: label, then red, green and blue rows of 32
     start = 7 * 3073
     assert labels[47] == third[start] == 7
     for channel, row, column in ((0, 0, 0), (1, 2, 3), (2, 31, 31)):
-        assert images[47, channel, row, column] == third[start + 1 + 1024 * channel + 32 * row + column]
+        assert (
+            images[47, channel, row, column]
+            == third[start + 1 + 1024 * channel + 32 * row + column]
+        )
     assert test_labels.tolist() == list(range(10)) * 2
 
 
@@ -77,7 +84,9 @@ def label_ten(files: dict[str, bytes]) -> None:
         (label_ten, "data_batch_5.bin, record 4 has label 10, expected 0 to 9"),
     ],
 )
-def test_a_damaged_archive_is_named(tmp_path: Path, whole: dict[str, bytes], damage, reason: str) -> None:
+def test_a_damaged_archive_is_named(
+    tmp_path: Path, whole: dict[str, bytes], damage, reason: str
+) -> None:
     damage(whole)
     with pytest.raises(UserError, match=reason):
         cifar.read_archive(write(tmp_path / "c.tar.gz", whole), RECORDS)
@@ -102,16 +111,23 @@ def test_the_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         datasets.load("cifar10", data_dir=tmp_path)
 
 
-def test_cifar10_as_a_data_set(tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar10_as_a_data_set(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cifar, "archive", lambda data_dir: write(tmp_path / "c.tar.gz", whole))
     read = cifar.read_archive
     monkeypatch.setattr(cifar, "read_archive", lambda path: read(path, RECORDS))
     data = datasets.load("cifar10", val_images=30)
-    assert data.splits == {"train": 70, "val": 30, "test": 20} and (data.channels, data.classes) == (3, 10)
+    assert data.splits == {"train": 70, "val": 30, "test": 20} and (
+        data.channels,
+        data.classes,
+    ) == (3, 10)
     assert np.bincount(data.val.labels).tolist() == [3] * 10, "the validation part is not balanced"
     together = torch.cat([data.train.images, data.val.images]).flatten(1)
     original = torch.from_numpy(read(tmp_path / "c.tar.gz", RECORDS)[0]).flatten(1)
-    assert torch.equal(torch.unique(together, dim=0), torch.unique(original, dim=0)), "images were lost or doubled"
+    assert torch.equal(torch.unique(together, dim=0), torch.unique(original, dim=0)), (
+        "images were lost or doubled"
+    )
     again = datasets.load("cifar10", val_images=30)
     assert torch.equal(data.val.images, again.val.images)
 
@@ -126,7 +142,9 @@ def test_the_scale_is_that_of_the_training_part() -> None:
     assert scaled.dtype == torch.float32
     np.testing.assert_allclose(scaled.mean((0, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(scaled.std((0, 2, 3), correction=0), 1, atol=1e-5)
-    assert abs(float(data.scale(data.val.images).mean())) > 1e-4, "validation images took part in the scale"
+    assert abs(float(data.scale(data.val.images).mean())) > 1e-4, (
+        "validation images took part in the scale"
+    )
     assert datasets.digits().mean is None, "digits are standardised already, as in the table"
 
 
@@ -140,20 +158,33 @@ def npz(path: Path, **changes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("shape", "channels"), [((6, 5), 1), ((6, 5, 1), 1), ((6, 5, 3), 3), ((3, 6, 5), 3)])
+@pytest.mark.parametrize(
+    ("shape", "channels"), [((6, 5), 1), ((6, 5, 1), 1), ((6, 5, 3), 3), ((3, 6, 5), 3)]
+)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
-def test_images_of_any_form(tmp_path: Path, shape: tuple[int, ...], channels: int, dtype: type) -> None:
+def test_images_of_any_form(
+    tmp_path: Path, shape: tuple[int, ...], channels: int, dtype: type
+) -> None:
     rng = np.random.default_rng(1)
-    x = {f"x_{part}": rng.integers(0, 256, (n, *shape)).astype(dtype) for part, n in (("train", 40), ("test", 8))}
+    x = {
+        f"x_{part}": rng.integers(0, 256, (n, *shape)).astype(dtype)
+        for part, n in (("train", 40), ("test", 8))
+    }
     data = datasets.load(str(npz(tmp_path / "i.npz", **x)))
     assert data.splits == {"train": 32, "val": 8, "test": 8} and data.classes == 4
     assert data.test.images.shape == (8, channels, 6, 5)
-    first = x["x_test"][0].reshape(6, 5, channels) if shape[0] != 3 else x["x_test"][0].transpose(1, 2, 0)
+    first = (
+        x["x_test"][0].reshape(6, 5, channels)
+        if shape[0] != 3
+        else x["x_test"][0].transpose(1, 2, 0)
+    )
     np.testing.assert_array_equal(data.test.images[0].numpy().transpose(1, 2, 0), first)
 
 
 def test_a_validation_part_of_its_own(tmp_path: Path) -> None:
-    path = npz(tmp_path / "i.npz", x_val=np.zeros((3, 6, 5, 3), np.uint8), y_val=np.array([0, 1, 9]))
+    path = npz(
+        tmp_path / "i.npz", x_val=np.zeros((3, 6, 5, 3), np.uint8), y_val=np.array([0, 1, 9])
+    )
     data = datasets.load(str(path))
     assert data.splits == {"train": 40, "val": 3, "test": 8} and data.classes == 10
     assert datasets.identity(str(path), data)["name"] == "i.npz"
@@ -162,7 +193,10 @@ def test_a_validation_part_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"y_test": None}, "has arrays x_train, y_train, x_test; expected x_train, y_train, x_test and y_test"),
+        (
+            {"y_test": None},
+            "has arrays x_train, y_train, x_test; expected x_train, y_train, x_test and y_test",
+        ),
         ({"x_train": np.zeros((40, 7), np.uint8)}, "x_train is uint8 of shape .* expected images"),
         ({"x_train": np.zeros((40, 6, 5, 2), np.uint8)}, "with 1 or 3 channels"),
         ({"y_train": np.zeros(39, int)}, "y_train is int64 of shape .39,. for 40 images"),
@@ -184,20 +218,28 @@ def test_other_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "pickled.npz", x_train=np.array([{}]), y_train=[0], x_test=[0], y_test=[0])
     with pytest.raises(UserError, match=r"is no \.npz of arrays, or damaged"):
         datasets.load(str(tmp_path / "pickled.npz"))
-    with pytest.raises(UserError, match=r"expected one of digits, cifar10, or the path of an \.npz file"):
+    with pytest.raises(
+        UserError, match=r"expected one of digits, cifar10, or the path of an \.npz file"
+    ):
         datasets.load("cifar100")
     with pytest.raises(UserError, match="--val-images 40 of 40"):
-        datasets._split(np.zeros((40, 1, 2, 2), np.uint8), np.arange(40) % 2, *[np.zeros(0)] * 2, 40, "")
+        datasets._split(
+            np.zeros((40, 1, 2, 2), np.uint8), np.arange(40) % 2, *[np.zeros(0)] * 2, 40, ""
+        )
 
 
 def test_the_real_sample(real_data: Path) -> None:
     data = datasets.load(str(real_data / "cifar10_jpeg_5000_1000.npz"))
-    assert data.splits == {"train": 4000, "val": 1000, "test": 1000} and (data.channels, data.classes) == (3, 10)
+    assert data.splits == {"train": 4000, "val": 1000, "test": 1000} and (
+        data.channels,
+        data.classes,
+    ) == (3, 10)
     assert np.bincount(data.val.labels).tolist() == [100] * 10
     assert data.mean is not None and 100 < float(data.mean.median()) < 140
 
 
-# --- augmentation ---------------------------------------------------------------------------------------
+# --- augmentation
+# ---------------------------------------------------------------------------------------
 
 
 def generator(seed: int = 0):
@@ -246,7 +288,9 @@ def test_draws_come_from_the_generator_alone() -> None:
     )
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert augment.before_scaling(images, QUICK, generator()) is images, "the quick preset leaves images alone"
+    assert augment.before_scaling(images, QUICK, generator()) is images, (
+        "the quick preset leaves images alone"
+    )
 
 
 def test_padding_is_black_whatever_the_mean() -> None:

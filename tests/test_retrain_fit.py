@@ -1,4 +1,5 @@
-"""The training loop on tiny networks: what is built, what a seed decides, and that any epoch can be stored."""
+"""The training loop on tiny networks: what is built, what a seed decides, and that any epoch can be
+stored."""
 
 from __future__ import annotations
 
@@ -21,7 +22,15 @@ from rlnas.bench.retrain import checkpoint, datasets, engine, networks  # noqa: 
 from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
 from rlnas.bench.retrain.engine import Engine, Options  # noqa: E402
 from rlnas.bench.retrain.fit import Diverged, Fit  # noqa: E402
-from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK, Settings, of_recipe, recipe_of_table  # noqa: E402
+from rlnas.bench.retrain.presets import (  # noqa: E402
+    NB101,
+    NB301,
+    PRESETS,
+    QUICK,
+    Settings,
+    of_recipe,
+    recipe_of_table,
+)
 from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
 from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
 from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
@@ -34,8 +43,11 @@ GENOTYPE = darts.parse(
     "0:max_pool_3x3|1:max_pool_3x3|0:skip_connect|1:sep_conv_3x3|2:skip_connect|3:skip_connect|0:sep_conv_3x3|1:dil_conv_3x3"
 )  # fmt: skip
 TINY = replace(QUICK, epochs=2, batch_size=16, channels=4, stacks=2)
-# Everything that has a state of its own: a crop, a flip, a cutout, dropped paths, a moment and a mean square.
-TINY_NB101 = replace(NB101, epochs=2, batch_size=16, channels=4, stacks=2, modules=1, crop_padding=1)
+# Everything that has a state of its own: a crop, a flip, a cutout, dropped paths, a moment and a
+# mean square.
+TINY_NB101 = replace(
+    NB101, epochs=2, batch_size=16, channels=4, stacks=2, modules=1, crop_padding=1
+)
 TINY_NB301 = replace(NB301, epochs=2, batch_size=40, channels=2, layers=3, crop_padding=1, cutout=4)
 
 
@@ -50,7 +62,9 @@ def data() -> datasets.Dataset:
     return datasets._split(images, labels, images[:20], labels[:20], 20, "bars")
 
 
-def fit_of(data: datasets.Dataset, settings: Settings, arch: Any = CELL, seed: int = 0, **options: Any) -> Fit:
+def fit_of(
+    data: datasets.Dataset, settings: Settings, arch: Any = CELL, seed: int = 0, **options: Any
+) -> Fit:
     network, weights = networks.from_settings(arch, settings, data.channels, data.classes, seed)
     return Fit(network, weights, data, settings, seed, Engine(**options))
 
@@ -59,14 +73,21 @@ def numbers(fit: Fit) -> list[tuple[float, float]]:
     return [(epoch.loss, epoch.accuracy) for epoch in fit.curve]
 
 
-# --- networks -------------------------------------------------------------------------------------------
+# --- networks
+# -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", [CELLS[i] for i in (0, 3, 40, 90, 500, 1500, 2531)], ids=module_hash)
+@pytest.mark.parametrize(
+    "cell", [CELLS[i] for i in (0, 3, 40, 90, 500, 1500, 2531)], ids=module_hash
+)
 @pytest.mark.parametrize("settings", [NB101, replace(QUICK, channels=7)], ids=["nb101", "quick"])
 def test_parameters_are_those_of_the_table(cell: Cell, settings: Settings) -> None:
     _, weights = networks.from_settings(cell, settings, 3, 10, 0)
-    shape = {"stem_channels": settings.channels, "stacks": settings.stacks, "modules": settings.modules}
+    shape = {
+        "stem_channels": settings.channels,
+        "stacks": settings.stacks,
+        "modules": settings.modules,
+    }
     assert sum(weight.numel() for weight in weights) == trainable_parameters(cell, **shape)
 
 
@@ -87,7 +108,8 @@ def test_another_number_of_parameters_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_the_fast_cell_is_the_librarys(row: int) -> None:
     """Same outputs, same gradients, same names; also for cells whose vertices differ in width."""
     made = [
-        networks.from_settings(CELLS[row], replace(TINY, channels=5), 3, 10, 0, fast=fast) for fast in (True, False)
+        networks.from_settings(CELLS[row], replace(TINY, channels=5), 3, 10, 0, fast=fast)
+        for fast in (True, False)
     ]
     images = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     outputs = [network.train()(images) for network, _ in made]
@@ -96,14 +118,19 @@ def test_the_fast_cell_is_the_librarys(row: int) -> None:
         output.square().sum().backward()
     for mine, theirs in zip(*(weights for _, weights in made), strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4)
-    names = [[name for name, _ in network.named_parameters() if "dev_param" not in name] for network, _ in made]
+    names = [
+        [name for name, _ in network.named_parameters() if "dev_param" not in name]
+        for network, _ in made
+    ]
     assert names[0] == names[1]
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own, while it traces
 def test_torch_compile_sees_one_graph(data: datasets.Dataset) -> None:
     network, _ = networks.from_settings(CELL, replace(TINY, stacks=1), 3, 10, 0)
-    compiled = torch.compile(network, backend="eager", fullgraph=True)  # raises where the graph would break
+    compiled = torch.compile(
+        network, backend="eager", fullgraph=True
+    )  # raises where the graph would break
     images = torch.rand(4, 3, 8, 8)
     torch.testing.assert_close(compiled(images), network(images))
 
@@ -117,7 +144,8 @@ def test_tensorflows_weights_are_drawn_by_fan_in() -> None:
     assert spreads[1] == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.1)
 
 
-# --- presets --------------------------------------------------------------------------------------------
+# --- presets
+# --------------------------------------------------------------------------------------------
 
 
 def test_presets_are_the_published_recipes() -> None:
@@ -137,8 +165,18 @@ def test_presets_are_the_published_recipes() -> None:
         10_000,
     )
     nb301 = NB301
-    assert (nb301.epochs, nb301.batch_size, nb301.optimiser, nb301.learning_rate) == (100, 96, "sgd", 0.025)
-    assert (nb301.momentum, nb301.weight_decay, nb301.cutout, nb301.auxiliary_weight) == (0.9, 3e-4, 16, 0.4)
+    assert (nb301.epochs, nb301.batch_size, nb301.optimiser, nb301.learning_rate) == (
+        100,
+        96,
+        "sgd",
+        0.025,
+    )
+    assert (nb301.momentum, nb301.weight_decay, nb301.cutout, nb301.auxiliary_weight) == (
+        0.9,
+        3e-4,
+        16,
+        0.4,
+    )
     assert (nb301.drop_path, nb301.layers, nb301.channels, nb301.gradient_clip) == (0.2, 8, 32, 5.0)
     assert PRESETS["digits"] == of_recipe(Recipe())
 
@@ -173,12 +211,15 @@ def test_where_tables_come_from() -> None:
     assert recipe_of_table("mine") is None
 
 
-# --- TensorFlow's RMSProp -------------------------------------------------------------------------------
+# --- TensorFlow's RMSProp
+# -------------------------------------------------------------------------------
 
 
 def test_tensorflows_rmsprop_by_hand() -> None:
     weight = torch.nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
-    optimiser = TensorFlowRMSprop([weight], lr=0.1, decay=0.9, momentum=0.5, eps=1.0, weight_decay=0.01)
+    optimiser = TensorFlowRMSprop(
+        [weight], lr=0.1, decay=0.9, momentum=0.5, eps=1.0, weight_decay=0.01
+    )
     w, square, moment = np.array([1.0, -2.0]), np.ones(2), np.zeros(2)
     for step, grad in enumerate(([3.0, 0.5], [-1.0, 0.25], [0.0, 2.0])):
         rate = 0.1 / (step + 1)
@@ -192,7 +233,8 @@ def test_tensorflows_rmsprop_by_hand() -> None:
         np.testing.assert_allclose(weight.detach(), w, rtol=1e-12)
 
 
-# --- the loop -------------------------------------------------------------------------------------------
+# --- the loop
+# -------------------------------------------------------------------------------------------
 
 KINDS = {"sgd": (TINY, CELL), "rmsprop": (replace(TINY, optimiser="rmsprop"), CELL), "nb101": (TINY_NB101, CELL),
          "nb301": (TINY_NB301, GENOTYPE)}  # fmt: skip
@@ -203,8 +245,8 @@ EACH_KIND = pytest.mark.parametrize(("settings", "arch"), KINDS.values(), ids=KI
 def test_a_training_goes_on_from_any_epoch(
     data: datasets.Dataset, tmp_path: Path, settings: Settings, arch: Any
 ) -> None:
-    """Stored after epoch 1, and taken up by another network: the same curve, weights and accuracies, bit for bit;
-    another seed gives others."""
+    """Stored after epoch 1, and taken up by another network: the same curve, weights and
+    accuracies, bit for bit; another seed gives others."""
     whole = fit_of(data, settings, arch)
     whole.epoch()
     path = tmp_path / "one.safetensors"
@@ -217,7 +259,9 @@ def test_a_training_goes_on_from_any_epoch(
     part.epoch()
     assert numbers(part) == numbers(whole)
     assert part.curve[0] == whole.curve[0], "an epoch was done again"
-    for (name, a), (_, b) in zip(part.network.state_dict().items(), whole.network.state_dict().items(), strict=True):
+    for (name, a), (_, b) in zip(
+        part.network.state_dict().items(), whole.network.state_dict().items(), strict=True
+    ):
         assert torch.equal(a, b), name
     assert part.done and part.measure() == whole.measure()
     other = fit_of(data, settings, arch, seed=1)
@@ -237,7 +281,9 @@ def test_it_learns(data: datasets.Dataset) -> None:
 
 
 @EACH_KIND
-def test_measuring_leaves_the_training_untouched(data: datasets.Dataset, settings: Settings, arch: Any) -> None:
+def test_measuring_leaves_the_training_untouched(
+    data: datasets.Dataset, settings: Settings, arch: Any
+) -> None:
     often, once = (fit_of(data, settings, arch) for _ in range(2))
     for fit in (often, once):
         while not fit.done:
@@ -245,15 +291,17 @@ def test_measuring_leaves_the_training_untouched(data: datasets.Dataset, setting
             if fit is often:
                 assert fit.measure() == fit.measure()
     assert numbers(often) == numbers(once)
-    for (name, a), (_, b) in zip(often.network.state_dict().items(), once.network.state_dict().items(), strict=True):
+    for (name, a), (_, b) in zip(
+        often.network.state_dict().items(), once.network.state_dict().items(), strict=True
+    ):
         assert torch.equal(a, b), name
 
 
 def test_a_file_sorted_by_class_is_measured_as_a_mixed_one(
     data: datasets.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Batch-norm statistics are those of mixed batches: the spread within one class is too small where classes differ
-    in brightness."""
+    """Batch-norm statistics are those of mixed batches: the spread within one class is too small
+    where classes differ in brightness."""
     bright = data.train.images // 2 + (30 * data.train.labels).to(torch.uint8)[:, None, None, None]
     data = replace(data, train=replace(data.train, images=bright))
     monkeypatch.setattr("rlnas.bench.retrain.fit.MEASURE_PIXELS", 16 * 64)
@@ -276,7 +324,9 @@ def test_batches_that_are_not_full(data: datasets.Dataset) -> None:
     for fit in fits:
         while not fit.done:
             fit.epoch()
-        assert fit.schedule.get_last_lr()[0] == pytest.approx(0, abs=1e-9), "the cosine does not end at the last step"
+        assert fit.schedule.get_last_lr()[0] == pytest.approx(0, abs=1e-9), (
+            "the cosine does not end at the last step"
+        )
 
 
 def test_a_loss_that_is_no_number(data: datasets.Dataset) -> None:
@@ -320,14 +370,17 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     assert found is not None and torch.equal(found[0]["x"], torch.ones(3)) and found[1] == {"a": 1}
 
 
-# --- engines --------------------------------------------------------------------------------------------
+# --- engines
+# --------------------------------------------------------------------------------------------
 
 
 def test_the_engine_of_a_machine_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     made = engine.resolve(Options(), 10**9, 2)
     assert made == Engine("cpu", "off", False, False, True, 2)
-    assert engine.resolve(Options(threads=3, deterministic="off"), 1, 2) == Engine(deterministic=False, threads=3)
+    assert engine.resolve(Options(threads=3, deterministic="off"), 1, 2) == Engine(
+        deterministic=False, threads=3
+    )
     for options, reason in (
         (Options(device="cuda"), "torch sees no GPU here"),
         (Options(device="tpu"), "expected auto, cpu or cuda"),
@@ -341,7 +394,9 @@ def test_the_engine_of_a_machine_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> 
     """The choices only; no GPU is used."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    assert engine.resolve(Options(), engine.COMPILE_STEPS, 2) == Engine("cuda", "fp16", True, True, False, 2)
+    assert engine.resolve(Options(), engine.COMPILE_STEPS, 2) == Engine(
+        "cuda", "fp16", True, True, False, 2
+    )
     assert not engine.resolve(Options(), engine.COMPILE_STEPS - 1, 2).compile
     assert not engine.resolve(Options(deterministic="on"), 10**9, 2).compile
     assert engine.resolve(Options(device="cpu"), 10**9, 2).device == "cpu"

@@ -46,32 +46,44 @@ def curve(record: dict[str, Any]) -> list[tuple[float, float]]:
     return [(epoch["loss"], epoch["accuracy"]) for epoch in record["curve"]]
 
 
-# --- workers --------------------------------------------------------------------------------------------
+# --- workers
+# --------------------------------------------------------------------------------------------
 
 
 def test_a_worker_that_dies_takes_nothing_with_it() -> None:
     tasks = ["a", "die", "raise", "b", "leave", "c"]
     told: list[tuple[int, str]] = []
     ends: dict[int, Any] = {}
-    workers.run_all(act, tasks, 2, lambda task, content: told.append((task, content)), ends.__setitem__)
+    workers.run_all(
+        act, tasks, 2, lambda task, content: told.append((task, content)), ends.__setitem__
+    )
     assert sorted(told) == [(i, f"{task} begun") for i, task in enumerate(tasks)]
     assert sorted(ends) == list(range(len(tasks)))
     for i in (0, 3, 5):
         assert ends[i].split()[0] == tasks[i] and int(ends[i].split()[1]) != os.getpid()
-    assert ends[1].reason.startswith("the worker process died of SIGKILL: killed, perhaps for want of memory")
+    assert ends[1].reason.startswith(
+        "the worker process died of SIGKILL: killed, perhaps for want of memory"
+    )
     assert ends[2] == Failure("ValueError: two lines")
     assert ends[4] == Failure("the worker process ended with exit status 3")
 
 
-# --- one training ---------------------------------------------------------------------------------------
+# --- one training
+# ---------------------------------------------------------------------------------------
 
 
 def test_a_job_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, told = train(job(tmp_path / "whole"))
     assert whole["status"] == DONE and told == [(1, False), (2, False), (3, False)]
-    assert len(whole["curve"]) == whole["epochs"] == 3 and whole["params"] > 100 and whole["peak_mb"] > 50
+    assert (
+        len(whole["curve"]) == whole["epochs"] == 3
+        and whole["params"] > 100
+        and whole["peak_mb"] > 50
+    )
     assert set(whole["accuracy"]) == {"train", "val", "test"} and whole["images_per_second"] > 0
-    assert not list((tmp_path / "whole").glob("*.safetensors")), "a finished training keeps no checkpoint"
+    assert not list((tmp_path / "whole").glob("*.safetensors")), (
+        "a finished training keeps no checkpoint"
+    )
 
     class Killed(BaseException):
         pass
@@ -93,13 +105,16 @@ def test_a_job_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_checkpoint_of_another_training_is_not_taken(tmp_path: Path) -> None:
     first, other = job(tmp_path), job(tmp_path, arch="b")
-    checkpoint.save(first.checkpoint, {"x": torch.ones(1)}, {"arch": "b", "seed": 0, "threads": 1, "fit": {}})
+    checkpoint.save(
+        first.checkpoint, {"x": torch.ones(1)}, {"arch": "b", "seed": 0, "threads": 1, "fit": {}}
+    )
     assert train(first)[1][0] == (1, False)
     assert other.stem != first.stem != job(tmp_path, seed=1).stem
 
 
 def test_how_trainings_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Diverged, out of memory, other parameters than the table's: each is one line, none is an exception."""
+    """Diverged, out of memory, other parameters than the table's: each is one line, none is an
+    exception."""
     wild = replace(TINY, learning_rate=1e30, gradient_clip=0.0)
     record, _ = train(job(tmp_path, settings=wild))
     assert record["status"] == DIVERGED and record["reason"].startswith("the loss is ")
@@ -113,15 +128,21 @@ def test_how_trainings_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     for error in (
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
+        ),
         MemoryError(),
     ):
         with monkeypatch.context() as patch:
             patch.setattr("rlnas.bench.retrain.fit.Fit.step", fail(error))
             record, _ = train(job(tmp_path))
         assert record["status"] == FAILED and "\n" not in record["reason"]
-        assert record["reason"].startswith("out of memory: ") and record["reason"].endswith("fewer --workers")
-    monkeypatch.setattr("rlnas.bench.retrain.networks.trainable_parameters", lambda *args, **shape: 1)
+        assert record["reason"].startswith("out of memory: ") and record["reason"].endswith(
+            "fewer --workers"
+        )
+    monkeypatch.setattr(
+        "rlnas.bench.retrain.networks.trainable_parameters", lambda *args, **shape: 1
+    )
     record, _ = train(job(tmp_path))
     assert record["status"] == FAILED and "parameters; expected 1" in record["reason"]
 
@@ -129,7 +150,13 @@ def test_how_trainings_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_finished(tmp_path: Path) -> None:
     one = job(tmp_path)
     assert finished(one) is None
-    record = {"format": jobs.FORMAT, "version": jobs.VERSION, "arch": "a", "seed": 0, "status": DONE}
+    record = {
+        "format": jobs.FORMAT,
+        "version": jobs.VERSION,
+        "arch": "a",
+        "seed": 0,
+        "status": DONE,
+    }
     for changes, done in (
         ({}, True),
         ({"status": DIVERGED}, True),
@@ -146,7 +173,9 @@ def test_what_is_finished(tmp_path: Path) -> None:
 def test_jobs_go_on_after_a_bad_one(tmp_path: Path) -> None:
     """In worker processes: one diverges, one cannot be built, one ends well."""
     wild = replace(TINY, learning_rate=1e30, gradient_clip=0.0)
-    two_inputs = next(i for i, c in enumerate(CELLS) if c.num_vertices == 4 and c.matrix[1][3] and c.matrix[2][3])
+    two_inputs = next(
+        i for i, c in enumerate(CELLS) if c.num_vertices == 4 and c.matrix[1][3] and c.matrix[2][3]
+    )
     narrow = replace(TINY, channels=1)  # a cell whose output has two inputs leaves one of them none
     todo = [
         job(tmp_path, "wild", settings=wild),
@@ -161,11 +190,14 @@ def test_jobs_go_on_after_a_bad_one(tmp_path: Path) -> None:
     assert epochs[-3:] == [(2, 1, False), (2, 2, False), (2, 3, False)]
     for one, record in zip(todo, records, strict=True):
         assert json.loads(one.record.read_text()) == record
-    assert curve(records[2]) == curve(train(job(tmp_path / "here", "good"))[0]), "a worker trains otherwise"
+    assert curve(records[2]) == curve(train(job(tmp_path / "here", "good"))[0]), (
+        "a worker trains otherwise"
+    )
     assert sorted(path.suffix for path in tmp_path.glob("*.*")) == [".json"] * 3
 
 
-# --- what it costs --------------------------------------------------------------------------------------
+# --- what it costs
+# --------------------------------------------------------------------------------------
 
 
 def test_speed_is_measured(tmp_path: Path) -> None:
@@ -198,7 +230,9 @@ def counter(folder: Path, name: str, value: int) -> Path:
 
 def test_energy_of_the_processors(tmp_path: Path) -> None:
     """Both packages, not their parts; a counter that wraps goes on."""
-    first, second = (counter(tmp_path, f"intel-rapl:{i}", value) for i, value in enumerate((9_000_000, 0)))
+    first, second = (
+        counter(tmp_path, f"intel-rapl:{i}", value) for i, value in enumerate((9_000_000, 0))
+    )
     part = counter(tmp_path, "intel-rapl:0:0", 0)
     meter = energy.EnergyMeter(powercap=tmp_path, every_s=60.0)
     meter.start()
@@ -218,7 +252,10 @@ def test_energy_that_cannot_be_read(tmp_path: Path) -> None:
 def test_energy_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for nvidia-smi that draws 100 W."""
     tool = tmp_path / "nvidia-smi"
-    tool.write_text(f"#!{sys.executable}\nimport sys\nprint('100.0' if sys.argv[-2:] == ['-i', '1'] else 'no')\n")
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys\nprint('100.0' if sys.argv[-2:] == ['-i', '1'] else "
+        "'no')\n"
+    )
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     meter = energy.EnergyMeter("1", powercap=tmp_path)
@@ -232,8 +269,10 @@ def test_energy_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_no_retraining_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rlnas.analysis.retrain import Retrain, check
+    from rlnas.analysis.retrain.command import Retrain, check
 
     monkeypatch.setitem(sys.modules, "nasbench_pytorch", None)
-    with pytest.raises(UserError, match=r"nasbench_pytorch is not installed; `pip install 'rlnas\[retrain\]'`"):
+    with pytest.raises(
+        UserError, match=r"nasbench_pytorch is not installed; `pip install 'rlnas\[retrain\]'`"
+    ):
         check(Retrain())

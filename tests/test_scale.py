@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from rlnas.analysis.cli import main
-from rlnas.analysis.scale import grouped, line, read
+from rlnas.analysis.scale.command import grouped, line, read
 
 
-def write_training(folder: Path, benchmark: str, cells: float, seed: int, accuracies: list[float]) -> Path:
+def write_training(
+    folder: Path, benchmark: str, cells: float, seed: int, accuracies: list[float]
+) -> Path:
     """What `rlnas train` leaves, as far as this command reads it."""
     folder.mkdir()
     manifest = {
@@ -25,7 +27,13 @@ def write_training(folder: Path, benchmark: str, cells: float, seed: int, accura
         writer = csv.DictWriter(file, ["step", "lookups", "val_10", "val_20", "val_50"])
         writer.writeheader()
         for i, accuracy in enumerate(accuracies):
-            row = {"step": i, "lookups": 100 * (i + 1), "val_10": 0.1, "val_20": accuracy, "val_50": accuracy}
+            row = {
+                "step": i,
+                "lookups": 100 * (i + 1),
+                "val_10": 0.1,
+                "val_20": accuracy,
+                "val_50": accuracy,
+            }
             writer.writerow(row)
     return folder
 
@@ -52,11 +60,17 @@ def test_gain_and_regret_left_are_as_computed_by_hand(folders: list[Path]) -> No
     np.testing.assert_allclose(line(groups["small"], relative=True).mean, [1.0, 0.75])
 
 
-def test_figure_and_table(folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_figure_and_table(
+    folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["scale", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert "large" in out and "1.00e+18" in out and "never" in out
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"figure.png", "figure.svg", "table.csv"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "figure.png",
+        "figure.svg",
+        "table.csv",
+    }
     with open(tmp_path / "out" / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8 and rows[0]["benchmark"] == "small"

@@ -61,12 +61,20 @@ def test_encodings_of_seven_vertices():
 def test_texts_go_round_and_any_isomorphic_form_is_understood(space):
     for row in range(0, 2532, 50):
         assert int(space.parse(space.format(row))) == row
-    one = parse([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]], ["input", OPS[2], OPS[0], "output"])
-    other = parse([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]], ["input", OPS[0], OPS[2], "output"])
+    one = parse(
+        [[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]],
+        ["input", OPS[2], OPS[0], "output"],
+    )
+    other = parse(
+        [[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]],
+        ["input", OPS[0], OPS[2], "output"],
+    )
     assert space.row(one) == space.row(other)
 
 
-@pytest.mark.parametrize("text", ["", "110", "11x101 input,maxpool3x3,maxpool3x3,output", "1 input,output,"])
+@pytest.mark.parametrize(
+    "text", ["", "110", "11x101 input,maxpool3x3,maxpool3x3,output", "1 input,output,"]
+)
 def test_a_text_that_is_no_cell_is_refused_with_an_example(space, text):
     with pytest.raises(UserError, match="expected the upper triangle row by row"):
         space.parse(text)

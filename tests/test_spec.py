@@ -22,8 +22,16 @@ from rlnas.bench.errors import UserError
         ("evolution", "evolution", Evolution()),
         ("evolution:", "evolution", Evolution()),
         (" evolution:population=100 ", "evolution:population=100", Evolution(population=100)),
-        ("evolution:population=9, tournament = 2", "evolution:population=9, tournament = 2", Evolution(9, 2)),
-        ("local_search:variant=full,memory=0", "local_search:variant=full,memory=0", LocalSearch("full", memory=0)),
+        (
+            "evolution:population=9, tournament = 2",
+            "evolution:population=9, tournament = 2",
+            Evolution(9, 2),
+        ),
+        (
+            "local_search:variant=full,memory=0",
+            "local_search:variant=full,memory=0",
+            LocalSearch("full", memory=0),
+        ),
     ],
 )
 def test_words(word, label, expected):
@@ -37,7 +45,10 @@ def test_words(word, label, expected):
         ("", "unknown agent ''; expected one of"),
         ("evolution:size=3", r"unknown option 'size'; expected population=\.\.\., tournament="),
         ("random_search:x=1", "unknown option 'x'; it has no options"),
-        ("evolution:population", "found 'population' where an option key=value should stand; expected population="),
+        (
+            "evolution:population",
+            "found 'population' where an option key=value should stand; expected population=",
+        ),
         ("evolution:population=ten", "found population='ten'; expected a whole number"),
         ("evolution:population=1.5", "found population='1.5'; expected a whole number"),
         ("evolution:population=5,population=6", "option 'population' is given twice"),
@@ -121,7 +132,8 @@ def test_types_without_a_spelling_are_named():
 
 
 def test_a_reader_may_keep_fields_to_itself():
-    """`options(settings, text, skip)` is for `from_spec` methods: what they fill in is no option."""
+    """`options(settings, text, skip)` is for `from_spec` methods: what they fill in is no
+    option."""
     assert options(Needy, "cap=3", skip=("rate",)) == {"cap": 3}
     with pytest.raises(UserError, match=r"unknown option 'rate'; expected mode=\.\.\., cap="):
         options(Needy, "rate=3", skip=("rate",))

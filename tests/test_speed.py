@@ -1,4 +1,5 @@
-"""`rlnas speed` compares like with like: its plain references compute what the fast code computes."""
+"""`rlnas speed` compares like with like: its plain references compute what the fast code
+computes."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ import pytest
 
 from rlnas import agents
 from rlnas.agents.protocol import run_seeds, seed_keys
-from rlnas.analysis import speed, speed_reference
-from rlnas.analysis.speed import Measure, SpeedConfig
-from rlnas.analysis.speed_reference import PlainMDP, PlainTable
+from rlnas.analysis.speed import command as speed
+from rlnas.analysis.speed import reference as speed_reference
+from rlnas.analysis.speed.command import Measure, SpeedConfig
+from rlnas.analysis.speed.reference import PlainMDP, PlainTable
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP, State
 from rlnas.bench.nb101 import graph
@@ -63,13 +65,18 @@ def test_a_plain_look_up_is_the_benchmark_s(benchmark: TableBenchmark) -> None:
         for y, edge in enumerate(row):
             matrix[x if x < n - 1 else n][y if y < n - 1 else n] = edge
     ops = [*cell.ops[:-1], "maxpool3x3", cell.ops[-1]]  # the added vertex has no edges
-    known = {module_hash(benchmark.space.cell(row)): float(benchmark.mean_val[row]) for row in range(91)}
+    known = {
+        module_hash(benchmark.space.cell(row)): float(benchmark.mean_val[row]) for row in range(91)
+    }
     assert speed_reference.look_up(known, matrix, ops) == float(benchmark.lookup(cell).val)
 
 
 @pytest.mark.parametrize("neighbours", [4, 40])
-def test_the_plain_mdp_takes_the_same_steps(benchmark: TableBenchmark, plain: PlainTable, neighbours: int) -> None:
-    """Fewer neighbours than there are, and more: same encodings of the same architectures, same rewards."""
+def test_the_plain_mdp_takes_the_same_steps(
+    benchmark: TableBenchmark, plain: PlainTable, neighbours: int
+) -> None:
+    """Fewer neighbours than there are, and more: same encodings of the same architectures, same
+    rewards."""
     fast = IncrementalMDP(benchmark, neighbours=neighbours)
     shaped = np.asarray(Exponential(6.0)(jnp.asarray(plain.val)))
     mdp = PlainMDP(plain, np.random.default_rng(0), neighbours, horizon=5)
@@ -77,13 +84,20 @@ def test_the_plain_mdp_takes_the_same_steps(benchmark: TableBenchmark, plain: Pl
     chosen = np.random.default_rng(1)
     for t in range(12):
         near = plain.neighbours[mdp.arch]
-        assert len(set(mdp.shown)) == len(mdp.shown) == min(len(near), neighbours) and set(mdp.shown) <= set(near)
+        assert len(set(mdp.shown)) == len(mdp.shown) == min(len(near), neighbours) and set(
+            mdp.shown
+        ) <= set(near)
         shown = [mdp.arch, *mdp.shown]
         mask = jnp.arange(neighbours + 1) < len(shown)
         archs = jnp.array(shown + [mdp.arch] * (neighbours + 1 - len(shown)), jnp.int32)
         wanted = fast.observe(State(archs, mask, jnp.float32(0), jnp.int32(0)))
-        assert observation.shape == wanted.encoding.shape and observation.dtype == wanted.encoding.dtype
-        np.testing.assert_array_equal(observation[np.asarray(mask)], wanted.encoding[np.asarray(mask)])
+        assert (
+            observation.shape == wanted.encoding.shape
+            and observation.dtype == wanted.encoding.dtype
+        )
+        np.testing.assert_array_equal(
+            observation[np.asarray(mask)], wanted.encoding[np.asarray(mask)]
+        )
         assert not observation[~np.asarray(mask)].any()
         action = int(chosen.integers(len(mdp.shown)))
         before, after = mdp.arch, mdp.shown[action]
@@ -107,8 +121,11 @@ def test_the_plain_reader_reads_what_is_converted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["random_search", "evolution", "local_search"])
-def test_the_plain_searches_find_as_much(benchmark: TableBenchmark, plain: PlainTable, name: str) -> None:
-    """The same algorithm, so the same mean of the best of 80 queries: within three standard errors, 1,000 runs each."""
+def test_the_plain_searches_find_as_much(
+    benchmark: TableBenchmark, plain: PlainTable, name: str
+) -> None:
+    """The same algorithm, so the same mean of the best of 80 queries: within three standard errors,
+    1,000 runs each."""
     runs, budget = 1_000, 80
     history = run_seeds(agents.config(name)(), benchmark, budget, seed_keys(0, runs))
     ours = np.asarray(history.val, np.float64).max(axis=1)
@@ -121,7 +138,12 @@ def test_the_plain_searches_find_as_much(benchmark: TableBenchmark, plain: Plain
 
 def test_timing_counts_the_fastest_run_after_the_first() -> None:
     calls = []
-    assert speed.best_of(lambda: jax.block_until_ready(jnp.zeros(len(calls) + 1)) if calls.append(0) else 0) >= 0
+    assert (
+        speed.best_of(
+            lambda: jax.block_until_ready(jnp.zeros(len(calls) + 1)) if calls.append(0) else 0
+        )
+        >= 0
+    )
     assert len(calls) == 4
 
 

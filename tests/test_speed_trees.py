@@ -7,14 +7,24 @@ import sys
 import numpy as np
 import pytest
 
-from rlnas.analysis.speed_trees import measure
+from rlnas.analysis.speed.trees import measure
 
 
 def test_the_section_measures_the_same_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {row.name: row for row in measure(2, 20)}
-    assert list(rows) == ["trees, 1", "trees, 32", "trees, 1,024", "trees, batch", "bound, 1", "bound, 1,024"]
+    assert list(rows) == [
+        "trees, 1",
+        "trees, 32",
+        "trees, 1,024",
+        "trees, batch",
+        "bound, 1",
+        "bound, 1,024",
+    ]
     assert all(row.ours > 0 and row.reference > 0 for row in rows.values())
-    assert "SYNTHETIC ensemble, 2 x 20 trees" in rows["trees, 1"].note and "packed" in rows["trees, 1"].note
+    assert (
+        "SYNTHETIC ensemble, 2 x 20 trees" in rows["trees, 1"].note
+        and "packed" in rows["trees, 1"].note
+    )
     assert float(rows["trees, batch"].note.split("largest difference ")[1].split(",")[0]) < 1e-3
 
     monkeypatch.setitem(sys.modules, "xgboost", None)

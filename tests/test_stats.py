@@ -7,7 +7,8 @@ import pytest
 import scipy.stats
 
 from rlnas.agents.protocol import History
-from rlnas.analysis import curves, stats
+from rlnas.analysis import stats
+from rlnas.analysis.comparison import curves
 
 RNG = np.random.default_rng(7)
 
@@ -21,7 +22,9 @@ def test_iqm_by_hand() -> None:
 @pytest.mark.parametrize("seeds", [1, 3, 4, 7, 8, 50, 201])
 def test_iqm_is_scipys_trimmed_mean(seeds: int) -> None:
     values = RNG.normal(size=(6, seeds))
-    np.testing.assert_allclose(stats.iqm(values), scipy.stats.trim_mean(values, 0.25, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(
+        stats.iqm(values), scipy.stats.trim_mean(values, 0.25, axis=1), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("statistic", [stats.iqm, stats.mean, stats.median])
@@ -38,7 +41,9 @@ def test_bootstrap_is_the_plain_loop() -> None:
     """The vectorised resampling against a loop over the same draws."""
     values = RNG.normal(size=(3, 9))
     draws = np.random.default_rng(5).integers(9, size=(40, 9))
-    by_hand = np.array([[scipy.stats.trim_mean(row[draw], 0.25) for draw in draws] for row in values])
+    by_hand = np.array(
+        [[scipy.stats.trim_mean(row[draw], 0.25) for draw in draws] for row in values]
+    )
     estimate = stats.bootstrap([values], replicates=40, seed=5)
     np.testing.assert_allclose(estimate.low, np.quantile(by_hand, 0.025, axis=1))
     np.testing.assert_allclose(estimate.high, np.quantile(by_hand, 0.975, axis=1))
@@ -55,7 +60,8 @@ def test_bootstrap_agrees_with_scipy() -> None:
 
 
 def test_bootstrap_keeps_the_strata_apart() -> None:
-    """Each stratum keeps its share in every replicate: between constants there is nothing left to vary."""
+    """Each stratum keeps its share in every replicate: between constants there is nothing left to
+    vary."""
     estimate = stats.bootstrap([np.zeros(6), np.ones(6)], stats.mean)
     assert tuple(estimate) == (0.5, 0.5, 0.5)
     pooled = stats.bootstrap([np.repeat([0.0, 1.0], 6)], stats.mean)
@@ -99,7 +105,12 @@ def test_improvement_agrees_with_scipy() -> None:
         return ((x > y) + 0.5 * (x == y)).mean(axis=(-1, -2))
 
     theirs = scipy.stats.bootstrap(
-        (x, y), statistic, method="percentile", n_resamples=8000, batch=500, rng=np.random.default_rng(1)
+        (x, y),
+        statistic,
+        method="percentile",
+        n_resamples=8000,
+        batch=500,
+        rng=np.random.default_rng(1),
     ).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
     reverse = stats.probability_of_improvement(y, x)

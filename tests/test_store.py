@@ -14,7 +14,9 @@ from rlnas.analysis import store
 from rlnas.bench.errors import UserError
 from tests.test_stats import history
 
-SPEC = store.RunSpec({"name": "b", "noise": "mean"}, "random_search", {"n": 3}, budget=4, seed=0, seeds=2)
+SPEC = store.RunSpec(
+    {"name": "b", "noise": "mean"}, "random_search", {"n": 3}, budget=4, seed=0, seeds=2
+)
 FACTS = {"reports": "test accuracy", "optimum": 0.75, "architectures": 8.0, "pretraining": None}
 
 
@@ -34,18 +36,25 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert run.manifest["optimum"] == 0.75
     assert run.manifest["pretraining"] is None
     assert {"rlnas", "jax", "numpy", "python"} <= set(run.manifest["versions"])
-    assert {"created", "wall_seconds", "budget", "seed", "seeds", "config", "benchmark"} <= set(run.manifest)
+    assert {"created", "wall_seconds", "budget", "seed", "seeds", "config", "benchmark"} <= set(
+        run.manifest
+    )
 
 
 def test_equal_histories_are_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = (save(tmp_path / "a") / store.HISTORY).read_bytes()
-    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # zip entries could carry the time of day
+    monkeypatch.setattr(
+        "time.time", lambda: 2_000_000_000.0
+    )  # zip entries could carry the time of day
     monkeypatch.setattr("time.localtime", lambda *_: (2033, 5, 18, 3, 33, 20, 2, 138, 0))
     assert (save(tmp_path / "b") / store.HISTORY).read_bytes() == first
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    assert sorted(path.name for path in save(tmp_path / "run").iterdir()) == [store.HISTORY, store.MANIFEST]
+    assert sorted(path.name for path in save(tmp_path / "run").iterdir()) == [
+        store.HISTORY,
+        store.MANIFEST,
+    ]
     objects = history()._replace(arch=np.array([[{}] * 4] * 2, dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         save(tmp_path / "pickled", objects)
@@ -70,8 +79,16 @@ def test_hash_is_of_canonical_json() -> None:
 
 
 def test_json_has_no_nan_and_refuses_what_it_cannot_say(tmp_path: Path) -> None:
-    store.write_json(tmp_path / "x.json", {"a": float("nan"), "b": np.float32(0.5), "c": Path("p"), "d": (1, True)})
-    assert json.loads((tmp_path / "x.json").read_text()) == {"a": None, "b": 0.5, "c": "p", "d": [1, True]}
+    store.write_json(
+        tmp_path / "x.json",
+        {"a": float("nan"), "b": np.float32(0.5), "c": Path("p"), "d": (1, True)},
+    )
+    assert json.loads((tmp_path / "x.json").read_text()) == {
+        "a": None,
+        "b": 0.5,
+        "c": "p",
+        "d": [1, True],
+    }
     with pytest.raises(TypeError, match="no JSON for a set"):
         store.to_json({1, 2})
 
@@ -101,7 +118,10 @@ DAMAGES = {
     "flipped": (flip, "history.npz is missing or not what manifest.json says"),
     "no history": (lambda folder: (folder / store.HISTORY).unlink(), "history.npz is missing"),
     "no manifest": (lambda folder: (folder / store.MANIFEST).unlink(), "is no finished run"),
-    "half a manifest": (lambda folder: (folder / store.MANIFEST).write_text('{"format": "rl'), "is no manifest"),
+    "half a manifest": (
+        lambda folder: (folder / store.MANIFEST).write_text('{"format": "rl'),
+        "is no manifest",
+    ),
     "a list": (lambda folder: (folder / store.MANIFEST).write_text("[]"), "is no manifest"),
     "edited settings": (edit("budget", 3), "was edited"),
     "other format": (edit("version", 99), "version 99, expected rlnas-run version 1"),

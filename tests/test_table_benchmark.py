@@ -27,28 +27,41 @@ def test_it_is_a_benchmark(table):
 def test_the_largest_budget_is_the_default_and_others_are_named(table):
     assert from_table(table).epochs == 12
     low = from_table(table, epochs=4)
-    assert float(low.query(ROW, jax.random.key(0)).val) == pytest.approx(table.val[40, 0].mean(), abs=1e-6)
-    with pytest.raises(UserError, match=r"no budget of 5 epochs in small; expected one of \[4, 12\]"):
+    assert float(low.query(ROW, jax.random.key(0)).val) == pytest.approx(
+        table.val[40, 0].mean(), abs=1e-6
+    )
+    with pytest.raises(
+        UserError, match=r"no budget of 5 epochs in small; expected one of \[4, 12\]"
+    ):
         from_table(table, epochs=5)
 
 
 def test_mean_is_over_the_repeats(table):
     result = from_table(table).query(ROW, jax.random.key(0))
     for measure in ("val", "test"):
-        assert float(getattr(result, measure)) == pytest.approx(getattr(table, measure)[40, 1].mean(), abs=1e-6)
+        assert float(getattr(result, measure)) == pytest.approx(
+            getattr(table, measure)[40, 1].mean(), abs=1e-6
+        )
     assert float(result.sim_seconds) == 120.0 and bool(result.valid)
 
 
 def test_repeat_i_is_that_repeat(table):
     for i in range(3):
         result = from_table(table, noise=f"repeat={i}").query(ROW, jax.random.key(0))
-        assert (float(result.val), float(result.test)) == (table.val[40, 1, i], table.test[40, 1, i])
+        assert (float(result.val), float(result.test)) == (
+            table.val[40, 1, i],
+            table.test[40, 1, i],
+        )
 
 
 def test_sample_draws_each_repeat_equally_often_and_val_and_test_of_the_same_one(table):
     benchmark = from_table(table, noise="sample")
-    results = jax.vmap(lambda key: benchmark.query(ROW, key))(jax.random.split(jax.random.key(0), 3000))
-    pairs = set(zip(np.asarray(results.val).tolist(), np.asarray(results.test).tolist(), strict=True))
+    results = jax.vmap(lambda key: benchmark.query(ROW, key))(
+        jax.random.split(jax.random.key(0), 3000)
+    )
+    pairs = set(
+        zip(np.asarray(results.val).tolist(), np.asarray(results.test).tolist(), strict=True)
+    )
     assert pairs == set(zip(table.val[40, 1].tolist(), table.test[40, 1].tolist(), strict=True))
     counts = [(np.asarray(results.val) == value).sum() for value in table.val[40, 1]]
     assert max(abs(count - 1000) for count in counts) < 5 * np.sqrt(3000 * 2 / 9)
@@ -56,7 +69,9 @@ def test_sample_draws_each_repeat_equally_often_and_val_and_test_of_the_same_one
 
 @pytest.mark.parametrize("noise", ["average", "repeat=", "repeat=-1", "repeat=x"])
 def test_an_unknown_noise_policy_is_refused(table, noise):
-    with pytest.raises(UserError, match=f"unknown noise policy '{noise}'; expected mean, sample or repeat=i"):
+    with pytest.raises(
+        UserError, match=f"unknown noise policy '{noise}'; expected mean, sample or repeat=i"
+    ):
         from_table(table, noise=noise)
     with pytest.raises(UserError, match="the table has 3 repeats; expected i below 3"):
         from_table(table, noise="repeat=3")
@@ -76,7 +91,9 @@ def test_missing_repeats_are_left_out_of_means_and_draws():
     table.val[40, 1, 0] = np.nan
     table.val[41, 1] = np.nan
     mean = from_table(table)
-    assert float(mean.query(ROW, jax.random.key(0)).val) == pytest.approx(table.val[40, 1, 1:].mean(), abs=1e-6)
+    assert float(mean.query(ROW, jax.random.key(0)).val) == pytest.approx(
+        table.val[40, 1, 1:].mean(), abs=1e-6
+    )
     assert not bool(mean.query(jnp.int32(41), jax.random.key(0)).valid)
     sample = from_table(table, noise="sample")
     keys = jax.random.split(jax.random.key(1), 200)

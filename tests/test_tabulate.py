@@ -1,4 +1,5 @@
-"""Real trainings, tiny ones: networks as the official ones, seeds that decide all, a list that survives kill -9."""
+"""Real trainings, tiny ones: networks as the official ones, seeds that decide all, a list that
+survives kill -9."""
 
 from __future__ import annotations
 
@@ -49,21 +50,28 @@ def network_of(cell: Cell, recipe: Recipe = RECIPE, seed: int = 0):
     )  # fmt: skip
 
 
-# --- networks ---------------------------------------------------------------------------------------
+# --- networks
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", SOME, ids=module_hash)
 def test_parameters_are_those_of_the_cell(cell: Cell) -> None:
     recipe = Recipe()
     wanted = trainable_parameters(
-        cell, in_channels=1, stem_channels=recipe.stem_channels, stacks=recipe.stacks, modules=recipe.modules
+        cell,
+        in_channels=1,
+        stem_channels=recipe.stem_channels,
+        stacks=recipe.stacks,
+        modules=recipe.modules,
     )
     assert networks.count_parameters(network_of(cell, recipe)) == wanted
 
 
 def test_the_official_network_has_the_published_number_of_parameters() -> None:
     cell = parse(README_MATRIX, README_OPS)
-    network = networks.build(cell, in_channels=3, stem_channels=128, stacks=3, modules=3, bn_momentum=0.1, seed=0)
+    network = networks.build(
+        cell, in_channels=3, stem_channels=128, stacks=3, modules=3, bn_momentum=0.1, seed=0
+    )
     assert networks.count_parameters(network) == 2_694_282 == trainable_parameters(cell)
 
 
@@ -94,20 +102,28 @@ def test_the_digits_are_split_once_and_for_all(digits: datasets.Dataset) -> None
         assert torch.equal(part.images, again.images) and torch.equal(part.labels, again.labels)
         share = np.bincount(part.labels, minlength=10) / len(part)
         assert share.min() > 0.09 and share.max() < 0.11
-    assert abs(float(digits.train.images.mean())) < 1e-5 and float(digits.train.images.std()) == pytest.approx(1, 1e-3)
+    assert abs(float(digits.train.images.mean())) < 1e-5 and float(
+        digits.train.images.std()
+    ) == pytest.approx(1, 1e-3)
 
 
-# --- one training -----------------------------------------------------------------------------------
+# --- one training
+# -----------------------------------------------------------------------------------
 
 
 def test_a_seed_decides_a_training(digits: datasets.Dataset) -> None:
     first, again, other = (trainer.train(SOME[1], digits, RECIPE, seed) for seed in (0, 0, 1))
     for outcome in (first, again, other):
-        assert [len(x) for x in (outcome.val, outcome.test, outcome.train, outcome.seconds, outcome.curve)] == [
-            1
-        ] * 4 + [2]
+        assert [
+            len(x)
+            for x in (outcome.val, outcome.test, outcome.train, outcome.seconds, outcome.curve)
+        ] == [1] * 4 + [2]
         assert outcome.seconds[0] > 0
-        for accuracy, images in ((outcome.val[0], 797), (outcome.test[0], 700), (outcome.train[0], 300)):
+        for accuracy, images in (
+            (outcome.val[0], 797),
+            (outcome.test[0], 700),
+            (outcome.train[0], 300),
+        ):
             assert accuracy * images == pytest.approx(round(accuracy * images), abs=1e-3)
     same = {key: value for key, value in asdict(first).items() if key != "seconds"}
     assert {key: value for key, value in asdict(again).items() if key != "seconds"} == same
@@ -123,7 +139,8 @@ def test_a_training_learns(digits: datasets.Dataset) -> None:
 def test_measuring_leaves_the_training_untouched(
     digits: datasets.Dataset, recompute_bn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Measured after every epoch or at the end only: the same weights, running statistics and accuracies."""
+    """Measured after every epoch or at the end only: the same weights, running statistics and
+    accuracies."""
     trained = []
 
     def kept(*args, **kwargs):
@@ -131,12 +148,17 @@ def test_measuring_leaves_the_training_untouched(
         return trained[-1]
 
     monkeypatch.setattr(trainer, "build", kept)
-    recipes = [Recipe(epochs=3, checkpoints=c, stem_channels=8, recompute_bn=recompute_bn) for c in ((1, 2, 3), (3,))]
+    recipes = [
+        Recipe(epochs=3, checkpoints=c, stem_channels=8, recompute_bn=recompute_bn)
+        for c in ((1, 2, 3), (3,))
+    ]
     often, once = (trainer.train(SOME[2], digits, recipe, 0) for recipe in recipes)
     assert len(often.val) == 3 and often.curve == once.curve
     for key in ("val", "test", "train"):
         assert getattr(often, key)[-1] == getattr(once, key)[0]
-    for (name, a), (_, b) in zip(*(network.state_dict().items() for network in trained), strict=True):
+    for (name, a), (_, b) in zip(
+        *(network.state_dict().items() for network in trained), strict=True
+    ):
         assert torch.equal(a, b), name
     norms = [module for module in trained[0].modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert {norm.momentum for norm in norms} == {0.1}
@@ -161,30 +183,58 @@ def test_recipes_that_are_none(options: dict, reason: str) -> None:
         Recipe(**options)
 
 
-# --- a list of trainings ----------------------------------------------------------------------------
+# --- a list of trainings
+# ----------------------------------------------------------------------------
 
-ARGS = ["--name", "tiny", "--max-vertices", "3", "--seeds", "1", "--workers", "1", "--folder", "folder"]
-ARGS += ["--out", "tiny.npz", "--recipe.epochs", "2", "--recipe.checkpoints", "2", "--recipe.stem-channels", "8"]
+ARGS = [
+    "--name",
+    "tiny",
+    "--max-vertices",
+    "3",
+    "--seeds",
+    "1",
+    "--workers",
+    "1",
+    "--folder",
+    "folder",
+]
+ARGS += [
+    "--out",
+    "tiny.npz",
+    "--recipe.epochs",
+    "2",
+    "--recipe.checkpoints",
+    "2",
+    "--recipe.stem-channels",
+    "8",
+]
 HASHES = {digest.tobytes().hex() for digest in graph.hashes(3)}
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from analysis.cli import main; sys.exit(main())"
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from rlnas.analysis.cli import main; "
+        "sys.exit(main())"
+    )
     words = [sys.executable, "-c", code, "bench", "tabulate", *ARGS]
     env = os.environ | {"PYTHONPATH": str(ROOT)}  # for the workers too
-    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    return subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    )
 
 
 @pytest.fixture(scope="module")
 def killed_and_resumed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A folder where the command was killed midway, a line was cut short, and the command was run again; and the
-    lines that were there before."""
+    """A folder where the command was killed midway, a line was cut short, and the command was run
+    again; and the lines that were there before."""
     tmp = tmp_path_factory.mktemp("tabulate")
     records = tmp / "folder" / RECORDS
     first = start(tmp)
     deadline = time.monotonic() + 300
     while not records.exists() or records.read_bytes().count(b"\n") < 2:
-        assert first.poll() is None and time.monotonic() < deadline, "no two trainings were recorded before the end"
+        assert first.poll() is None and time.monotonic() < deadline, (
+            "no two trainings were recorded before the end"
+        )
         time.sleep(0.005)
     first.send_signal(signal.SIGKILL)
     first.communicate()
@@ -205,7 +255,9 @@ def test_every_training_is_recorded_once(killed_and_resumed: tuple[Path, list[st
     lines = (tmp / "folder" / RECORDS).read_text().splitlines()
     assert lines[: len(before)] == before
     records = [json.loads(line) for line in lines]
-    assert {(record["hash"], record["seed"]) for record in records} == {(digest, 0) for digest in HASHES}
+    assert {(record["hash"], record["seed"]) for record in records} == {
+        (digest, 0) for digest in HASHES
+    }
     assert len(records) == len(HASHES)
     assert sorted(path.name for path in tmp.iterdir()) == ["folder", "tiny.npz"]
     assert sorted(path.name for path in (tmp / "folder").iterdir()) == sorted([MANIFEST, RECORDS])
@@ -215,7 +267,9 @@ def test_the_table_holds_what_was_recorded(killed_and_resumed: tuple[Path, list[
     tmp, _ = killed_and_resumed
     table = Table.load(tmp / "tiny.npz")
     assert table.row.tolist() == list(range(7)) and table.epochs.tolist() == [2]
-    assert table.val.shape == table.test.shape == table.train.shape == table.seconds.shape == (7, 1, 1)
+    assert (
+        table.val.shape == table.test.shape == table.train.shape == table.seconds.shape == (7, 1, 1)
+    )
     assert table.curve_epochs is not None and table.curve_train is not None
     assert table.curve_epochs.tolist() == [1, 2] and table.curve_train.shape == (7, 1, 2)
     recorded = {record["hash"]: record for record in read_records(tmp / "folder")}
@@ -225,10 +279,14 @@ def test_the_table_holds_what_was_recorded(killed_and_resumed: tuple[Path, list[
             assert getattr(table, key)[row, 0, 0] == np.float32(record[key][0])
         np.testing.assert_array_equal(table.curve_train[row, 0], np.float32(record["curve"]))
         cell = cell_list(3)[1][row]
-        assert table.params[row] == trainable_parameters(cell, in_channels=1, stem_channels=8, modules=1)
+        assert table.params[row] == trainable_parameters(
+            cell, in_channels=1, stem_channels=8, modules=1
+        )
     meta = table.meta
     assert (meta["name"], meta["max_vertices"]) == ("tiny", 3)
-    assert meta["recipe"] == json.loads(json.dumps(asdict(Recipe(epochs=2, checkpoints=(2,), stem_channels=8))))
+    assert meta["recipe"] == json.loads(
+        json.dumps(asdict(Recipe(epochs=2, checkpoints=(2,), stem_channels=8)))
+    )
     assert meta["splits"] == {"train": 300, "val": 797, "test": 700}
     assert "digits" in meta["source"] and any("real training" in note for note in meta["notes"])
 
@@ -238,11 +296,16 @@ def test_workers_train_as_this_process_does(
 ) -> None:
     table = Table.load(killed_and_resumed[0] / "tiny.npz")
     outcome = trainer.train(cell_list(3)[1][3], digits, RECIPE, 0)
-    assert (table.val[3, 0, 0], table.test[3, 0, 0]) == (np.float32(outcome.val[0]), np.float32(outcome.test[0]))
+    assert (table.val[3, 0, 0], table.test[3, 0, 0]) == (
+        np.float32(outcome.val[0]),
+        np.float32(outcome.test[0]),
+    )
 
 
 def test_what_is_done_is_not_done_again(
-    killed_and_resumed: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    killed_and_resumed: tuple[Path, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No worker is started: only the table is written again, also of some of the cells."""
     tmp, _ = killed_and_resumed
@@ -266,7 +329,9 @@ def test_what_is_done_is_not_done_again(
         recipe=RECIPE,
     )
     run_tabulate(config)
-    np.testing.assert_array_equal(Table.load(some / "t.npz").val, Table.load(tmp / "tiny.npz").val[[2, 4]])
+    np.testing.assert_array_equal(
+        Table.load(some / "t.npz").val, Table.load(tmp / "tiny.npz").val[[2, 4]]
+    )
     (some / "list.csv").unlink()
     (some / "t.npz").unlink()
     some.rmdir()
@@ -300,12 +365,18 @@ def test_a_training_that_fails_is_told_and_the_rest_done(tmp_path: Path) -> None
     """With one channel, a cell whose output has two inputs leaves one of them none."""
     one = Recipe(epochs=1, checkpoints=(1,), stem_channels=1, stacks=1)
     two_inputs = next(c for c in CELLS if c.num_vertices == 4 and c.matrix[1][3] and c.matrix[2][3])
-    failures = tabulate([two_inputs, CELLS[1], CELLS[2]], "digits", one, [0], tmp_path / "folder", workers=1)
+    failures = tabulate(
+        [two_inputs, CELLS[1], CELLS[2]], "digits", one, [0], tmp_path / "folder", workers=1
+    )
     assert len(failures) == 1 and failures[0].startswith(f"cell {module_hash(two_inputs)} seed 0: ")
-    assert {record["hash"] for record in read_records(tmp_path / "folder")} == set(map(module_hash, CELLS[1:3]))
+    assert {record["hash"] for record in read_records(tmp_path / "folder")} == set(
+        map(module_hash, CELLS[1:3])
+    )
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
-    (tmp_path / RECORDS).write_text('{"hash": "a", "seed": 0}\n{"hash": \n{"hash": "b", "seed": 0}\n')
+    (tmp_path / RECORDS).write_text(
+        '{"hash": "a", "seed": 0}\n{"hash": \n{"hash": "b", "seed": 0}\n'
+    )
     with pytest.raises(UserError, match=r"records\.jsonl, line 2: not a record"):
         list(read_records(tmp_path))

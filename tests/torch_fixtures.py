@@ -1,4 +1,5 @@
-"""torch's global settings as they were; import the one a module needs, it is used by all of its tests."""
+"""torch's global settings as they were; import the one a module needs, it is used by all of its
+tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An ONNX file of the structure of YAHPO's network for nb301, with random weights: valid and runnable."""
+"""An ONNX file of the structure of YAHPO's network for nb301, with random weights: valid and
+runnable."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from rlnas.bench.nb301.network import HEADS, expected_shapes
 
 
 def write(path: Path, seed: int = 0) -> None:
-    """The graph that FACTS describes: 34 embeddings, scaled epoch, three heads, sigmoid, scaling; batch size 1."""
+    """The graph that FACTS describes: 34 embeddings, scaled epoch, three heads, sigmoid, scaling;
+    batch size 1."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     rng = np.random.default_rng(seed)
@@ -36,7 +38,9 @@ def write(path: Path, seed: int = 0) -> None:
         code = node("Gather", ["x_cat", constant(i, np.int64)], f"code{i}", axis=1)
         embedded.append(node("Gather", [f"embds_fct.{i}.weight", code], f"e{i}"))
     epoch = node("Gather", ["x_cont", constant(0, np.int64)], "epoch", axis=1)
-    scaled = node("Unsqueeze", [node("Mul", [epoch, constant(1 / 52)], "scaled")], "column", axes=[1])
+    scaled = node(
+        "Unsqueeze", [node("Mul", [epoch, constant(1 / 52)], "scaled")], "column", axes=[1]
+    )
     x = node("Concat", [*embedded, scaled], "x", axis=1)
 
     def linear(x: str, name: str) -> str:
@@ -46,15 +50,27 @@ def write(path: Path, seed: int = 0) -> None:
     for head, layers in HEADS.items():
         hidden = x
         for i, layer in enumerate(layers):
-            hidden = linear(node("Selu", [hidden], f"{head}.selu{i}") if i else hidden, f"{head}.{layer}")
+            hidden = linear(
+                node("Selu", [hidden], f"{head}.selu{i}") if i else hidden, f"{head}.{layer}"
+            )
         out = node("Add", [out, hidden], f"sum.{head}")
     squashed = node("Sigmoid", [out], "squashed")
     accuracy = node(
-        "Div", [node("Gather", [squashed, constant(0, np.int64)], "s0", axis=1), constant(0.01)], "accuracy"
+        "Div",
+        [node("Gather", [squashed, constant(0, np.int64)], "s0", axis=1), constant(0.01)],
+        "accuracy",
     )
-    runtime = node("Sub", [node("Gather", [squashed, constant(1, np.int64)], "s1", axis=1), constant(0.01)], "r0")
-    runtime = node("Add", [node("Mul", [runtime, constant(13_132.0)], "r1"), constant(30.5)], "runtime")
-    columns = [node("Unsqueeze", [name], f"{name}.column", axes=[1]) for name in (accuracy, runtime)]
+    runtime = node(
+        "Sub",
+        [node("Gather", [squashed, constant(1, np.int64)], "s1", axis=1), constant(0.01)],
+        "r0",
+    )
+    runtime = node(
+        "Add", [node("Mul", [runtime, constant(13_132.0)], "r1"), constant(30.5)], "runtime"
+    )
+    columns = [
+        node("Unsqueeze", [name], f"{name}.column", axes=[1]) for name in (accuracy, runtime)
+    ]
     node("Concat", columns, "y", axis=1)
     graph = helper.make_graph(
         nodes,

@@ -23,7 +23,8 @@ from rlnas.bench.nb101.table import Table, find, repeat_mean
 class TableBenchmark:
     """One budget (epochs) of a table with M cells and R repeats, under one noise policy.
 
-    val, test, seconds: float32 [M, R], NaN where there is no measurement; `mean` is over the repeats present.
+    val, test, seconds: float32 [M, R], NaN where there is no measurement; `mean` is over the
+    repeats present.
     """
 
     space: CellSpace
@@ -41,7 +42,8 @@ class TableBenchmark:
     sha256: str = field(metadata={"static": True})
 
     def query(self, arch: Int32[Array, ""], key: Key[Array, ""]) -> QueryResult:
-        """Look a row up; a row outside the table, or one without a value, is answered by `valid` False and NaN."""
+        """Look a row up; a row outside the table, or one without a value, is answered by `valid`
+        False and NaN."""
         rows, repeats = self.val.shape
         policy = parse_noise(self.noise, repeats)
         inside = (arch >= 0) & (arch < rows)
@@ -52,7 +54,11 @@ class TableBenchmark:
             # Only repeats that were measured are drawn, each equally likely.
             odds = jnp.where(jnp.isnan(self.val[row]), -jnp.inf, 0.0)
             repeat = jax.random.categorical(key, odds) if policy == -2 else jnp.int32(policy)
-            val, test, seconds = self.val[row, repeat], self.test[row, repeat], self.seconds[row, repeat]
+            val, test, seconds = (
+                self.val[row, repeat],
+                self.test[row, repeat],
+                self.seconds[row, repeat],
+            )
         valid = inside & ~jnp.isnan(val)
         nan = jnp.float32(jnp.nan)
         val, test, seconds = (jnp.where(valid, x, nan) for x in (val, test, seconds))
@@ -65,24 +71,34 @@ class TableBenchmark:
         return jnp.where(inside, values[jnp.clip(arch, 0, rows - 1)], jnp.nan)
 
     def lookup(self, cell: Cell, key: Key[Array, ""] | None = None) -> QueryResult:
-        """Python side: look a cell up in any isomorphic form. Raises `UserError` with the reason when it cannot be."""
+        """Python side: look a cell up in any isomorphic form. Raises `UserError` with the reason
+        when it cannot be."""
         if self.noise == "sample" and key is None:
-            raise UserError("noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key")
+            raise UserError(
+                "noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key"
+            )
         row = self.space.row(cell)
         result = self.query(jnp.int32(row), jax.random.key(0) if key is None else key)
         if not result.valid:
             raise UserError(
-                f"cell {self.space.format(row)} has no value at {self.epochs} epochs under noise {self.noise!r} in "
-                f"{self.name}; choose another budget or noise policy (`rlnas bench info {self.name}`)"
+                f"cell {self.space.format(row)} has no value at {self.epochs} epochs under noise "
+                f"{self.noise!r} in "
+                f"{self.name}; choose another budget or noise policy (`rlnas bench info "
+                f"{self.name}`)"
             )
         return result
 
     def restrict(self, places: np.ndarray) -> TableBenchmark:
-        """The benchmark of some of the rows (ascending): the others, and the ways through them, are gone."""
-        space = make_space(np.asarray(self.space.rows)[places], int(self.space.num_vertices()[places].max()))
+        """The benchmark of some of the rows (ascending): the others, and the ways through them, are
+        gone."""
+        space = make_space(
+            np.asarray(self.space.rows)[places], int(self.space.num_vertices()[places].max())
+        )
         names = ("val", "test", "seconds", "mean_val", "mean_test", "mean_seconds")
         columns = {name: getattr(self, name)[places] for name in names}
-        best = jnp.nanmax(columns["mean_val" if self.reports == "validation accuracy" else "mean_test"])
+        best = jnp.nanmax(
+            columns["mean_val" if self.reports == "validation accuracy" else "mean_test"]
+        )
         return replace(self, space=space, optimum=best, **columns)
 
     def describe(self) -> dict[str, Any]:
@@ -98,17 +114,24 @@ class TableBenchmark:
         }
 
 
-def from_table(table: Table, *, epochs: int | None = None, noise: str = "mean", sha256: str = "") -> TableBenchmark:
-    """The benchmark of one budget of `table` (default: the largest). `UserError` for a budget it lacks."""
+def from_table(
+    table: Table, *, epochs: int | None = None, noise: str = "mean", sha256: str = ""
+) -> TableBenchmark:
+    """The benchmark of one budget of `table` (default: the largest). `UserError` for a budget it
+    lacks."""
     budgets = [int(e) for e in table.epochs]
     epochs = budgets[-1] if epochs is None else epochs
     if epochs not in budgets:
         raise UserError(f"no budget of {epochs} epochs in {table.name}; expected one of {budgets}")
     parse_noise(noise, table.val.shape[2])
     column = budgets.index(epochs)
-    val, test, seconds = (np.asarray(x[:, column], np.float32) for x in (table.val, table.test, table.seconds))
+    val, test, seconds = (
+        np.asarray(x[:, column], np.float32) for x in (table.val, table.test, table.seconds)
+    )
     if np.isnan(val).all():
-        raise UserError(f"{table.name} has no validation accuracy at {epochs} epochs; choose one of {budgets}")
+        raise UserError(
+            f"{table.name} has no validation accuracy at {epochs} epochs; choose one of {budgets}"
+        )
     means = [repeat_mean(x).astype(np.float32) for x in (val, test, seconds)]
     reports = "validation accuracy" if np.isnan(test).all() else "test accuracy"
     return TableBenchmark(

@@ -1,8 +1,8 @@
 """The readable reference of a NAS-Bench-101 cell: one cell, plain Python, the official semantics.
 
-Everything fast (`rlnas.bench.nb101.graph`) is tested against this file. Format and rules are those of
-google-research/nasbench: an upper-triangular adjacency matrix, vertex 0 the input, the last vertex
-the output, at most 7 vertices and 9 edges after pruning.
+Everything fast (`rlnas.bench.nb101.graph`) is tested against this file. Format and rules are those
+of google-research/nasbench: an upper-triangular adjacency matrix, vertex 0 the input, the last
+vertex the output, at most 7 vertices and 9 edges after pruning.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ class Cell:
     @property
     def bits(self) -> int:
         """The edges as one integer: bit x + y(y-1)/2 is the edge x -> y."""
-        return sum(1 << (x + y * (y - 1) // 2) for y in range(self.num_vertices) for x in range(y) if self.matrix[x][y])
+        return sum(
+            1 << (x + y * (y - 1) // 2)
+            for y in range(self.num_vertices)
+            for x in range(y)
+            if self.matrix[x][y]
+        )
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -66,20 +71,27 @@ def parse(matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Cell:
     n = len(rows)
     if any(len(row) != n for row in rows):
         raise UserError(
-            f"adjacency matrix has {n} rows of lengths {sorted({len(r) for r in rows})}; expected a square matrix"
+            f"adjacency matrix has {n} rows of lengths {sorted({len(r) for r in rows})}; expected "
+            "a square matrix"
         )
     if len(ops) != n:
-        raise UserError(f"found {len(ops)} operations for {n} vertices; expected one operation a vertex")
+        raise UserError(
+            f"found {len(ops)} operations for {n} vertices; expected one operation a vertex"
+        )
     if n < 2:
         raise UserError(f"found {n} vertices; expected at least the input and the output vertex")
     if any(entry not in (0, 1) for row in rows for entry in row):
         raise UserError("adjacency matrix has entries other than 0 and 1; expected 0 or 1")
     if any(rows[x][y] for x in range(n) for y in range(x + 1)):
         raise UserError(
-            "adjacency matrix has an edge on or below the diagonal; expected a strictly upper-triangular matrix"
+            "adjacency matrix has an edge on or below the diagonal; expected a strictly "
+            "upper-triangular matrix"
         )
     if ops[0] != INPUT or ops[-1] != OUTPUT:
-        raise UserError(f"operations start with {ops[0]!r} and end with {ops[-1]!r}; expected 'input' and 'output'")
+        raise UserError(
+            f"operations start with {ops[0]!r} and end with {ops[-1]!r}; expected 'input' and "
+            "'output'"
+        )
     unknown = [op for op in ops[1:-1] if op not in OPS]
     if unknown:
         raise UserError(f"unknown operation {unknown[0]!r}; expected one of {', '.join(OPS)}")
@@ -89,9 +101,13 @@ def parse(matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Cell:
         raise UserError("no path from the input to the output vertex; add edges until there is one")
     cell = Cell(tuple(tuple(rows[x][y] for y in keep) for x in keep), tuple(ops[x] for x in keep))
     if cell.num_vertices > MAX_VERTICES:
-        raise UserError(f"{cell.num_vertices} vertices after pruning; the space allows at most {MAX_VERTICES}")
+        raise UserError(
+            f"{cell.num_vertices} vertices after pruning; the space allows at most {MAX_VERTICES}"
+        )
     if cell.num_edges > MAX_EDGES:
-        raise UserError(f"{cell.num_edges} edges after pruning; the space allows at most {MAX_EDGES}")
+        raise UserError(
+            f"{cell.num_edges} edges after pruning; the space allows at most {MAX_EDGES}"
+        )
     return cell
 
 
@@ -169,9 +185,15 @@ def trainable_parameters(
         width = stem_channels << stack
         for _ in range(modules):
             channels = vertex_channels(cell, width_in, width)
-            total += sum(conv_bn(1, width_in, channels[v]) for v in range(1, cell.num_vertices) if cell.matrix[0][v])
             total += sum(
-                conv_bn(kernels[op], channels[v], channels[v]) for v, op in enumerate(cell.ops) if op in kernels
+                conv_bn(1, width_in, channels[v])
+                for v in range(1, cell.num_vertices)
+                if cell.matrix[0][v]
+            )
+            total += sum(
+                conv_bn(kernels[op], channels[v], channels[v])
+                for v, op in enumerate(cell.ops)
+                if op in kernels
             )
             width_in = width
     return total + width_in * classes + classes

@@ -38,7 +38,9 @@ def convert(
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file; `rlnas bench fetch nb101` downloads the official one")
+        raise UserError(
+            f"{path}: no such file; `rlnas bench fetch nb101` downloads the official one"
+        )
     if sha256 is None:
         sha256 = next((o.sha256 for o in OFFICIAL if o.filename == path.name), "any")
 
@@ -53,14 +55,20 @@ def convert(
     def where(i: int) -> str:
         return position(path, i, int(runs.position[i]))
 
-    dense = measurements.assemble(runs, where=where, cell_name=reference.name, allow_missing=allow_missing)
+    dense = measurements.assemble(
+        runs, where=where, cell_name=reference.name, allow_missing=allow_missing
+    )
     vertices = reference.cells.num_vertices
-    space = int(np.searchsorted(vertices, vertices[dense.row[-1]], side="right"))  # rows are sorted by vertices
+    space = int(
+        np.searchsorted(vertices, vertices[dense.row[-1]], side="right")
+    )  # rows are sorted by vertices
     gap = np.setdiff1d(np.arange(space), dense.row)
     if gap.size and not allow_missing:
         raise UserError(
-            f"{path}: {dense.row.size:,} of the {space:,} cells with at most {vertices[dense.row[-1]]} vertices, "
-            f"without {reference.name(int(gap[0]))}; the file is incomplete: get a whole one, or pass --allow-missing"
+            f"{path}: {dense.row.size:,} of the {space:,} cells with at most "
+            f"{vertices[dense.row[-1]]} vertices, "
+            f"without {reference.name(int(gap[0]))}; the file is incomplete: get a whole one, or "
+            "pass --allow-missing"
         )
 
     official = next((o for o in OFFICIAL if o.sha256 == digest), None)
@@ -125,12 +133,15 @@ def _checked_rows(block: Block, runs: Runs, reference: Reference) -> np.ndarray:
             found = {key: value[i] for key, value in runs._asdict().items()}
             digest = runs.hashes[i].tobytes().hex()
             ours = reference.parameters[row[i]]
-            raise UserError(f"{block.where(i)}: " + message.format(**found, digest=digest, ours=ours))
+            raise UserError(
+                f"{block.where(i)}: " + message.format(**found, digest=digest, ours=ours)
+            )
 
     row = reference.rows(runs.hashes)
     refuse(
         row < 0,
-        f"module hash {{digest}} is no NAS-Bench-101 cell with at most {reference.max_vertices} vertices; "
+        f"module hash {{digest}} is no NAS-Bench-101 cell with at most {reference.max_vertices} "
+        "vertices; "
         "the file is of another space or damaged",
     )
     refuse(
@@ -141,16 +152,23 @@ def _checked_rows(block: Block, runs: Runs, reference: Reference) -> np.ndarray:
     refuse(runs.epochs < 0, "{epochs} epochs, expected 0 or more; the file is damaged")
     for key in ("val", "test", "train"):
         values = getattr(runs, key)
-        refuse((values < 0) | (values > 1), f"{key} accuracy {{{key}}}, expected a fraction; the file is damaged")
+        refuse(
+            (values < 0) | (values > 1),
+            f"{key} accuracy {{{key}}}, expected a fraction; the file is damaged",
+        )
     refuse(runs.seconds < 0, "training time {seconds} s, expected 0 or more; the file is damaged")
 
-    # The graph in a record adds nothing to its hash; one record a block shows that both speak of the same cell.
+    # The graph in a record adds nothing to its hash; one record a block shows that both speak of
+    # the same cell.
     record = parse_payload(block.payloads[0])
     size = record.operations.count(",") + 1
     matrix = [record.adjacency[i * size : (i + 1) * size] for i in range(size)]
-    digest = module_hash(parse([[int(c) for c in line] for line in matrix], record.operations.split(",")))
+    digest = module_hash(
+        parse([[int(c) for c in line] for line in matrix], record.operations.split(","))
+    )
     if digest != record.module_hash:
         raise UserError(
-            f"{block.where(0)}: its graph hashes to {digest}, expected {record.module_hash}; the file is damaged"
+            f"{block.where(0)}: its graph hashes to {digest}, expected {record.module_hash}; the "
+            "file is damaged"
         )
     return row

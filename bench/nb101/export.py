@@ -45,14 +45,23 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
     writers = {".csv": _csv_writer, ".csv.gz": _csv_writer, ".parquet": _parquet_writer}
     writer = next((w for ending, w in writers.items() if path.name.endswith(ending)), None)
     if writer is None:
-        raise UserError(f"{path}: cannot tell the format; expected a name ending in {', '.join(writers)}")
+        raise UserError(
+            f"{path}: cannot tell the format; expected a name ending in {', '.join(writers)}"
+        )
     reference = Reference(table.meta["max_vertices"])
-    bar = tqdm(total=len(table.row), desc=f"export {path.name}", unit=" cells", disable=None if progress else True)
+    bar = tqdm(
+        total=len(table.row),
+        desc=f"export {path.name}",
+        unit=" cells",
+        disable=None if progress else True,
+    )
     with bar, atomic_path(path) as temporary, writer(temporary) as write:
         for start in range(0, len(table.row), BATCH_CELLS):
             chunk = slice(start, start + BATCH_CELLS)
             columns = _cell_columns(table.row[chunk], reference)
-            write(columns | _wide(table, chunk) if shape == "wide" else _long(table, chunk, columns))
+            write(
+                columns | _wide(table, chunk) if shape == "wide" else _long(table, chunk, columns)
+            )
             bar.update(len(table.row[chunk]))
     return path
 
@@ -62,14 +71,20 @@ def _cell_columns(rows: np.ndarray, reference: Reference) -> dict[str, np.ndarra
     return {
         "module_hash": np.array([reference.name(int(row)) for row in rows]),
         "num_vertices": cells.num_vertices.astype(np.int32),
-        "upper_triangle_bits": np.array([_triangle(int(v), int(b)) for v, b in zip(*cells[:2], strict=True)]),
-        "ops": np.array([_operations(int(v), ops) for v, ops in zip(cells.num_vertices, cells.ops, strict=True)]),
+        "upper_triangle_bits": np.array(
+            [_triangle(int(v), int(b)) for v, b in zip(*cells[:2], strict=True)]
+        ),
+        "ops": np.array(
+            [_operations(int(v), ops) for v, ops in zip(cells.num_vertices, cells.ops, strict=True)]
+        ),
         "trainable_params": reference.parameters[rows],
     }
 
 
 def _triangle(v: int, bits: int) -> str:
-    return "".join(str(bits >> (x + y * (y - 1) // 2) & 1) for x in range(v) for y in range(x + 1, v))
+    return "".join(
+        str(bits >> (x + y * (y - 1) // 2) & 1) for x in range(v) for y in range(x + 1, v)
+    )
 
 
 def _operations(v: int, ops: np.ndarray) -> str:
@@ -130,7 +145,9 @@ def _parquet_writer(path: Path) -> Iterator[Write]:
 
         def write(columns: dict[str, np.ndarray]) -> None:
             nonlocal writer
-            batch = pa.table({key: pa.array(column, from_pandas=True) for key, column in columns.items()})
+            batch = pa.table(
+                {key: pa.array(column, from_pandas=True) for key, column in columns.items()}
+            )
             if writer is None:
                 writer = pq.ParquetWriter(path, batch.schema)
             writer.write_table(batch)

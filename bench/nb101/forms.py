@@ -1,11 +1,12 @@
 """All cells up to isomorphism, exactly: permute, compare, keep the smallest. Nothing is hashed.
 
-A *form* is an upper-triangular, pruned, unlabelled graph: its number of vertices V and its edges as one
-integer (`bits`: bit x + y(y-1)/2 is the edge x -> y, x < y). An isomorphism fixes the input and the
-output, so the forms isomorphic to one are what the at most 5! = 120 permutations of the interior
-vertices make of it. A class of forms is represented by its smallest `bits`, a cell by these and its
-smallest `ops` under the permutations that leave the bits alone. There are only 6,472 forms in 2,494
-classes, so a table of all forms times all labellings turns any cell into its row: `RowIndex`.
+A *form* is an upper-triangular, pruned, unlabelled graph: its number of vertices V and its edges as
+one integer (`bits`: bit x + y(y-1)/2 is the edge x -> y, x < y). An isomorphism fixes the input and
+the output, so the forms isomorphic to one are what the at most 5! = 120 permutations of the
+interior vertices make of it. A class of forms is represented by its smallest `bits`, a cell by
+these and its smallest `ops` under the permutations that leave the bits alone. There are only 6,472
+forms in 2,494 classes, so a table of all forms times all labellings turns any cell into its row:
+`RowIndex`.
 
 A labelling is one integer too: the interior operations as digits of base 3, vertex 1 first, so that
 the order of the integers is the lexicographic order of `ops`.
@@ -24,8 +25,17 @@ from rlnas.bench.nb101.cell import MAX_EDGES, MAX_VERTICES, OPS
 
 NUM_OPS = len(OPS)
 UNUSED = 255  # in `Cells.ops` and in label vectors: no vertex here
-COUNTS = {2: 1, 3: 6, 4: 84, 5: 2441, 6: 62010, 7: 359082}  # cells by vertices (Ying et al. 2019: 423,624)
-EDGE_X, EDGE_Y = np.array([(x, y) for y in range(MAX_VERTICES) for x in range(y)]).T  # ends of the edge of every bit
+COUNTS = {
+    2: 1,
+    3: 6,
+    4: 84,
+    5: 2441,
+    6: 62010,
+    7: 359082,
+}  # cells by vertices (Ying et al. 2019: 423,624)
+EDGE_X, EDGE_Y = np.array(
+    [(x, y) for y in range(MAX_VERTICES) for x in range(y)]
+).T  # ends of the edge of every bit
 
 
 class Cells(NamedTuple):
@@ -60,7 +70,8 @@ def num_bits(num_vertices: Any) -> Any:
 
 
 def form_key(num_vertices: Any, bits: Any) -> Any:
-    """Number of vertices and edges in one integer, in canonical order: a 1 stands above the edges."""
+    """Number of vertices and edges in one integer, in canonical order: a 1 stands above the
+    edges."""
     return bits | (1 << num_bits(num_vertices))
 
 
@@ -77,8 +88,8 @@ def label_weights(v: int) -> np.ndarray:
 def _all_forms(v: int) -> np.ndarray:
     """uint32, ascending: the edge sets of at most 9 edges in which every vertex is on a path.
 
-    In an upper-triangular graph that is the same as: every vertex but the input has an edge in, every
-    vertex but the output an edge out. By induction an edge in leads back to vertex 0.
+    In an upper-triangular graph that is the same as: every vertex but the input has an edge in,
+    every vertex but the output an edge out. By induction an edge in leads back to vertex 0.
     """
     bits = np.arange(1 << num_bits(v), dtype=np.uint32)
     bits = bits[np.bitwise_count(bits) <= MAX_EDGES]
@@ -148,7 +159,9 @@ def enumerate_space(max_vertices: int) -> tuple[Cells, RowIndex]:
     for v in range(2, max_vertices + 1):
         part, forms, cell_of_form = _enumerate(v)
         if len(part.bits) != COUNTS[v]:
-            raise AssertionError(f"found {len(part.bits)} cells with {v} vertices; expected {COUNTS[v]}")
+            raise AssertionError(
+                f"found {len(part.bits)} cells with {v} vertices; expected {COUNTS[v]}"
+            )
         cells.append(part)
         keys.append(form_key(v, forms).astype(np.int32))
         offsets.append(size + cell_of_form.shape[1] * np.arange(len(forms), dtype=np.int32))
@@ -156,7 +169,11 @@ def enumerate_space(max_vertices: int) -> tuple[Cells, RowIndex]:
         first, size = first + len(part.bits), size + cell_of_form.size
     result = (
         Cells(*(np.concatenate(column) for column in zip(*cells, strict=True))),
-        RowIndex(np.concatenate(keys), np.concatenate(offsets).astype(np.int32), np.concatenate(rows).astype(np.int32)),
+        RowIndex(
+            np.concatenate(keys),
+            np.concatenate(offsets).astype(np.int32),
+            np.concatenate(rows).astype(np.int32),
+        ),
     )
     for array in (*result[0], *result[1]):
         array.flags.writeable = False

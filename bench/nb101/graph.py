@@ -13,11 +13,26 @@ import numpy as np
 
 from rlnas.bench.files import atomic_path, cache_dir
 from rlnas.bench.nb101.cell import MAX_VERTICES
-from rlnas.bench.nb101.forms import NUM_OPS, UNUSED, Cells, RowIndex, check_max_vertices, enumerate_space
+from rlnas.bench.nb101.forms import (
+    NUM_OPS,
+    UNUSED,
+    Cells,
+    RowIndex,
+    check_max_vertices,
+    enumerate_space,
+)
 from rlnas.bench.nb101.hashing import wl_hash
 from rlnas.bench.nb101.neighbours import all_neighbours, neighbours_of
 from rlnas.bench.nb101.official import module_hashes, parameters
-from rlnas.bench.nb101.rows import INPUT, OUTPUT, adjacency_of, labels_of, row_index, row_of, rows_of
+from rlnas.bench.nb101.rows import (
+    INPUT,
+    OUTPUT,
+    adjacency_of,
+    labels_of,
+    row_index,
+    row_of,
+    rows_of,
+)
 
 __all__ = [
     "INPUT",
@@ -47,9 +62,10 @@ Arrays = dict[str, np.ndarray]
 
 
 def enumerate_cells(max_vertices: int) -> Cells:
-    """All cells with at most `max_vertices` (2..7) vertices, in canonical order: by (V, bits, ops), a
-    cell being represented by the smallest (bits, ops) of its upper-triangular forms. So the cells with
-    fewer vertices are a prefix: 1, 7, 91, 2532, 64542, 423624 rows for 2..7. Read-only arrays."""
+    """All cells with at most `max_vertices` (2..7) vertices, in canonical order: by (V, bits, ops),
+    a cell being represented by the smallest (bits, ops) of its upper-triangular forms. So the cells
+    with fewer vertices are a prefix: 1, 7, 91, 2532, 64542, 423624 rows for 2..7. Read-only
+    arrays."""
     return enumerate_space(max_vertices)[0]
 
 
@@ -60,7 +76,8 @@ def cells(max_vertices: int = MAX_VERTICES) -> Cells:
 
 
 def neighbour_lists(max_vertices: int = MAX_VERTICES) -> tuple[np.ndarray, np.ndarray]:
-    """The cells one edit away from every cell of the space; the rule stands in `rlnas.bench.nb101.neighbours`.
+    """The cells one edit away from every cell of the space; the rule stands in
+    `rlnas.bench.nb101.neighbours`.
 
     Returns offsets int32 [M + 1] and flat int32 [E]: row r's neighbours are
     flat[offsets[r] : offsets[r + 1]], ascending, none twice, r not among them. Those of a smaller
@@ -98,12 +115,17 @@ def hashes(max_vertices: int = MAX_VERTICES) -> np.ndarray:
 
 
 def _cached(
-    name: str, build: Callable[[], Arrays], sound: Callable[[Arrays], bool], *, worthwhile: bool = True
+    name: str,
+    build: Callable[[], Arrays],
+    sound: Callable[[Arrays], bool],
+    *,
+    worthwhile: bool = True,
 ) -> Arrays:
-    """The arrays of a file in the cache folder; built and written if it is missing, damaged or unsound.
+    """The arrays of a file in the cache folder; built and written if it is missing, damaged or
+    unsound.
 
-    The .npz is not compressed, so that it loads fast, but has a CRC of every array, so that damage is
-    noticed. A folder that cannot be written costs the time to build again, nothing else.
+    The .npz is not compressed, so that it loads fast, but has a CRC of every array, so that damage
+    is noticed. A folder that cannot be written costs the time to build again, nothing else.
     """
     if not worthwhile:
         return build()
@@ -114,7 +136,9 @@ def _cached(
             arrays = {key: file[key] for key in file.files}
         if sound(arrays):
             return arrays
-    except Exception:  # whatever a damaged file makes numpy or zipfile raise, the cure is to write it again
+    except (
+        Exception
+    ):  # whatever a damaged file makes numpy or zipfile raise, the cure is to write it again
         pass
     arrays = build()
     try:

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from rlnas.bench.nb101.cell import MAX_VERTICES
 from rlnas.bench.nb101.forms import UNUSED
 
-# Odd constants without meaning, one tuple a lane: of the label, an edge in, an edge out, a round, the end.
+# Odd constants without meaning, one tuple a lane: of the label, an edge in, an edge out, a round,
+# the end.
 _LANES = (
     (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1),
     (0xB5297A4D, 0x68E31DA5, 0x1B56C4E9, 0x7FEB352D, 0x846CA68B),
@@ -32,9 +33,9 @@ def wl_hash(adjacency: Any, labels: Any, xp: ModuleType = jnp) -> tuple[Any, Any
     """Two uint32 [...] that do not change with the numbering of the vertices nor with padding.
 
     adjacency: bool or uint8 [..., n, n], pruned; labels: uint8 [..., n], 255 (`UNUSED`) on padding,
-    which must have no edges. The same bits from numpy and from jax.numpy (which has no uint64 unless
-    told so, hence two lanes). As many rounds as a cell can have vertices: each mixes into a vertex the sums of what
-    its in- and, with another constant, its out-neighbours were.
+    which must have no edges. The same bits from numpy and from jax.numpy (which has no uint64
+    unless told so, hence two lanes). As many rounds as a cell can have vertices: each mixes into a
+    vertex the sums of what its in- and, with another constant, its out-neighbours were.
     """
     edges = xp.asarray(adjacency).astype(xp.uint32)
     used = xp.asarray(labels) != UNUSED
@@ -46,6 +47,8 @@ def wl_hash(adjacency: Any, labels: Any, xp: ModuleType = jnp) -> tuple[Any, Any
             out = (edges * _mix(colour ^ edge_out, xp)[..., None, :]).sum(-1, dtype=xp.uint32)
             colour = _mix(_mix(_mix(colour + own, xp) ^ into, xp) * edge_in ^ out, xp)
         # A kept axis: numpy warns when a scalar overflows, and never when an array does.
-        total = xp.where(used, _mix(colour ^ end, xp), xp.uint32(0)).sum(-1, dtype=xp.uint32, keepdims=True)
+        total = xp.where(used, _mix(colour ^ end, xp), xp.uint32(0)).sum(
+            -1, dtype=xp.uint32, keepdims=True
+        )
         hashes.append(_mix(total, xp)[..., 0])
     return hashes[0], hashes[1]

@@ -2,8 +2,9 @@
 
 A line is a cell, given by one or more of
     module_hash                   the official md5, hex
-    upper_triangle_bits and ops   0/1 of the upper triangle, row by row; operations separated by | or ,
-    adjacency and ops             the whole matrix, row by row (anything but 0 and 1 is skipped)
+    upper_triangle_bits and ops   0/1 of the upper triangle, row by row; operations separated by |
+    or , adjacency and ops             the whole matrix, row by row (anything but 0 and 1 is
+    skipped)
 and what was measured:
     validation_accuracy, test_accuracy, train_accuracy   fractions; empty: unknown
     training_time                                        seconds
@@ -57,7 +58,8 @@ _PLAIN = (*_CELL, "epochs", "repeat", "trainable_params")
 
 @dataclass(frozen=True)
 class Column:
-    """A measurement: which column it is, of what run; epochs or repeat None: another column says."""
+    """A measurement: which column it is, of what run; epochs or repeat None: another column
+    says."""
 
     index: int
     measure: str  # val, test, train, seconds
@@ -123,7 +125,10 @@ def import_csv(
         name,
         max_vertices=vertices,
         source=path.name,
-        notes=[*notes, *_notes(header, dense, int((reference.cells.num_vertices <= vertices).sum()))],
+        notes=[
+            *notes,
+            *_notes(header, dense, int((reference.cells.num_vertices <= vertices).sum())),
+        ],
         created_by="rlnas bench import-csv",
     )
     table.Table(params=reference.parameters[dense.row], meta=meta, **dense._asdict()).save(out)
@@ -146,7 +151,10 @@ def _header(path: Path, names: list[str], renamed: Sequence[str], epochs: int | 
     pairs = [entry.partition("=") for entry in renamed]
     for column, equals, known in pairs:
         if not equals or column not in names:
-            raise UserError(f"--columns {column}{equals}{known}: expected COLUMN=NAME, COLUMN of {', '.join(names)}")
+            raise UserError(
+                f"--columns {column}{equals}{known}: expected COLUMN=NAME, COLUMN of "
+                f"{', '.join(names)}"
+            )
     new = {column: known for column, _, known in pairs}
     plain: dict[str, int] = {}
     columns: list[Column] = []
@@ -157,7 +165,9 @@ def _header(path: Path, names: list[str], renamed: Sequence[str], epochs: int | 
         match = _MEASUREMENT.fullmatch(column)
         if column in _PLAIN:
             if column in plain:
-                raise UserError(f"{path}: {names[plain[column]]!r} and {original!r} are both {column}; keep one")
+                raise UserError(
+                    f"{path}: {names[plain[column]]!r} and {original!r} are both {column}; keep one"
+                )
             plain[column] = index
         elif match:
             measure = next(m for m in table.MEASURES if match[m])
@@ -165,7 +175,8 @@ def _header(path: Path, names: list[str], renamed: Sequence[str], epochs: int | 
             columns.append(Column(index, measure, run[0], run[1], int(match["mean"] or 1)))
         elif original in new:
             raise UserError(
-                f"--columns {original}={new[original]}: no such name; expected {', '.join(_PLAIN)} or a measurement "
+                f"--columns {original}={new[original]}: no such name; expected "
+                f"{', '.join(_PLAIN)} or a measurement "
                 "like validation_accuracy or test_accuracy_108ep_repeat0"
             )
         else:
@@ -174,26 +185,44 @@ def _header(path: Path, names: list[str], renamed: Sequence[str], epochs: int | 
     for entry in columns:
         key, here = (entry.measure, entry.epochs, entry.repeat), names[entry.index]
         if key in seen:
-            raise UserError(f"{path}: {seen[key]!r} and {here!r} are the same measurement; keep one or use --columns")
+            raise UserError(
+                f"{path}: {seen[key]!r} and {here!r} are the same measurement; keep one or use "
+                "--columns"
+            )
         seen[key] = here
-    if "module_hash" not in plain and not ("ops" in plain and {"upper_triangle_bits", "adjacency"} & plain.keys()):
+    if "module_hash" not in plain and not (
+        "ops" in plain and {"upper_triangle_bits", "adjacency"} & plain.keys()
+    ):
         raise UserError(
-            f"{path}: no column says which cell a line is (found {', '.join(names)}); expected module_hash, "
+            f"{path}: no column says which cell a line is (found {', '.join(names)}); expected "
+            "module_hash, "
             "or ops with upper_triangle_bits or adjacency; --columns maps other names"
         )
     if not any(column.measure == "val" for column in columns):
         raise UserError(
-            f"{path}: no validation accuracy (found {', '.join(names)}); --columns COLUMN=validation_accuracy names it"
+            f"{path}: no validation accuracy (found {', '.join(names)}); --columns "
+            "COLUMN=validation_accuracy names it"
         )
-    if epochs is None and "epochs" not in plain and any(column.epochs is None for column in columns):
-        raise UserError(f"{path}: nothing says after how many epochs; expected a column epochs, or pass --epochs")
+    if (
+        epochs is None
+        and "epochs" not in plain
+        and any(column.epochs is None for column in columns)
+    ):
+        raise UserError(
+            f"{path}: nothing says after how many epochs; expected a column epochs, or pass "
+            "--epochs"
+        )
     for axis in ("epochs", "repeat"):
         if axis in plain and any(getattr(column, axis) is not None for column in columns):
-            raise UserError(f"{path}: {axis} is a column and stands in column names too; keep one of them")
+            raise UserError(
+                f"{path}: {axis} is a column and stands in column names too; keep one of them"
+            )
     return Header(tuple(names), plain, tuple(columns), tuple(ignored))
 
 
-def _batches(path: Path, reader: Iterator[list[str]], width: int) -> Iterator[tuple[list[int], list[list[str]]]]:
+def _batches(
+    path: Path, reader: Iterator[list[str]], width: int
+) -> Iterator[tuple[list[int], list[list[str]]]]:
     """Line numbers and fields; blank lines are skipped."""
     lines: list[int] = []
     rows: list[list[str]] = []
@@ -202,7 +231,9 @@ def _batches(path: Path, reader: Iterator[list[str]], width: int) -> Iterator[tu
         if not row:
             continue
         if len(row) != width:
-            raise UserError(f"{path.name}: line {line:,}: {len(row)} fields, expected {width} as in the header")
+            raise UserError(
+                f"{path.name}: line {line:,}: {len(row)} fields, expected {width} as in the header"
+            )
         lines.append(line)
         rows.append(row)
         if len(lines) == BATCH_LINES:
@@ -226,7 +257,10 @@ def _batch(
     def refuse(bad: np.ndarray, reason: str, index: int) -> None:
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
-            raise UserError(f"{path.name}: line {lines[i]:,}: {header.names[index]} {fields[index][i]!r}: {reason}")
+            raise UserError(
+                f"{path.name}: line {lines[i]:,}: {header.names[index]} {fields[index][i]!r}: "
+                f"{reason}"
+            )
 
     def numbers(index: int) -> np.ndarray:
         values = np.empty(len(lines))
@@ -235,13 +269,18 @@ def _batch(
                 values[i] = float(text) if text else np.nan
             except ValueError:
                 raise UserError(
-                    f"{path.name}: line {lines[i]:,}: {header.names[index]} {text!r}: expected a number or nothing"
+                    f"{path.name}: line {lines[i]:,}: {header.names[index]} {text!r}: expected a "
+                    "number or nothing"
                 ) from None
         return values
 
     def whole(index: int) -> np.ndarray:
         values = numbers(index)
-        refuse(~(values >= 0) | (values != np.floor(values)) | (values > 2**31 - 1), "expected a whole number", index)
+        refuse(
+            ~(values >= 0) | (values != np.floor(values)) | (values > 2**31 - 1),
+            "expected a whole number",
+            index,
+        )
         return values.astype(np.int32)
 
     row = _rows(path, header, lines, fields, reference)
@@ -257,7 +296,9 @@ def _batch(
         line_epochs = whole(header.plain["epochs"])
     else:
         line_epochs = np.full(n, 0 if epochs is None else epochs, np.int32)
-    line_repeat = whole(header.plain["repeat"]) if "repeat" in header.plain else np.zeros(n, np.int32)
+    line_repeat = (
+        whole(header.plain["repeat"]) if "repeat" in header.plain else np.zeros(n, np.int32)
+    )
     values = {}
     for column in header.columns:
         x = numbers(column.index)
@@ -266,12 +307,20 @@ def _batch(
                 refuse(x > 100, "above 100, expected a percentage", column.index)
                 x = x / 100
             else:
-                refuse(x > 1, "above 1, expected a fraction; pass --percent if these are percentages", column.index)
+                refuse(
+                    x > 1,
+                    "above 1, expected a fraction; pass --percent if these are percentages",
+                    column.index,
+                )
         refuse((x < 0) | np.isinf(x), "expected 0 or more", column.index)
         values[column] = x.astype(np.float32)
     parts = []
     for run in dict.fromkeys((column.epochs, column.repeat) for column in header.columns):
-        of_run = {column.measure: x for column, x in values.items() if (column.epochs, column.repeat) == run}
+        of_run = {
+            column.measure: x
+            for column, x in values.items()
+            if (column.epochs, column.repeat) == run
+        }
         unknown = np.full(n, np.nan, np.float32)
         parts.append(
             Measurements(
@@ -289,7 +338,11 @@ def _batch(
 
 
 def _rows(
-    path: Path, header: Header, lines: list[int], fields: list[tuple[str, ...]], reference: Reference
+    path: Path,
+    header: Header,
+    lines: list[int],
+    fields: list[tuple[str, ...]],
+    reference: Reference,
 ) -> np.ndarray:
     """int32 [n] rows; by hash, by graph, or by both if they agree."""
 
@@ -304,7 +357,9 @@ def _rows(
             hashes = np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(len(texts), 16)
         except ValueError:
             bad = (i for i, t in enumerate(texts) if not re.fullmatch("[0-9a-fA-F]{32}", t))
-            raise refuse(i := next(bad, 0), f"module_hash {texts[i]!r}; expected 32 hexadecimal digits") from None
+            raise refuse(
+                i := next(bad, 0), f"module_hash {texts[i]!r}; expected 32 hexadecimal digits"
+            ) from None
         by_hash = reference.rows(hashes)
         if (by_hash < 0).any():
             i = int(np.flatnonzero(by_hash < 0)[0])
@@ -325,11 +380,16 @@ def _rows(
         by_graph = np.array([row_of[spec] for spec in specs], np.int32)
         if (by_graph < 0).any():
             i = int(np.flatnonzero(by_graph < 0)[0])
-            raise refuse(i, f"cell {specs[i][0]} {specs[i][1]} has more than {reference.max_vertices} vertices")
+            raise refuse(
+                i,
+                f"cell {specs[i][0]} {specs[i][1]} has more than {reference.max_vertices} vertices",
+            )
     if by_hash is not None and by_graph is not None and (by_hash != by_graph).any():
         i = int(np.flatnonzero(by_hash != by_graph)[0])
         found_name = reference.name(int(by_graph[i]))
-        raise refuse(i, f"module_hash {texts[i]}, but its graph is cell {found_name}; one of them is wrong")
+        raise refuse(
+            i, f"module_hash {texts[i]}, but its graph is cell {found_name}; one of them is wrong"
+        )
     rows = by_hash if by_hash is not None else by_graph
     assert rows is not None  # `_header` saw to it
     return rows
@@ -342,10 +402,15 @@ def _cell(kind: str, digits: str, operations: str) -> Cell:
     if kind == "adjacency":
         digits = re.sub("[^01]", "", digits)
         if len(digits) != n * n:
-            raise UserError(f"adjacency with {len(digits)} entries for {n} operations; expected {n * n}")
+            raise UserError(
+                f"adjacency with {len(digits)} entries for {n} operations; expected {n * n}"
+            )
         return parse([[int(d) for d in digits[x * n : (x + 1) * n]] for x in range(n)], ops)
     if len(digits) != n * (n - 1) // 2 or set(digits) - set("01"):
-        raise UserError(f"upper_triangle_bits {digits!r} for {n} operations; expected {n * (n - 1) // 2} digits 0 or 1")
+        raise UserError(
+            f"upper_triangle_bits {digits!r} for {n} operations; expected {n * (n - 1) // 2} "
+            "digits 0 or 1"
+        )
     rest = iter(digits)
     return parse([[int(next(rest)) if x < y else 0 for y in range(n)] for x in range(n)], ops)
 
@@ -375,7 +440,8 @@ def _notes(header: Header, dense: measurements.Dense, space: int) -> list[str]:
             notes.append(f"{measure} is unknown")
         elif (shares < 1).any():
             at = ", ".join(
-                f"{share:.0%} at {epochs} epochs" for share, epochs in zip(shares, dense.epochs, strict=True)
+                f"{share:.0%} at {epochs} epochs"
+                for share, epochs in zip(shares, dense.epochs, strict=True)
             )
             notes.append(f"{measure} is known for {at}")
     if header.ignored:

@@ -8,7 +8,11 @@ import numpy as np
 
 _SINES = np.array([int(abs(math.sin(i + 1)) * 2**32) for i in range(64)], np.uint32)
 _SHIFTS = np.array(
-    [r for four in ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21)) for r in 4 * four]
+    [
+        r
+        for four in ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21))
+        for r in 4 * four
+    ]
 )
 _SHIFTS = _SHIFTS.astype(np.uint32)
 _WORDS = [(i, 5 * i + 1, 3 * i + 5, 7 * i)[i // 16] % 16 for i in range(64)]
@@ -19,7 +23,9 @@ _DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 def md5_hex(messages: np.ndarray) -> np.ndarray:
     """uint8 [K, 32], the ASCII digits of the md5 of every row of `messages`, uint8 [K, length]."""
     digest = _md5_words(messages).T.astype("<u4").copy().view(np.uint8)  # [K, 16]
-    return np.stack([_DIGITS[digest >> 4], _DIGITS[digest & 15]], axis=-1).reshape(len(messages), 32)
+    return np.stack([_DIGITS[digest >> 4], _DIGITS[digest & 15]], axis=-1).reshape(
+        len(messages), 32
+    )
 
 
 def _md5_words(messages: np.ndarray) -> np.ndarray:

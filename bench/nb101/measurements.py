@@ -72,7 +72,8 @@ def assemble(
         if surplus.size:
             i = int(surplus[0])
             raise UserError(
-                f"{where(i)}: run {repeat_at[i] + 1} of {describe(int(slot[i]))}, expected {repeats} as elsewhere; "
+                f"{where(i)}: run {repeat_at[i] + 1} of {describe(int(slot[i]))}, expected "
+                f"{repeats} as elsewhere; "
                 "a record is repeated: check where the file comes from"
             )
     else:
@@ -84,7 +85,8 @@ def assemble(
             same = entries(int(slot[i]))
             earlier = int(same[repeat_at[same] == repeat_at[i]][0])
             raise UserError(
-                f"{where(i)}: {describe(int(slot[i]))}, repeat {runs.repeat[i]} stands there already "
+                f"{where(i)}: {describe(int(slot[i]))}, repeat {runs.repeat[i]} stands there "
+                "already "
                 f"({where(earlier)}); keep one of them"
             )
 
@@ -113,12 +115,18 @@ def assemble(
     return result
 
 
-def _refuse_copies(dense: Dense, named: Callable[[int], list[str]], describe: Callable[[int], str]) -> None:
-    """Two runs of a cell never agree in all accuracies and in seconds: a copy hides a missing run."""
+def _refuse_copies(
+    dense: Dense, named: Callable[[int], list[str]], describe: Callable[[int], str]
+) -> None:
+    """Two runs of a cell never agree in all accuracies and in seconds: a copy hides a missing
+    run."""
     for b in range(dense.val.shape[2]):
         for a in range(b):
             same = np.logical_and.reduce(
-                [v[..., a] == v[..., b] for v in (dense.val, dense.test, dense.train, dense.seconds)]
+                [
+                    v[..., a] == v[..., b]
+                    for v in (dense.val, dense.test, dense.train, dense.seconds)
+                ]
             )
             if same.any():
                 s = int(np.flatnonzero(same.ravel())[0])

@@ -1,23 +1,26 @@
 """Which cells are one edit away from which.
 
-The paper (arXiv 2410.01431) names the moves and no more: a vertex added or removed, an edge added or
-removed, an operation changed. Everything else here is ours:
+The paper (arXiv 2410.01431) names the moves and no more: a vertex added or removed, an edge added
+or removed, an operation changed. Everything else here is ours:
 
 - change the operation of one interior vertex;
 - remove an edge;
-- add an edge u -> v between two vertices that are not adjacent, wherever no path v -> u exists (so u is
+- add an edge u -> v between two vertices that are not adjacent, wherever no path v -> u exists (so
+u is
   not the output and v not the input);
 - remove an interior vertex with its edges;
-- add a vertex with any operation, one edge in from u and one edge out to v, for all u != v without a
+- add a vertex with any operation, one edge in from u and one edge out to v, for all u != v without
+a
   path v -> u (u -> v itself may be an edge or not);
 
 each followed by pruning, and kept if it is a valid cell and another cell. Edits are judged on the
 graph, not on its matrix: a cell's neighbours do not depend on how its vertices are numbered.
 
-The relation is not symmetric and is not made so. One edit undoes a change of operation, the adding of
-anything, the removal of an edge that prunes nothing, and the removal of a vertex with one edge in and
-one edge out that prunes nothing else. One-way are removals that prune more than they name, and the
-removal of a vertex with more than one edge in or out, unless the same cell is reached another way.
+The relation is not symmetric and is not made so. One edit undoes a change of operation, the adding
+of anything, the removal of an edge that prunes nothing, and the removal of a vertex with one edge
+in and one edge out that prunes nothing else. One-way are removals that prune more than they name,
+and the removal of a vertex with more than one edge in or out, unless the same cell is reached
+another way.
 """
 
 from __future__ import annotations
@@ -37,9 +40,10 @@ from rlnas.bench.nb101.rows import adjacency_of, find_form, reachability, to_for
 def _edits(v: int, matrix: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:
     """Every edit of the structure of cells with v vertices, one kind after the other.
 
-    matrix: bool [C, 7, 7], the classes' graphs. Yields: the classes that allow the edit, int [K]; what
-    becomes of them, bool [K, 7, 7]; the vertex whose operation is then free (any of the three), or None.
-    The first place after the output takes an added vertex, so the output stays vertex v - 1.
+    matrix: bool [C, 7, 7], the classes' graphs. Yields: the classes that allow the edit, int [K];
+    what becomes of them, bool [K, 7, 7]; the vertex whose operation is then free (any of the
+    three), or None. The first place after the output takes an added vertex, so the output stays
+    vertex v - 1.
     """
     reach = reachability(matrix)
     num_edges = matrix.sum((1, 2))
@@ -70,8 +74,8 @@ def _edits(v: int, matrix: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray,
 
 
 def _candidates(v: int, class_bits: np.ndarray, max_vertices: int) -> tuple[np.ndarray, ...]:
-    """All edits of the classes, by class, as what they do to a labelling: it becomes, as an index into
-    the rows of the space, `start + labels @ weights`.
+    """All edits of the classes, by class, as what they do to a labelling: it becomes, as an index
+    into the rows of the space, `start + labels @ weights`.
 
     class_bits: uint32 [C]. Returns class int [K] ascending, weights int32 [K, 7], start int32 [K].
     """
@@ -94,7 +98,8 @@ def _candidates(v: int, class_bits: np.ndarray, max_vertices: int) -> tuple[np.n
 
 
 def all_neighbours(max_vertices: int) -> tuple[np.ndarray, np.ndarray]:
-    """The neighbours of every cell of the space, computed (see `graph.neighbour_lists` for the cached).
+    """The neighbours of every cell of the space, computed (see `graph.neighbour_lists` for the
+    cached).
 
     Returns offsets int32 [M + 1] and flat int32 [E]: row r's neighbours are
     flat[offsets[r] : offsets[r + 1]], ascending.
@@ -132,12 +137,19 @@ def neighbours_of(cell: Cell, max_vertices: int = MAX_VERTICES) -> list[Cell]:
     edges = {(x, y) for x in range(n) for y in range(n) if cell.matrix[x][y]}
     ops = dict(enumerate(cell.ops))
     reach = reachability(np.array(cell.matrix))
-    may_join = [(x, y) for x in range(n) for y in range(n) if x not in (y, n - 1) and y != 0 and not reach[y, x]]
+    may_join = [
+        (x, y)
+        for x in range(n)
+        for y in range(n)
+        if x not in (y, n - 1) and y != 0 and not reach[y, x]
+    ]
 
     edited: list[tuple[set[tuple[int, int]], dict[int, str]]] = []
     for x in range(1, n - 1):
         edited += [(edges, {**ops, x: op}) for op in OP_NAMES]
-        edited += [({edge for edge in edges if x not in edge}, {v: op for v, op in ops.items() if v != x})]
+        edited += [
+            ({edge for edge in edges if x not in edge}, {v: op for v, op in ops.items() if v != x})
+        ]
     edited += [(edges - {edge}, ops) for edge in edges]
     edited += [(edges | {edge}, ops) for edge in may_join if edge not in edges]
     edited += [(edges | {(x, n), (n, y)}, {**ops, n: op}) for x, y in may_join for op in OP_NAMES]

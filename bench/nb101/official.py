@@ -20,7 +20,8 @@ _CHUNK = 1 << 13
 
 
 def module_hashes(cells: Cells) -> np.ndarray:
-    """uint8 [M, 16]: the official module hashes of pruned cells (their md5 as bytes), in any isomorphic form.
+    """uint8 [M, 16]: the official module hashes of pruned cells (their md5 as bytes), in any
+    isomorphic form.
 
     Every vertex starts as the md5 of `str((out_degree, in_degree, label))`, is hashed with its
     neighbours' hashes as often as there are vertices, and the sorted hashes are hashed once more.
@@ -41,7 +42,8 @@ def module_hashes(cells: Cells) -> np.ndarray:
 
 
 def _hashes_of_size(matrix: np.ndarray, ops: np.ndarray) -> np.ndarray:
-    """uint8 [K, 32], ASCII: the module hashes of cells with v vertices; matrix bool [K, v, v], ops [K, v - 2]."""
+    """uint8 [K, 32], ASCII: the module hashes of cells with v vertices; matrix bool [K, v, v], ops
+    [K, v - 2]."""
     k, v, _ = matrix.shape
     out_degree, in_degree = matrix.sum(2), matrix.sum(1)
     labels = np.concatenate([np.full((k, 1), -1), ops, np.full((k, 1), -2)], axis=1)
@@ -57,8 +59,12 @@ def _hashes_of_size(matrix: np.ndarray, ops: np.ndarray) -> np.ndarray:
         new = np.empty_like(hashes)
         for cell, vertex in groups:
             n_in, n_out = in_degree[cell[0], vertex[0]], out_degree[cell[0], vertex[0]]
-            into = np.argsort(np.where(matrix[cell, :, vertex], rank[cell], v), axis=1, kind="stable")[:, :n_in]
-            out = np.argsort(np.where(matrix[cell, vertex, :], rank[cell], v), axis=1, kind="stable")[:, :n_out]
+            into = np.argsort(
+                np.where(matrix[cell, :, vertex], rank[cell], v), axis=1, kind="stable"
+            )[:, :n_in]
+            out = np.argsort(
+                np.where(matrix[cell, vertex, :], rank[cell], v), axis=1, kind="stable"
+            )[:, :n_out]
             bar = np.full((len(cell), 1), ord("|"), np.uint8)
             around = [hashes[cell[:, None], near].reshape(len(cell), -1) for near in (into, out)]
             message = np.concatenate([around[0], bar, around[1], bar, hashes[cell, vertex]], axis=1)
@@ -72,7 +78,8 @@ def _hashes_of_size(matrix: np.ndarray, ops: np.ndarray) -> np.ndarray:
 
 
 def _ranks(hashes: np.ndarray) -> np.ndarray:
-    """int64 [K, v]: the place of every hash, ASCII [K, v, 32], among its cell's in the order of strings."""
+    """int64 [K, v]: the place of every hash, ASCII [K, v, 32], among its cell's in the order of
+    strings."""
     return np.argsort(np.argsort(hashes.view("S32")[..., 0], axis=1), axis=1)
 
 
@@ -85,13 +92,17 @@ def parameters(
     modules: int = 3,
     classes: int = 10,
 ) -> np.ndarray:
-    """int32 [M]: trainable parameters of the whole network of pruned cells; the defaults give the official count."""
+    """int32 [M]: trainable parameters of the whole network of pruned cells; the defaults give the
+    official count."""
     matrix, size = adjacency_of(cells.bits), cells.num_vertices.astype(np.int64)
     everywhere, vertices = np.arange(len(size)), np.arange(MAX_VERTICES)
-    feeds = matrix[everywhere, :, size - 1] & (vertices > 0)  # interior vertices with an edge to the output
+    feeds = matrix[everywhere, :, size - 1] & (
+        vertices > 0
+    )  # interior vertices with an edge to the output
     projected = matrix[:, 0]
     position = np.cumsum(feeds, axis=1) - 1
-    # The weights of a convolution for one pair of channels; 0 for max pooling, which has no parameters.
+    # The weights of a convolution for one pair of channels; 0 for max pooling, which has no
+    # parameters.
     kernel = np.pad(np.where(cells.ops == 0, 9, np.where(cells.ops == 1, 1, 0)), ((0, 0), (1, 1)))
 
     def conv_bn(weights: Any, channels_in: Any, channels_out: Any) -> Any:
@@ -103,7 +114,9 @@ def parameters(
         width = stem_channels << stack
         share, extra = np.divmod(width, np.maximum(feeds.sum(1), 1))
         channels = np.where(feeds, share[:, None] + (position < extra[:, None]), 0)
-        for x in range(MAX_VERTICES - 2, 0, -1):  # what does not feed the output is as wide as its widest reader
+        for x in range(
+            MAX_VERTICES - 2, 0, -1
+        ):  # what does not feed the output is as wide as its widest reader
             readers = np.where(matrix[:, x], channels, 0).max(1)
             channels[:, x] = np.where(feeds[:, x] | (x >= size - 1), channels[:, x], readers)
         channels[everywhere, size - 1] = width

@@ -13,10 +13,12 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class RehearseConfig:
-    """Predict every cell of the space from a partial table, to rehearse training and search at full size.
+    """Predict every cell of the space from a partial table, to rehearse training and search at full
+    size.
 
-    The new table is no benchmark, and says so: its accuracies are a regressor's (gradient boosting on the encoding),
-    fitted to the cells of the partial table. Needs the extra `retrain` (scikit-learn).
+    The new table is no benchmark, and says so: its accuracies are a regressor's (gradient boosting
+    on the encoding), fitted to the cells of the partial table. Needs the extra `retrain`
+    (scikit-learn).
     """
 
     table: Annotated[str, tyro.conf.Positional]
@@ -40,10 +42,14 @@ def run_rehearse(config: RehearseConfig) -> None:
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor
     except ImportError:
-        raise UserError("scikit-learn is not installed; `pip install 'rlnas[retrain]'` to rehearse") from None
+        raise UserError(
+            "scikit-learn is not installed; `pip install 'rlnas[retrain]'` to rehearse"
+        ) from None
     source = Table.load(find(config.table))
     if len(source.row) < 100:
-        raise UserError(f"{source.name} has {len(source.row)} cells; expected at least 100 to learn from")
+        raise UserError(
+            f"{source.name} has {len(source.row)} cells; expected at least 100 to learn from"
+        )
     name = f"{source.name}-rehearsal"
     out = config.out or new_path(name)
     every = cells(config.max_vertices)
@@ -64,10 +70,15 @@ def run_rehearse(config: RehearseConfig) -> None:
         if not usable.any():
             continue
         model = HistGradientBoostingRegressor(max_iter=300, random_state=0)
-        into[:, 0, 0] = model.fit(features[rows[fit]][usable[fit]], values[fit][usable[fit]]).predict(features)
+        into[:, 0, 0] = model.fit(
+            features[rows[fit]][usable[fit]], values[fit][usable[fit]]
+        ).predict(features)
         if into is predicted:
             agreement = spearmanr(into[rows[held], 0, 0], values[held], nan_policy="omit").statistic
-    note = f"NOT A BENCHMARK: predicted from {source.name} ({len(rows)} cells), held-out Spearman {agreement:.3f}."
+    note = (
+        f"NOT A BENCHMARK: predicted from {source.name} ({len(rows)} cells), held-out Spearman "
+        f"{agreement:.3f}."
+    )
     table = Table(
         row=np.arange(len(params), dtype=np.int32),
         epochs=source.epochs[-1:],
@@ -76,7 +87,12 @@ def run_rehearse(config: RehearseConfig) -> None:
         test=np.full_like(predicted, np.nan),
         train=np.full_like(predicted, np.nan),
         seconds=seconds.clip(0),
-        meta=make_meta(name, max_vertices=config.max_vertices, source=f"rehearsal of {source.name}", notes=[note]),
+        meta=make_meta(
+            name,
+            max_vertices=config.max_vertices,
+            source=f"rehearsal of {source.name}",
+            notes=[note],
+        ),
     )
     table.save(out)
     print(f"{out}: {len(params):,} cells. {note}")

@@ -26,10 +26,11 @@ NUM_FEATURES = MAX_VERTICES * (MAX_VERTICES + NUM_LABELS)
 class CellSpace:
     """The M cells of a table; an architecture is the int32 row number of a cell in it.
 
-    In a complete table that is the canonical row (`rlnas.bench.nb101.forms`); in a partial one `rows` says which
-    canonical row it is, and neighbours are those present.
+    In a complete table that is the canonical row (`rlnas.bench.nb101.forms`); in a partial one
+    `rows` says which canonical row it is, and neighbours are those present.
 
-    bits: uint32 [M], `Cell.bits`. ops: uint32 [M], two bits an interior vertex from the lowest up, 3 = none.
+    bits: uint32 [M], `Cell.bits`. ops: uint32 [M], two bits an interior vertex from the lowest up,
+    3 = none.
     offsets: int32 [M + 1] and flat: int32 [E], the neighbour lists. rows: int32 [M], ascending.
     """
 
@@ -63,8 +64,9 @@ class CellSpace:
         return jnp.where(mask, self.neighbour(arch, index), arch), mask
 
     def encode(self, arch: Int32[Array, "*n"]) -> Int8[Array, "*n 84"]:
-        """int8 [84]: the 7 x 7 adjacency matrix, flattened, then for each of 7 vertices one-hot over
-        (input, conv3x3, conv1x1, maxpool3x3, output); all zero for the vertices a smaller cell lacks.
+        """int8 [84]: the 7 x 7 adjacency matrix, flattened, then for each of 7 vertices one-hot
+        over (input, conv3x3, conv1x1, maxpool3x3, output); all zero for the vertices a smaller cell
+        lacks.
 
         The paper's encoding; padding smaller cells at the end is ours.
         """
@@ -75,33 +77,44 @@ class CellSpace:
         interior = (label[..., 1:-1] < NUM_LABELS - 1).sum(-1, keepdims=True)
         label = jnp.where(_VERTEX == 0, 0, jnp.where(interior + 1 >= _VERTEX, label, -1))
         one_hot = (label[..., None] == jnp.arange(NUM_LABELS)).astype(jnp.int8)
-        return jnp.concatenate([edges.astype(jnp.int8), one_hot.reshape(*one_hot.shape[:-2], -1)], axis=-1)
+        return jnp.concatenate(
+            [edges.astype(jnp.int8), one_hot.reshape(*one_hot.shape[:-2], -1)], axis=-1
+        )
 
     def num_vertices(self) -> np.ndarray:
         """int [M]: vertices of every cell of the table."""
-        ops = np.asarray(self.ops)[:, None] >> (2 * np.arange(MAX_VERTICES - 2, dtype=np.uint32)) & 3
+        ops = (
+            np.asarray(self.ops)[:, None] >> (2 * np.arange(MAX_VERTICES - 2, dtype=np.uint32)) & 3
+        )
         return 2 + (ops != NO_OP).sum(1)
 
     def cell(self, arch: int) -> Cell:
         """The readable cell of row `arch`."""
         if not 0 <= int(arch) < self.size:
-            raise UserError(f"found architecture {arch}; expected a row from 0 to {int(self.size) - 1}")
+            raise UserError(
+                f"found architecture {arch}; expected a row from 0 to {int(self.size) - 1}"
+            )
         ops = int(self.ops[arch])
         labels = [ops >> 2 * i & 3 for i in range(MAX_VERTICES - 2)]
         labels = [label for label in labels if label != NO_OP]
         return reference.from_bits(len(labels) + 2, int(self.bits[arch]), labels)
 
     def row(self, cell: Cell) -> int:
-        """The architecture of a cell in any isomorphic form; `UserError` when the table lacks it."""
+        """The architecture of a cell in any isomorphic form; `UserError` when the table lacks
+        it."""
         ops = np.full((1, MAX_VERTICES - 2), UNUSED, np.uint8)
         ops[0, : len(cell.labels)] = cell.labels
-        columns = Cells(np.array([cell.num_vertices], np.uint8), np.array([cell.bits], np.uint32), ops)
+        columns = Cells(
+            np.array([cell.num_vertices], np.uint8), np.array([cell.bits], np.uint32), ops
+        )
         canonical = int(rows_of(columns)[0])
         place = int(np.searchsorted(np.asarray(self.rows), canonical))
         if place == self.size or int(self.rows[place]) != canonical:
             raise UserError(
-                f"the cell ({cell.num_vertices} vertices, {cell.num_edges} edges) is not in the table of "
-                f"{int(self.size)} cells; choose one that `rlnas bench export` lists, or a larger table"
+                f"the cell ({cell.num_vertices} vertices, {cell.num_edges} edges) is not in the "
+                "table of "
+                f"{int(self.size)} cells; choose one that `rlnas bench export` lists, or a larger "
+                "table"
             )
         return place
 
@@ -112,7 +125,8 @@ class CellSpace:
         n = len(names)
         if not ops or len(bits) != n * (n - 1) // 2 or set(bits) - {"0", "1"}:
             raise UserError(
-                f"found {text!r}; expected the upper triangle row by row, a space and the operations, "
+                f"found {text!r}; expected the upper triangle row by row, a space and the "
+                "operations, "
                 "e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
             )
         matrix, digits = [[0] * n for _ in range(n)], iter(bits)
@@ -122,7 +136,8 @@ class CellSpace:
         return jnp.int32(self.row(reference.parse(matrix, names)))
 
     def format(self, arch: Arch) -> str:
-        """E.g. `110101 input,maxpool3x3,maxpool3x3,output`: upper triangle row by row, operations."""
+        """E.g. `110101 input,maxpool3x3,maxpool3x3,output`: upper triangle row by row,
+        operations."""
         cell = self.cell(int(arch))
         n = cell.num_vertices
         bits = "".join(str(cell.matrix[x][y]) for x in range(n) for y in range(x + 1, n))

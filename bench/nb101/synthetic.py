@@ -1,8 +1,9 @@
 """A SYNTHETIC file in the official format and of the official size, to rehearse conversion with.
 
-Cells, hashes and parameter counts are real, every accuracy and time in it is invented. For tests and
-`rlnas speed` only; no result may rest on it. Every record has the length of the official one, so the
-files have the official sizes too: 522,767,376 bytes, and 2,085,986,016 with all four budgets.
+Cells, hashes and parameter counts are real, every accuracy and time in it is invented. For tests
+and `rlnas speed` only; no result may rest on it. Every record has the length of the official one,
+so the files have the official sizes too: 522,767,376 bytes, and 2,085,986,016 with all four
+budgets.
 """
 
 from __future__ import annotations
@@ -44,11 +45,20 @@ def write_synthetic(
             progress = (np.array(budgets) / 108.0)[:, None]
             level = quality[chunk, None, None] * progress**0.1
             train, val, test = (
-                np.rint(np.clip(level + shift + 0.003 * rng.standard_normal(shape), 0.1, 1) * IMAGES) / IMAGES
+                np.rint(
+                    np.clip(level + shift + 0.003 * rng.standard_normal(shape), 0.1, 1) * IMAGES
+                )
+                / IMAGES
                 for shift in (0.05, 0.0, -0.006)
             )
-            seconds = progress * (900 + reference.parameters[chunk, None, None] / 1e4) * rng.normal(1, 0.01, shape)
-            messages = _messages(np.array(budgets), train, val, test, seconds, reference.parameters[chunk])
+            seconds = (
+                progress
+                * (900 + reference.parameters[chunk, None, None] / 1e4)
+                * rng.normal(1, 0.01, shape)
+            )
+            messages = _messages(
+                np.array(budgets), train, val, test, seconds, reference.parameters[chunk]
+            )
             records = []
             for at, row in enumerate(chunk.tolist()):
                 head = f'["{reference.name(row)}", '
@@ -104,7 +114,11 @@ def _messages(
     return [
         [
             [
-                runs[c, b, r].tobytes() + b"\x10" + _varint(int(parameters[c])) + b"\x19" + totals[c, b, r].tobytes()
+                runs[c, b, r].tobytes()
+                + b"\x10"
+                + _varint(int(parameters[c]))
+                + b"\x19"
+                + totals[c, b, r].tobytes()
                 for r in range(val.shape[2])
             ]
             for b in range(val.shape[1])

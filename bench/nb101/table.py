@@ -38,7 +38,9 @@ class Table:
     seconds: np.ndarray  # float32 [M, B, R], training time
     meta: dict[str, Any] = field(default_factory=dict)  # see `make_meta`
     curve_epochs: np.ndarray | None = None  # int32 [C]
-    curve_train: np.ndarray | None = None  # float32 [M, R, C], accuracy on the training batches of an epoch
+    curve_train: np.ndarray | None = (
+        None  # float32 [M, R, C], accuracy on the training batches of an epoch
+    )
 
     @property
     def name(self) -> str:
@@ -72,45 +74,86 @@ class Table:
         for key in ("format", "version", "name", "max_vertices"):
             check(key in self.meta, f"no {key!r} in its metadata", "a table made by rlnas")
         vertices = self.meta["max_vertices"]
-        check(vertices in COUNTS, f"max_vertices {vertices!r} in its metadata", f"one of {list(COUNTS)}")
+        check(
+            vertices in COUNTS,
+            f"max_vertices {vertices!r} in its metadata",
+            f"one of {list(COUNTS)}",
+        )
         found = f"format {self.meta['format']!r} version {self.meta['version']!r}"
-        check((self.meta["format"], self.meta["version"]) == (FORMAT, VERSION), found, f"{FORMAT!r} version {VERSION}")
+        check(
+            (self.meta["format"], self.meta["version"]) == (FORMAT, VERSION),
+            found,
+            f"{FORMAT!r} version {VERSION}",
+        )
         check(self.row.ndim == 1 and self.row.size > 0, f"row of shape {self.row.shape}", "[cells]")
-        check(self.epochs.ndim == 1 and self.epochs.size > 0, f"epochs of shape {self.epochs.shape}", "[budgets]")
-        check(bool((np.diff(self.row) > 0).all() and self.row[0] >= 0), "rows out of order", "ascending rows")
+        check(
+            self.epochs.ndim == 1 and self.epochs.size > 0,
+            f"epochs of shape {self.epochs.shape}",
+            "[budgets]",
+        )
+        check(
+            bool((np.diff(self.row) > 0).all() and self.row[0] >= 0),
+            "rows out of order",
+            "ascending rows",
+        )
         check(bool((np.diff(self.epochs) > 0).all()), f"epochs {self.epochs}", "ascending epochs")
         total = sum(count for v, count in COUNTS.items() if v <= vertices)
         check(int(self.row[-1]) < total, f"row {self.row[-1]}", f"rows below {total}")
-        check(self.params.shape == self.row.shape, f"params of shape {self.params.shape}", f"{self.row.shape}")
+        check(
+            self.params.shape == self.row.shape,
+            f"params of shape {self.params.shape}",
+            f"{self.row.shape}",
+        )
         shape = (self.row.size, self.epochs.size, self.val.shape[-1] if self.val.ndim == 3 else 1)
         for key in MEASURES:
             values = getattr(self, key)
-            check(values.shape == shape and shape[2] > 0, f"{key} of shape {values.shape}", f"{shape}")
+            check(
+                values.shape == shape and shape[2] > 0, f"{key} of shape {values.shape}", f"{shape}"
+            )
             highest = np.inf if key == "seconds" else 1
             inside = not ((values < 0) | (values > highest)).any()
             check(inside, f"{key} outside its range", "fractions from 0 to 1 and seconds from 0 up")
         if self.curve_train is not None and self.curve_epochs is not None:
             shape = (self.row.size, shape[2], self.curve_epochs.size)
-            check(self.curve_train.shape == shape, f"curve_train of shape {self.curve_train.shape}", f"{shape}")
+            check(
+                self.curve_train.shape == shape,
+                f"curve_train of shape {self.curve_train.shape}",
+                f"{shape}",
+            )
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
         """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
         path = Path(path)
         if not path.is_file():
-            raise UserError(f"{path}: no such file; `rlnas bench list` shows the tables that are there")
+            raise UserError(
+                f"{path}: no such file; `rlnas bench list` shows the tables that are there"
+            )
         try:
             if not zipfile.is_zipfile(path):
                 raise ValueError("no .npz file")
             with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                missing = [key for key in ("row", "epochs", "params", *MEASURES, "meta") if key not in file]
+                missing = [
+                    key for key in ("row", "epochs", "params", *MEASURES, "meta") if key not in file
+                ]
                 if missing:
-                    raise UserError(f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make it again")
+                    raise UserError(
+                        f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make "
+                        "it again"
+                    )
                 arrays = {key: file[key] for key in file.files}
             meta = json.loads(str(arrays.pop("meta")))
         except UserError:
             raise
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, KeyError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,
+            KeyError,
+        ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"{path}: damaged or no table ({reason}); make it again") from None
         if not isinstance(meta, dict):
@@ -119,7 +162,9 @@ class Table:
         for key, value in fields.items():
             dtype = np.dtype(_DTYPES.get(key, np.float32))
             if value.dtype != dtype:
-                raise UserError(f"{path}: {key} is {value.dtype}, expected {dtype}; make the table again")
+                raise UserError(
+                    f"{path}: {key} is {value.dtype}, expected {dtype}; make the table again"
+                )
         table = cls(**fields, meta=meta)
         table.validate(str(path))
         return table
@@ -130,7 +175,9 @@ class Table:
         arrays = {key: getattr(self, key) for key in ("row", "epochs", "params", *MEASURES)}
         if self.curve_train is not None and self.curve_epochs is not None:
             arrays |= {"curve_epochs": self.curve_epochs, "curve_train": self.curve_train}
-        arrays = {key: np.asarray(value, _DTYPES.get(key, np.float32)) for key, value in arrays.items()}
+        arrays = {
+            key: np.asarray(value, _DTYPES.get(key, np.float32)) for key, value in arrays.items()
+        }
         arrays["meta"] = np.array(json.dumps(self.meta, sort_keys=True))
         small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
@@ -138,7 +185,8 @@ class Table:
 
 
 class Noise(NamedTuple):
-    """A table's own noise, over the cells whose repeats are all there. NaN where it has no meaning."""
+    """A table's own noise, over the cells whose repeats are all there. NaN where it has no
+    meaning."""
 
     cells: int
     repeats: int
@@ -150,7 +198,8 @@ class Noise(NamedTuple):
 
 
 def noise_of(values: np.ndarray) -> Noise:
-    """values float [M, R]. One repeat, or fewer than three complete cells, tell nothing of noise."""
+    """values float [M, R]. One repeat, or fewer than three complete cells, tell nothing of
+    noise."""
     from scipy.stats import rankdata
 
     values = values[~np.isnan(values).any(axis=1)].astype(np.float64)
@@ -201,7 +250,8 @@ def make_meta(
     notes: list[str] | None = None,
     created_by: str = "rlnas",
 ) -> dict[str, Any]:
-    """The metadata of a table: max_vertices names the space, splits the sizes of the data splits."""
+    """The metadata of a table: max_vertices names the space, splits the sizes of the data
+    splits."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -223,13 +273,22 @@ def tables_dir() -> Path:
 def embedded_dir() -> Path:
     """Where the tables that ship with the project live: inside the package, else beside it."""
     package = Path(__file__).parents[1]
-    return next((d for d in (package / "data", package.parent / "data") if d.is_dir()), package.parent / "data")
+    return next(
+        (d for d in (package / "data", package.parent / "data") if d.is_dir()),
+        package.parent / "data",
+    )
 
 
 def available() -> dict[str, Path]:
-    """Every named table that is there; a user's own table goes before an embedded one of that name."""
+    """Every named table that is there; a user's own table goes before an embedded one of that
+    name."""
     folders = (embedded_dir(), tables_dir())
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.npz")) if path.name[0] != "."}
+    return {
+        path.stem: path
+        for folder in folders
+        for path in sorted(folder.glob("*.npz"))
+        if path.name[0] != "."
+    }
 
 
 def find(name_or_path: str | Path) -> Path:

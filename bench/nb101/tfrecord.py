@@ -5,12 +5,12 @@ CRC-32C of the payload, all little endian. The payload is the JSON list
 `[module_hash, epochs, adjacency, operations, base64 of a ModelMetrics protobuf]`
 (google-research/nasbench; the field numbers stand in the project's notes on the format):
 
-    ModelMetrics    repeated EvaluationData = 1; int32 trainable_parameters = 2; double total_time = 3
-    EvaluationData  doubles current_epoch = 1, training_time = 2, train_accuracy = 3,
+    ModelMetrics    repeated EvaluationData = 1; int32 trainable_parameters = 2; double total_time =
+    3 EvaluationData  doubles current_epoch = 1, training_time = 2, train_accuracy = 3,
                     validation_accuracy = 4, test_accuracy = 5
 
-What counts as a run's result is its last evaluation. Unknown fields are skipped (EC-NAS adds energy).
-Records are counted from 1 and byte offsets from 0 in every message.
+What counts as a run's result is its last evaluation. Unknown fields are skipped (EC-NAS adds
+energy). Records are counted from 1 and byte offsets from 0 in every message.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ FOOTER_BYTES = 4
 
 
 class Evaluation(NamedTuple):
-    """One `EvaluationData`: epochs and seconds since the start, accuracies as fractions; NaN where absent."""
+    """One `EvaluationData`: epochs and seconds since the start, accuracies as fractions; NaN where
+    absent."""
 
     epoch: float
     seconds: float
@@ -102,7 +103,14 @@ def masked_crc(data: bytes) -> int:
 def frame(payload: bytes) -> bytes:
     """The payload with its length and checksums, as it stands in a file."""
     length = struct.pack("<Q", len(payload))
-    return b"".join((length, struct.pack("<I", masked_crc(length)), payload, struct.pack("<I", masked_crc(payload))))
+    return b"".join(
+        (
+            length,
+            struct.pack("<I", masked_crc(length)),
+            payload,
+            struct.pack("<I", masked_crc(payload)),
+        )
+    )
 
 
 def read_blocks(
@@ -110,11 +118,18 @@ def read_blocks(
 ) -> Iterator[Block]:
     """Stream the file; every length and payload is checked before it is handed out.
 
-    `on_bytes` is called with all bytes on the way (to hash them). Raises `UserError` with record number
-    and byte offset when a checksum is wrong, the file ends inside a record, or there is no record at all.
+    `on_bytes` is called with all bytes on the way (to hash them). Raises `UserError` with record
+    number and byte offset when a checksum is wrong, the file ends inside a record, or there is no
+    record at all.
     """
-    number, start, rest = 0, 0, b""  # records done, file offset of `rest`, bytes of an unfinished record
-    lengths: dict[bytes, int] = {}  # headers seen: few lengths occur, so each header is checked once
+    number, start, rest = (
+        0,
+        0,
+        b"",
+    )  # records done, file offset of `rest`, bytes of an unfinished record
+    lengths: dict[
+        bytes, int
+    ] = {}  # headers seen: few lengths occur, so each header is checked once
     with open(path, "rb") as file:
         while chunk := file.read(block_bytes):
             if on_bytes is not None:
@@ -157,7 +172,8 @@ def _checked_length(header: bytes, path: Path, index: int, offset: int) -> int:
     expected = masked_crc(header[:8])
     if stored != expected:
         raise UserError(
-            f"{position(path, index, offset)}: found checksum {stored:08x} of the length, expected {expected:08x}; "
+            f"{position(path, index, offset)}: found checksum {stored:08x} of the length, "
+            f"expected {expected:08x}; "
             "the file is damaged or no TFRecord file: download it again"
         )
     return int(length)
@@ -172,7 +188,8 @@ def _check_payloads(block: Block, stored: list[bytes]) -> None:
     if wrong.size:
         i = int(wrong[0])
         raise UserError(
-            f"{block.where(i)}: found checksum {found[i]:08x} of the payload, expected {expected[i]:08x}; "
+            f"{block.where(i)}: found checksum {found[i]:08x} of the payload, expected "
+            f"{expected[i]:08x}; "
             "the file is damaged: download it again"
         )
 
@@ -181,12 +198,16 @@ def _check_payloads(block: Block, stored: list[bytes]) -> None:
 
 
 def parse_payload(payload: bytes) -> Payload:
-    """Decode one record. Raises `ValueError` with the reason when it is not in the official format."""
+    """Decode one record. Raises `ValueError` with the reason when it is not in the official
+    format."""
     fields = json.loads(payload)
     if not (isinstance(fields, list) and len(fields) == 5):
         raise ValueError("the payload is no JSON list of 5 entries")
     module_hash, epochs, adjacency, operations, metrics = fields
-    if not (isinstance(epochs, int) and all(isinstance(f, str) for f in (module_hash, adjacency, operations, metrics))):
+    if not (
+        isinstance(epochs, int)
+        and all(isinstance(f, str) for f in (module_hash, adjacency, operations, metrics))
+    ):
         raise ValueError("the entries are not [hash, epochs, adjacency, operations, metrics]")
     if len(bytes.fromhex(module_hash)) != 16:
         raise ValueError(f"the module hash {module_hash!r} is no md5")
@@ -194,12 +215,15 @@ def parse_payload(payload: bytes) -> Payload:
 
 
 def parse_metrics(data: bytes) -> Metrics:
-    """Decode a `ModelMetrics` message; raises `ValueError` when it is malformed or has no evaluation."""
+    """Decode a `ModelMetrics` message; raises `ValueError` when it is malformed or has no
+    evaluation."""
     evaluations, parameters, total = [], 0, float("nan")
     for number, value in _fields(data):
         if number == 1 and isinstance(value, bytes):
             inner = dict(_fields(value))
-            evaluations.append(Evaluation(*(float(inner.get(k, float("nan"))) for k in range(1, 6))))
+            evaluations.append(
+                Evaluation(*(float(inner.get(k, float("nan"))) for k in range(1, 6)))
+            )
         elif number == 2:
             parameters = int(value)
         elif number == 3:
@@ -293,11 +317,15 @@ def decode(block: Block) -> Runs:
     for size in np.unique(sizes):
         if 1 <= size - _HEAD - _TAIL - 1 <= 5:
             group = np.flatnonzero(sizes == size)
-            raw = np.frombuffer(b"".join([metrics[i] for i in group]), np.uint8).reshape(len(group), size)
+            raw = np.frombuffer(b"".join([metrics[i] for i in group]), np.uint8).reshape(
+                len(group), size
+            )
             fits = _is_regular(raw)
             regular[group] = fits
             group, raw = group[fits], raw[fits]
-            final[group] = np.stack([_doubles(raw, _HEAD - _EVALUATION + k) for k in (12, 21, 30, 39)], axis=1)
+            final[group] = np.stack(
+                [_doubles(raw, _HEAD - _EVALUATION + k) for k in (12, 21, 30, 39)], axis=1
+            )
             digits = raw[:, _HEAD + 1 : size - _TAIL].astype(np.int64) & 0x7F
             parameters[group] = (digits << 7 * np.arange(digits.shape[1])).sum(axis=1)
     for i in np.flatnonzero(~regular).tolist():

@@ -24,9 +24,10 @@ REPORTS_DISTILLED = "validation accuracy (distilled surrogate)"
 class SurrogateBenchmark:
     """The DARTS space, answered by a surrogate.
 
-    noise: `mean`, the members' mean; `sample`, a normal draw around it with the members' standard deviation (as the
-    official API's noisy queries), seeded by the key. distilled: what it imitates, or "": such a benchmark is for
-    training on, not for reporting from. sha256: of the file, or the files, behind it.
+    noise: `mean`, the members' mean; `sample`, a normal draw around it with the members' standard
+    deviation (as the official API's noisy queries), seeded by the key. distilled: what it imitates,
+    or "": such a benchmark is for training on, not for reporting from. sha256: of the file, or the
+    files, behind it.
     """
 
     model: Any
@@ -38,9 +39,13 @@ class SurrogateBenchmark:
 
     def __post_init__(self) -> None:
         if self.noise not in ("mean", "sample"):
-            raise UserError(f"unknown noise policy {self.noise!r} for {self.name}; expected mean or sample")
+            raise UserError(
+                f"unknown noise policy {self.noise!r} for {self.name}; expected mean or sample"
+            )
         if self.noise == "sample" and self.members == 1:
-            raise UserError(f"{self.name} is a single network and predicts no noise; expected noise policy mean")
+            raise UserError(
+                f"{self.name} is a single network and predicts no noise; expected noise policy mean"
+            )
 
     @property
     def members(self) -> int:
@@ -68,7 +73,9 @@ class SurrogateBenchmark:
         if self.noise == "sample":
             val = val + predicted.std * jax.random.normal(key)
         nan = jnp.float32(jnp.nan)
-        return QueryResult(jnp.where(valid, val, nan), nan, jnp.where(valid, predicted.seconds, nan), valid)
+        return QueryResult(
+            jnp.where(valid, val, nan), nan, jnp.where(valid, predicted.seconds, nan), valid
+        )
 
     def reported(self, arch: Int[Array, " 22"]) -> Float32[Array, ""]:
         """The surrogate's mean validation accuracy, whatever the noise policy."""
@@ -76,15 +83,25 @@ class SurrogateBenchmark:
         mean = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8)).mean
         return jnp.where(valid, mean, jnp.nan)
 
-    def lookup(self, genotype: darts.Genotype | str, key: Key[Array, ""] | None = None) -> QueryResult:
-        """Python side: ask for a genotype, or its text, in any order of inputs. `UserError` with the reason."""
+    def lookup(
+        self, genotype: darts.Genotype | str, key: Key[Array, ""] | None = None
+    ) -> QueryResult:
+        """Python side: ask for a genotype, or its text, in any order of inputs. `UserError` with
+        the reason."""
         if self.noise == "sample" and key is None:
-            raise UserError("noise policy 'sample' draws an accuracy, but no key was given; pass a jax.random.key")
+            raise UserError(
+                "noise policy 'sample' draws an accuracy, but no key was given; pass a "
+                "jax.random.key"
+            )
         genotype = darts.parse(genotype) if isinstance(genotype, str) else genotype
-        return self.query(jnp.asarray(from_genotype(genotype)), jax.random.key(0) if key is None else key)
+        return self.query(
+            jnp.asarray(from_genotype(genotype)), jax.random.key(0) if key is None else key
+        )
 
     def describe(self) -> dict[str, Any]:
-        about = "a surrogate of NAS-Bench-301: predicted validation accuracies, none of them measured"
+        about = (
+            "a surrogate of NAS-Bench-301: predicted validation accuracies, none of them measured"
+        )
         return {
             "name": self.name,
             "epochs": self.epochs,
@@ -92,6 +109,9 @@ class SurrogateBenchmark:
             "reports": self.reports,
             "members": self.members,
             "distilled": self.distilled,
-            "about": f"{self.name} is {f'distilled from {self.distilled}, ' if self.distilled else ''}{about}",
+            "about": (
+                f"{self.name} is "
+                f"{f'distilled from {self.distilled}, ' if self.distilled else ''}{about}"
+            ),
             "sha256": self.sha256,
         }

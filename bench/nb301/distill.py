@@ -1,8 +1,10 @@
-"""`rlnas bench distill`: fit a small network to an exact surrogate, and say how well it imitates it.
+"""`rlnas bench distill`: fit a small network to an exact surrogate, and say how well it imitates
+it.
 
-Exact evaluation of the official ensembles allows a few hundred look-ups a second on two cores; training an agent wants
-millions. The way there is ours: label uniform draws; fit; then, round by round, label what climbs on the network itself
-find good, and fit again, so that it is faithful where agents go. An eighth of each round's labels is never fitted to.
+Exact evaluation of the official ensembles allows a few hundred look-ups a second on two cores;
+training an agent wants millions. The way there is ours: label uniform draws; fit; then, round by
+round, label what climbs on the network itself find good, and fit again, so that it is faithful
+where agents go. An eighth of each round's labels is never fitted to.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ CHUNK = 1024
 class Distill:
     """Fit a small network to a surrogate of NAS-Bench-301, and say how well it imitates it.
 
-    Agents may train on what comes of it (`rlnas train --benchmark nb301-distilled-...`); searches are compared on
-    the exact surrogate. Prints rank correlations and errors on held-out architectures.
+    Agents may train on what comes of it (`rlnas train --benchmark nb301-distilled-...`); searches
+    are compared on the exact surrogate. Prints rank correlations and errors on held-out
+    architectures.
     """
 
     surrogate: Positional[str] = "nb301"
@@ -64,10 +67,13 @@ class Distill:
 
 
 class Fidelity(NamedTuple):
-    """On held-out architectures, uniform ones and climbs' ends in equal measure to what was labelled.
+    """On held-out architectures, uniform ones and climbs' ends in equal measure to what was
+    labelled.
 
-    spearman: over all of them. top_spearman: over their best percent (at least 10) by the exact surrogate.
-    recall: which share of that percent the network has in its own. rmse, largest: errors, fractions of accuracy.
+    spearman: over all of them. top_spearman: over their best percent (at least 10) by the exact
+    surrogate.
+    recall: which share of that percent the network has in its own. rmse, largest: errors, fractions
+    of accuracy.
     """
 
     held_out: int
@@ -87,15 +93,25 @@ class Labels(NamedTuple):
     held_out: np.ndarray
 
 
-def distill(benchmark: SurrogateBenchmark, config: Distill, progress: Any = None) -> tuple[DistilledNetwork, Labels]:
+def distill(
+    benchmark: SurrogateBenchmark, config: Distill, progress: Any = None
+) -> tuple[DistilledNetwork, Labels]:
     """The network, and all labels that were paid for. progress: told how many labels are there."""
     tell = progress or (lambda count: None)
     half = config.labels // 2 if config.rounds else config.labels
-    sample_key, net_key, *round_keys = jax.random.split(jax.random.key(config.seed), 2 + config.rounds)
-    labels = label(benchmark, np.asarray(jax.vmap(DartsSpace().sample)(jax.random.split(sample_key, half))), tell)
+    sample_key, net_key, *round_keys = jax.random.split(
+        jax.random.key(config.seed), 2 + config.rounds
+    )
+    labels = label(
+        benchmark,
+        np.asarray(jax.vmap(DartsSpace().sample)(jax.random.split(sample_key, half))),
+        tell,
+    )
     network = fit(labels, config, benchmark, net_key)
     for i, key in enumerate(round_keys):
-        share = (config.labels - half) * (i + 1) // config.rounds - (config.labels - half) * i // config.rounds
+        share = (config.labels - half) * (i + 1) // config.rounds - (
+            config.labels - half
+        ) * i // config.rounds
         found = np.asarray(climbs(network, jax.random.split(key, share)))
         more = label(benchmark, found, tell)
         labels = Labels(*(np.concatenate(pair) for pair in zip(labels, more, strict=True)))
@@ -115,21 +131,33 @@ def label(benchmark: SurrogateBenchmark, archs: np.ndarray, tell: Any) -> Labels
     return Labels(archs, np.concatenate(values), np.arange(len(archs)) % HELD_OUT == 0)
 
 
-def fit(labels: Labels, config: Distill, benchmark: SurrogateBenchmark, key: Key[Array, ""]) -> DistilledNetwork:
+def fit(
+    labels: Labels, config: Distill, benchmark: SurrogateBenchmark, key: Key[Array, ""]
+) -> DistilledNetwork:
     """Adam with a cosine schedule on the squared error of the standardised outputs."""
     shown = ~labels.held_out
     values = labels.values[shown]
     known = ~np.isnan(values).any(axis=0)
     shift, scale = values.mean(axis=0), values.std(axis=0)
-    targets = np.where(known & (scale > 0), (values - shift) / np.where(scale > 0, scale, 1), 0).astype(np.float32)
+    targets = np.where(
+        known & (scale > 0), (values - shift) / np.where(scale > 0, scale, 1), 0
+    ).astype(np.float32)
     init_key, fit_key = jax.random.split(key)
-    network = new_network(init_key, config.width, shift, np.where(known, scale, 0), benchmark.members)
-    return _fit(network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), config.steps, fit_key)
+    network = new_network(
+        init_key, config.width, shift, np.where(known, scale, 0), benchmark.members
+    )
+    return _fit(
+        network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), config.steps, fit_key
+    )
 
 
 @partial(jax.jit, static_argnums=3)
 def _fit(
-    network: DistilledNetwork, archs: Int8[Array, "n 22"], targets: Float32[Array, "n 3"], steps: int, key: Any
+    network: DistilledNetwork,
+    archs: Int8[Array, "n 22"],
+    targets: Float32[Array, "n 3"],
+    steps: int,
+    key: Any,
 ) -> DistilledNetwork:
     optimiser = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
     encodings = DartsSpace().encode(archs)
@@ -151,7 +179,8 @@ def _fit(
 
 @jax.jit
 def climbs(network: DistilledNetwork, keys: Key[Array, " n"]) -> Int8[Array, "n 22"]:
-    """From a uniform start each: a random number of steps, each to one of the four best neighbours by the network."""
+    """From a uniform start each: a random number of steps, each to one of the four best neighbours
+    by the network."""
     space = DartsSpace()
     every = jnp.arange(space.max_degree)
 
@@ -202,8 +231,13 @@ def run(config: Distill) -> None:
 
     benchmark = store.load(config.surrogate)
     if benchmark.distilled:
-        raise UserError(f"{benchmark.name} is distilled itself; expected an exact surrogate, {benchmark.distilled}")
-    path = config.out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
+        raise UserError(
+            f"{benchmark.name} is distilled itself; expected an exact surrogate, "
+            f"{benchmark.distilled}"
+        )
+    path = (
+        config.out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
+    )
     started = time.monotonic()
     with tqdm(total=config.labels, unit="label", desc="distill", disable=None) as bar:
         network, labels = distill(benchmark, config, bar.update)
@@ -214,11 +248,17 @@ def run(config: Distill) -> None:
         fidelity=found._asdict(), members=benchmark.members,
     )  # fmt: skip
     print(
-        f"{path}: distilled from {benchmark.name} with {config.labels:,} look-ups, {time.monotonic() - started:.0f} s"
+        f"{path}: distilled from {benchmark.name} with {config.labels:,} look-ups, "
+        f"{time.monotonic() - started:.0f} s"
     )
     print(
-        f"on {found.held_out:,} held-out architectures: rank correlation {found.spearman:.4f}, in the best {found.top} "
-        f"{found.top_spearman:.3f}; {found.recall:.0%} of these are in the network's own best {found.top}\n"
-        f"error in percentage points: root mean square {100 * found.rmse:.3f}, largest {100 * found.largest:.3f}"
+        f"on {found.held_out:,} held-out architectures: rank correlation {found.spearman:.4f}, in "
+        f"the best {found.top} "
+        f"{found.top_spearman:.3f}; {found.recall:.0%} of these are in the network's own best "
+        f"{found.top}\n"
+        f"error in percentage points: root mean square {100 * found.rmse:.3f}, largest "
+        f"{100 * found.largest:.3f}"
     )
-    print(f"next: rlnas train --benchmark {store.PREFIX + path.stem if config.out is None else path}")
+    print(
+        f"next: rlnas train --benchmark {store.PREFIX + path.stem if config.out is None else path}"
+    )

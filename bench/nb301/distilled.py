@@ -1,4 +1,5 @@
-"""A small network that imitates a surrogate of NAS-Bench-301: far cheaper, and always named distilled."""
+"""A small network that imitates a surrogate of NAS-Bench-301: far cheaper, and always named
+distilled."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ OUTPUTS = 3
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DistilledNetwork:
-    """layers: (weights [in, out], bias [out]), SELU between them, from `DartsSpace.encode` to the three outputs.
+    """layers: (weights [in, out], bias [out]), SELU between them, from `DartsSpace.encode` to the
+    three outputs.
 
-    shift, scale: float32 [3], of the outputs. members: of what it imitates; 1 means that it knows no noise.
+    shift, scale: float32 [3], of the outputs. members: of what it imitates; 1 means that it knows
+    no noise.
     """
 
     layers: tuple[tuple[Array, Array], ...]
@@ -45,22 +48,28 @@ class DistilledNetwork:
 def new_network(
     key: Key[Array, ""], width: int, shift: np.ndarray, scale: np.ndarray, members: int
 ) -> DistilledNetwork:
-    """Two hidden layers of `width`, LeCun-normal weights. An output of scale 0 or NaN is constant: `shift`."""
+    """Two hidden layers of `width`, LeCun-normal weights. An output of scale 0 or NaN is constant:
+    `shift`."""
     if width < 1:
         raise UserError(f"found a width of {width}; expected at least 1")
     sizes = [NUM_FEATURES, width, width, OUTPUTS]
     layers = [
         (jax.random.normal(k, (a, b)) / np.sqrt(a), jnp.zeros(b))
-        for k, a, b in zip(jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True)
+        for k, a, b in zip(
+            jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True
+        )
     ]
     known = jnp.nan_to_num(jnp.asarray(scale, jnp.float32))
     return DistilledNetwork(tuple(layers), jnp.asarray(shift, jnp.float32), known, members)
 
 
 def invented(seed: int = 0, width: int = 8, members: int = 3) -> DistilledNetwork:
-    """A network of random weights: an invented surrogate, for tests and examples where no real one is at hand."""
+    """A network of random weights: an invented surrogate, for tests and examples where no real one
+    is at hand."""
     key = jax.random.key(seed)
-    return new_network(key, width, np.array([0.93, 0.002, 5000]), np.array([0.01, 0.001, 800]), members)
+    return new_network(
+        key, width, np.array([0.93, 0.002, 5000]), np.array([0.01, 0.001, 800]), members
+    )
 
 
 def to_arrays(network: DistilledNetwork) -> dict[str, np.ndarray]:
@@ -73,5 +82,9 @@ def to_arrays(network: DistilledNetwork) -> dict[str, np.ndarray]:
 def from_arrays(arrays: dict[str, np.ndarray], members: int) -> DistilledNetwork:
     """What `to_arrays` gave. Raises `KeyError` when something is missing."""
     count = sum(name.startswith("weights") for name in arrays)
-    layers = tuple((jnp.asarray(arrays[f"weights{i}"]), jnp.asarray(arrays[f"bias{i}"])) for i in range(count))
-    return DistilledNetwork(layers, jnp.asarray(arrays["shift"]), jnp.asarray(arrays["scale"]), members)
+    layers = tuple(
+        (jnp.asarray(arrays[f"weights{i}"]), jnp.asarray(arrays[f"bias{i}"])) for i in range(count)
+    )
+    return DistilledNetwork(
+        layers, jnp.asarray(arrays["shift"]), jnp.asarray(arrays["scale"]), members
+    )

@@ -1,8 +1,9 @@
 """The official ensembles, from the figshare zip or a folder of it to one packed `.npz` each.
 
-Layout: `nb_models/xgb_v1.0/<k>/xgb/<time>-<seed>/surrogate_model.model`, k from 0 to 9; `lgb_runtime_v1.0` likewise;
-the same for 0.9. As in the official code, every `surrogate_model.model` below a kind's folder is a member; here they
-are put in the order of k. A zip is read member by member; nothing is unpacked to disk.
+Layout: `nb_models/xgb_v1.0/<k>/xgb/<time>-<seed>/surrogate_model.model`, k from 0 to 9;
+`lgb_runtime_v1.0` likewise; the same for 0.9. As in the official code, every
+`surrogate_model.model` below a kind's folder is a member; here they are put in the order of k. A
+zip is read member by member; nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ ACCURACY = ("xgb_v1.0", "xgb_v0.9")
 RUNTIME = ("lgb_runtime_v1.0", "lgb_runtime_v0.9")
 KINDS = (*ACCURACY, *RUNTIME)
 LEFT_OUT = ("gnn_gin_v1.0", "gnn_gin_v0.9")
-WHY_LEFT_OUT = "graph networks that need torch-geometric's kernels; xgb_v* predicts the same accuracies"
+WHY_LEFT_OUT = (
+    "graph networks that need torch-geometric's kernels; xgb_v* predicts the same accuracies"
+)
 MODEL = "surrogate_model.model"
 MOST_BYTES = 4 << 30
-"""A member's file has 379 MB; a zip that claims more than this for one is not unpacked into memory."""
+"""A member's file has 379 MB; a zip that claims more than this for one is not unpacked into
+memory."""
 
 
 class Member(NamedTuple):
@@ -45,12 +49,15 @@ class Member(NamedTuple):
     read: Callable[[], bytes]
 
 
-def convert_ensembles(source: Path | str, out: Path | str | None = None, name: str | None = None) -> dict[str, Path]:
+def convert_ensembles(
+    source: Path | str, out: Path | str | None = None, name: str | None = None
+) -> dict[str, Path]:
     """Pack the ensembles in a folder or zip and return where each is, by kind.
 
-    name: which of `KINDS` (default: all that are there); it also tells the kind of a folder not named after one. out:
-    the file, if it is one ensemble (default: `<kind>.npz` in the cache folder). `UserError` when there is none, or a
-    member is damaged; a file is written whole or not at all.
+    name: which of `KINDS` (default: all that are there); it also tells the kind of a folder not
+    named after one. out: the file, if it is one ensemble (default: `<kind>.npz` in the cache
+    folder). `UserError` when there is none, or a member is damaged; a file is written whole or not
+    at all.
     """
     source = Path(source)
     if name in LEFT_OUT:
@@ -60,7 +67,9 @@ def convert_ensembles(source: Path | str, out: Path | str | None = None, name: s
     with _members(source) as members:
         found = _by_kind(source, members, name)
         if out is not None and len(found) > 1:
-            raise UserError(f"{source} holds {', '.join(found)}, but one output file was named; pass --name too")
+            raise UserError(
+                f"{source} holds {', '.join(found)}, but one output file was named; pass --name too"
+            )
         paths = {}
         for kind, of_kind in found.items():
             paths[kind] = folder() / f"{kind}.npz" if out is None else Path(out)
@@ -74,7 +83,8 @@ def open_ensemble(
 ) -> tuple[OfficialEnsemble, Path | None, dict[str, Any]]:
     """An accuracy ensemble's file as a model, the file its seconds are from, and its metadata.
 
-    runtime: the file of the ensemble that predicts seconds; by default the one of the same version beside it, or none.
+    runtime: the file of the ensemble that predicts seconds; by default the one of the same version
+    beside it, or none.
     """
     path = Path(path)
     accuracy, meta = _open(path, ACCURACY)
@@ -90,7 +100,10 @@ def _open(path: Path, kinds: tuple[str, ...]) -> tuple[TreeEnsemble, dict[str, A
     found = (meta["format"], meta["version"])
     if found != FORMAT or meta.get("kind") not in kinds:
         kind = f"{meta.get('kind') or found[0] or 'no known format'} version {found[1]}"
-        raise UserError(f"{path} is {kind}; expected {kinds[0]} version {FORMAT[1]} made by `rlnas bench convert`")
+        raise UserError(
+            f"{path} is {kind}; expected {kinds[0]} version {FORMAT[1]} made by `rlnas bench "
+            "convert`"
+        )
     return from_arrays(arrays, str(path)), meta
 
 
@@ -101,10 +114,20 @@ def _pack(kind: str, members: list[Member]) -> tuple[dict[str, np.ndarray], dict
         forest = read_member(data, member.name)
         if forest.inclusive != (kind in RUNTIME):
             there = "a LightGBM" if forest.inclusive else "an xgboost"
-            raise UserError(f"{member.name}: found {there} model, which is no member of {kind}; check the folder")
+            raise UserError(
+                f"{member.name}: found {there} model, which is no member of {kind}; check the "
+                "folder"
+            )
         packed.append(pack(forest, member.name))
         digest = hashlib.sha256(data).hexdigest()
-        about.append({"name": member.name, "sha256": digest, "trees": forest.trees, "nodes": len(forest.left)})
+        about.append(
+            {
+                "name": member.name,
+                "sha256": digest,
+                "trees": forest.trees,
+                "nodes": len(forest.left),
+            }
+        )
     unit = "seconds" if kind in RUNTIME else "percent"
     return join(packed), {"kind": kind, "unit": unit, "members": about}
 
@@ -114,25 +137,45 @@ def _members(source: Path) -> Iterator[list[Member]]:
     """Every model file below `source`, as long as it is open."""
     if source.is_dir():
         files = [path for path in source.rglob(MODEL) if path.is_file()]
-        yield [Member(p.relative_to(source).as_posix(), p.stat().st_size, p.read_bytes) for p in files]
+        yield [
+            Member(p.relative_to(source).as_posix(), p.stat().st_size, p.read_bytes) for p in files
+        ]
         return
     if not source.is_file():
-        raise UserError(f"{source}: no such file or folder; `rlnas bench fetch nb301-v1.0` downloads the official zip")
+        raise UserError(
+            f"{source}: no such file or folder; `rlnas bench fetch nb301-v1.0` downloads the "
+            "official zip"
+        )
     try:
         with zipfile.ZipFile(source) as archive:
-            infos = [info for info in archive.infolist() if PurePosixPath(info.filename).name == MODEL]
-            yield [Member(info.filename, info.file_size, partial(archive.read, info)) for info in infos]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+            infos = [
+                info for info in archive.infolist() if PurePosixPath(info.filename).name == MODEL
+            ]
+            yield [
+                Member(info.filename, info.file_size, partial(archive.read, info)) for info in infos
+            ]
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+    ) as error:
         raise UserError(f"{source}: damaged or no zip file ({error}); download it again") from None
 
 
 def _by_kind(source: Path, members: list[Member], name: str | None) -> dict[str, list[Member]]:
-    """The members of each kind in the order of their folders' numbers; kinds that are left out are named once."""
+    """The members of each kind in the order of their folders' numbers; kinds that are left out are
+    named once."""
     found: dict[str, list[Member]] = {}
     above = source.resolve().parts if source.is_dir() else ()
     for member in members:
         if member.size > MOST_BYTES:
-            raise UserError(f"{source}: {member.name} has {member.size:,} bytes; expected at most {MOST_BYTES:,}")
+            raise UserError(
+                f"{source}: {member.name} has {member.size:,} bytes; expected at most "
+                f"{MOST_BYTES:,}"
+            )
         parts = [*above, *PurePosixPath(member.name).parts]
         kind = next((part for part in reversed(parts) if part in (*KINDS, *LEFT_OUT)), name or "")
         found.setdefault(kind, []).append(member)
@@ -144,11 +187,17 @@ def _by_kind(source: Path, members: list[Member], name: str | None) -> dict[str,
         found = {kind: of_kind for kind, of_kind in found.items() if kind == name}
     unknown = found.pop("", [])
     if not found:
-        what = f"{unknown[0].name}, in no folder named after its kind; pass --name" if unknown else f"no {MODEL}"
+        what = (
+            f"{unknown[0].name}, in no folder named after its kind; pass --name"
+            if unknown
+            else f"no {MODEL}"
+        )
         raise UserError(f"{source}: found {what}; expected {name or 'one of ' + ', '.join(KINDS)}")
     return {kind: sorted(found[kind], key=_order) for kind in KINDS if kind in found}
 
 
 def _order(member: Member) -> tuple[Any, ...]:
     """Paths by the numbers in their folders' names: member 10 comes after member 9."""
-    return tuple([int(part) if part.isdigit() else -1, part] for part in PurePosixPath(member.name).parts)
+    return tuple(
+        [int(part) if part.isdigit() else -1, part] for part in PurePosixPath(member.name).parts
+    )

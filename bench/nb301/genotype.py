@@ -1,9 +1,11 @@
-"""The DARTS space of NAS-Bench-301 in JAX: architectures as digits, their neighbours, and what surrogates read.
+"""The DARTS space of NAS-Bench-301 in JAX: architectures as digits, their neighbours, and what
+surrogates read.
 
-An architecture is int8 [22], for the normal and then the reduction cell: the pair indices of nodes 3, 4 and 5 (node 2
-always takes nodes 0 and 1), then the operations on the lower and the higher input of nodes 2, 3, 4 and 5. Each digit
-ranges freely, so this is one form for each of the (7^8 x 3 x 6 x 10)^2 = 1.08e18 architectures that the surrogates can
-tell apart, and every vector within the bounds is one.
+An architecture is int8 [22], for the normal and then the reduction cell: the pair indices of nodes
+3, 4 and 5 (node 2 always takes nodes 0 and 1), then the operations on the lower and the higher
+input of nodes 2, 3, 4 and 5. Each digit ranges freely, so this is one form for each of the (7^8 x 3
+x 6 x 10)^2 = 1.08e18 architectures that the surrogates can tell apart, and every vector within the
+bounds is one.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
 FIRST_OP = 3  # of a cell's digits
 DIGITS_A_CELL = FIRST_OP + 2 * len(NODES)
 NUM_DIGITS = len(CELLS) * DIGITS_A_CELL
-SIZES = np.array([*(len(PAIRS[node]) for node in NODES[1:]), *[len(OPS)] * 2 * len(NODES)] * len(CELLS), np.int32)
+SIZES = np.array(
+    [*(len(PAIRS[node]) for node in NODES[1:]), *[len(OPS)] * 2 * len(NODES)] * len(CELLS), np.int32
+)
 """int [22]: how many values each digit has."""
 
 EDGES = [(node, source) for node in NODES for source in range(node)]
@@ -38,7 +42,8 @@ MAX_DEGREE = len(CELLS) * (2 * len(NODES) * (len(OPS) - 1) + sum(2 * (node - 2) 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DartsSpace:
-    """All architectures of NAS-Bench-301. Every one has 120 neighbours: 96 by an operation, 24 by an input."""
+    """All architectures of NAS-Bench-301. Every one has 120 neighbours: 96 by an operation, 24 by
+    an input."""
 
     size = prod(map(int, SIZES))
     max_degree = MAX_DEGREE
@@ -52,7 +57,8 @@ class DartsSpace:
         return jnp.int32(MAX_DEGREE)
 
     def neighbour(self, arch: Int8[Array, " 22"], index: Int[Array, ""]) -> Int8[Array, " 22"]:
-        """Neighbour 0 to 119: first the changes of operations, then of inputs; a moved edge keeps its operation."""
+        """Neighbour 0 to 119: first the changes of operations, then of inputs; a moved edge keeps
+        its operation."""
         digit, shift, low = (jnp.asarray(table)[index] for table in (_DIGIT, _SHIFT, _LOW))
         old = arch[digit]
         new_op = (old + shift) % len(OPS)
@@ -71,18 +77,21 @@ class DartsSpace:
         return jnp.where(mask[:, None], archs, arch), mask
 
     def encode(self, arch: Int8[Array, "*n 22"]) -> Int8[Array, "*n 224"]:
-        """int8 [224], a cell after the other: which of the 14 possible edges there are (the flattened adjacency), then
-        each one's operation, one-hot; zeros where there is no edge.
+        """int8 [224], a cell after the other: which of the 14 possible edges there are (the
+        flattened adjacency), then each one's operation, one-hot; zeros where there is no edge.
 
         After the paper's NAS-Bench-101 encoding; operations on edges instead of vertices are ours.
         """
         edges = _edge_ops(arch)
         one_hot = (edges[..., None] == jnp.arange(len(OPS))).astype(jnp.int8)
         one_hot = one_hot.reshape(*one_hot.shape[:-2], -1)
-        return jnp.concatenate([(edges >= 0).astype(jnp.int8), one_hot], axis=-1).reshape(*arch.shape[:-1], -1)
+        return jnp.concatenate([(edges >= 0).astype(jnp.int8), one_hot], axis=-1).reshape(
+            *arch.shape[:-1], -1
+        )
 
     def parse(self, text: str) -> Int8[Array, " 22"]:
-        """The architecture of a genotype's text, in DARTS' form or the short one (`darts.parse`)."""
+        """The architecture of a genotype's text, in DARTS' form or the short one
+        (`darts.parse`)."""
         return jnp.asarray(from_genotype(darts.parse(text)))
 
     def format(self, arch: Int[Array, " 22"] | Int[np.ndarray, " 22"]) -> str:
@@ -103,19 +112,28 @@ def validate(arch: Int[Array, " digits"] | Int[np.ndarray, " digits"]) -> None:
     """`UserError` naming the first digit out of bounds, or a wrong length."""
     digits = np.asarray(arch)
     if digits.shape != (NUM_DIGITS,):
-        raise UserError(f"found an architecture of shape {digits.shape}; expected {NUM_DIGITS} digits")
+        raise UserError(
+            f"found an architecture of shape {digits.shape}; expected {NUM_DIGITS} digits"
+        )
     for place, (digit, size) in enumerate(zip(digits.tolist(), SIZES.tolist(), strict=True)):
         if not 0 <= digit < size:
-            raise UserError(f"found digit {digit} in place {place} of an architecture; expected 0 to {size - 1}")
+            raise UserError(
+                f"found digit {digit} in place {place} of an architecture; expected 0 to {size - 1}"
+            )
 
 
 def from_genotype(genotype: Genotype) -> Int8[np.ndarray, " 22"]:
-    """The digits of a genotype, its nodes' inputs in any order; `UserError` with the reason when it is none."""
+    """The digits of a genotype, its nodes' inputs in any order; `UserError` with the reason when it
+    is none."""
     genotype = darts.canonical(genotype)
     digits = []
     for cell in (genotype.normal, genotype.reduce):
         sources = [source for _, source in cell]
-        digits += [PAIRS[node].index((sources[2 * i], sources[2 * i + 1])) for i, node in enumerate(NODES) if i]
+        digits += [
+            PAIRS[node].index((sources[2 * i], sources[2 * i + 1]))
+            for i, node in enumerate(NODES)
+            if i
+        ]
         digits += [OPS.index(op) for op, _ in cell]
     return np.array(digits, np.int8)
 
@@ -125,9 +143,13 @@ def to_genotype(arch: Int[Array, " 22"] | Int[np.ndarray, " 22"]) -> Genotype:
     validate(arch)
     cells = []
     for digits in np.asarray(arch).reshape(len(CELLS), DIGITS_A_CELL).tolist():
-        pairs = [PAIRS[node][pair] for node, pair in zip(NODES, [0, *digits[:FIRST_OP]], strict=True)]
+        pairs = [
+            PAIRS[node][pair] for node, pair in zip(NODES, [0, *digits[:FIRST_OP]], strict=True)
+        ]
         sources = [source for pair in pairs for source in pair]
-        cells.append(tuple((OPS[op], source) for op, source in zip(digits[FIRST_OP:], sources, strict=True)))
+        cells.append(
+            tuple((OPS[op], source) for op, source in zip(digits[FIRST_OP:], sources, strict=True))
+        )
     return Genotype(cells[0], NODES, cells[1], NODES)
 
 
@@ -143,8 +165,9 @@ def _edge_ops(arch: Int8[Array, "*n 22"]) -> Int8[Array, "*n 2 14"]:
 
 
 def codes(arch: Int8[Array, "*n 22"]) -> Int8[Array, "*n 34"]:
-    """What the surrogates read: edge_normal_0..13, edge_reduce_0..13 (operation index, -1 where the edge is absent),
-    inputs_node_normal_3..5, inputs_node_reduce_3..5 (pair index): YAHPO's order; `FEATURE_OF_CODE` has the other."""
+    """What the surrogates read: edge_normal_0..13, edge_reduce_0..13 (operation index, -1 where the
+    edge is absent), inputs_node_normal_3..5, inputs_node_reduce_3..5 (pair index): YAHPO's order;
+    `FEATURE_OF_CODE` has the other."""
     edges = _edge_ops(arch)
     digits = arch.reshape(*arch.shape[:-1], len(CELLS), DIGITS_A_CELL)
     pairs = digits[..., :FIRST_OP]
@@ -152,13 +175,15 @@ def codes(arch: Int8[Array, "*n 22"]) -> Int8[Array, "*n 34"]:
 
 
 def official_features(arch: Int8[Array, "*n 22"]) -> Float32[Array, "*n 56"]:
-    """The feature vector of the official ensembles (ConfigSpace 0.4's encoding of the NAS-Bench-301 configurations)."""
+    """The feature vector of the official ensembles (ConfigSpace 0.4's encoding of the NAS-Bench-301
+    configurations)."""
     features = jnp.broadcast_to(jnp.asarray(CONSTANTS), (*arch.shape[:-1], len(CONSTANTS)))
     return features.at[..., FEATURE_OF_CODE].set(codes(arch).astype(jnp.float32))
 
 
 def _official_layout() -> tuple[np.ndarray, np.ndarray]:
-    """Places of the 34 codes among the 56 features (names sorted as strings), and the constants between them."""
+    """Places of the 34 codes among the 56 features (names sorted as strings), and the constants
+    between them."""
     constants = np.zeros(56, np.float32)
     constants[[0, 4, 5]] = 0.5863451791322545, 0.16666444442962952, 0.3099999239999697
     constants[14] = 0.003149999006299998
@@ -175,19 +200,28 @@ def _official_layout() -> tuple[np.ndarray, np.ndarray]:
 
 
 FEATURE_OF_CODE, CONSTANTS = _official_layout()
-"""int [34]: the place of each of `codes` in `official_features`; float32 [56]: the others' values, 0 elsewhere."""
+"""int [34]: the place of each of `codes` in `official_features`; float32 [56]: the others' values,
+0 elsewhere."""
 
-# Of a cell's 14 edges: the node's place in NODES, and as bits by pair index whether it is the lower or higher input's.
+# Of a cell's 14 edges: the node's place in NODES, and as bits by pair index whether it is the lower
+# or higher input's.
 _NODE = np.array([NODES.index(node) for node, _ in EDGES])
 _IS_LOW, _IS_HIGH = (
-    np.array([sum((pair[end] == source) << i for i, pair in enumerate(PAIRS[node])) for node, source in EDGES], "u4")
+    np.array(
+        [
+            sum((pair[end] == source) << i for i, pair in enumerate(PAIRS[node]))
+            for node, source in EDGES
+        ],
+        "u4",
+    )
     for end in (0, 1)
 )
 
 
 def _edits() -> tuple[np.ndarray, ...]:
-    """The 120 edits. digit, shift: an operation's digit and what is added to it; of an input's edit, the pair's digit
-    and 0. low: the digit of the node's first operation. new_pair, swap [120, 10]: by the old pair index."""
+    """The 120 edits. digit, shift: an operation's digit and what is added to it; of an input's
+    edit, the pair's digit and 0. low: the digit of the node's first operation. new_pair, swap [120,
+    10]: by the old pair index."""
     digit, shift, low, new_pair, swap = [], [], [], [], []
     blank = np.zeros(max(map(len, PAIRS.values())), np.int8)
     for cell in range(len(CELLS)):

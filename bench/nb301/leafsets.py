@@ -1,10 +1,11 @@
 """Trees as sets of leaves: the form in which an ensemble is evaluated.
 
-An architecture is 34 small integers, so a tree needs no walk. For every feature that it tests and every value of that
-feature, the leaves that remain possible are a set: bits in a few words, worked out here once. The leaf an
-architecture ends in is what is left of the intersection of one such set a feature (QuickScorer, Lucchese et al. 2015,
-takes a set a split instead): of an official tree about nine sets of 447 bits, read one after the other, in place of ten
-to thirteen dependent steps through 885 nodes.
+An architecture is 34 small integers, so a tree needs no walk. For every feature that it tests and
+every value of that feature, the leaves that remain possible are a set: bits in a few words, worked
+out here once. The leaf an architecture ends in is what is left of the intersection of one such set
+a feature (QuickScorer, Lucchese et al. 2015, takes a set a split instead): of an official tree
+about nine sets of 447 bits, read one after the other, in place of ten to thirteen dependent steps
+through 885 nodes.
 
 Splits on constant features are resolved here, and leaves that no value can reach are dropped.
 """
@@ -33,16 +34,19 @@ BITS = 32
 WORDS_STEP = 8
 ALL_LEAVES = np.uint32(0xFFFFFFFF)
 RESERVED_ROWS = 2
-"""Of every table: row 0 holds every leaf (what fills up a tree with fewer features), row 1 only leaf 0."""
+"""Of every table: row 0 holds every leaf (what fills up a tree with fewer features), row 1 only
+leaf 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class LeafSets:
     """One member, packed. A tree that no feature changes is part of `base`; the other trees are T.
 
-    tables: by words w a set, uint32 [rows, w]: leaf j is bit j % 32 of word j // 32. words: int [T]. row: int64
-    [T, 34], where a code's value -1 is in its table (value v: row + 1 + v); -1 where the tree does not test the code.
-    first: int64 [T], where a tree's leaves start. leaves: float32, less the tree's mean leaf, which is in `base`.
+    tables: by words w a set, uint32 [rows, w]: leaf j is bit j % 32 of word j // 32. words: int
+    [T]. row: int64 [T, 34], where a code's value -1 is in its table (value v: row + 1 + v); -1
+    where the tree does not test the code.
+    first: int64 [T], where a tree's leaves start. leaves: float32, less the tree's mean leaf, which
+    is in `base`.
     """
 
     tables: dict[int, np.ndarray]
@@ -54,7 +58,8 @@ class LeafSets:
 
 
 def words_for(leaves: np.ndarray) -> np.ndarray:
-    """32-bit words a set: 1, 2 or 4, then multiples of 8, a vector register, from 16 up (8 are not vectorised)."""
+    """32-bit words a set: 1, 2 or 4, then multiples of 8, a vector register, from 16 up (8 are not
+    vectorised)."""
     words = -(-leaves // BITS)
     wide = np.maximum(-(-words // WORDS_STEP), 2) * WORDS_STEP
     return np.where(words > 4, wide, np.where(words == 3, 4, words))
@@ -90,7 +95,14 @@ def pack(forest: Forest, where: str = "trees") -> LeafSets:
             mine = chosen[tree]
             local = (np.cumsum(chosen) - 1)[tree[mine]]
             sets = _sets(
-                w, begin, int(sizes.sum()), tests[chosen], local, place[mine], low[inside][mine], high[inside][mine]
+                w,
+                begin,
+                int(sizes.sum()),
+                tests[chosen],
+                local,
+                place[mine],
+                low[inside][mine],
+                high[inside][mine],
             )
             tables.setdefault(w, [_reserved(w)]).append(sets)
             used_rows[w] += len(sets)
@@ -125,7 +137,8 @@ def _sets(
     low: np.ndarray,
     high: np.ndarray,
 ) -> np.ndarray:
-    """uint32 [rows, words] of trees with equal words: the set of (tree, code)'s lowest value is row `begin`."""
+    """uint32 [rows, words] of trees with equal words: the set of (tree, code)'s lowest value is row
+    `begin`."""
     sets = np.zeros((rows, words), np.uint32)
     for code in range(NUM_CODES):
         testing = tests[:, code]
@@ -141,12 +154,18 @@ def _sets(
 
 
 def _boxes(forest: Forest, where: str) -> Iterator[tuple[np.ndarray, ...]]:
-    """Of some trees at a time, every reachable leaf: its tree (from 0, ascending), the lowest and the highest value of
-    each code that lead there (int8 [leaves, 34]), and its value (float64)."""
-    limit = np.floor(forest.threshold.astype(np.float64)) + 1 if forest.inclusive else np.ceil(forest.threshold)
+    """Of some trees at a time, every reachable leaf: its tree (from 0, ascending), the lowest and
+    the highest value of each code that lead there (int8 [leaves, 34]), and its value (float64)."""
+    limit = (
+        np.floor(forest.threshold.astype(np.float64)) + 1
+        if forest.inclusive
+        else np.ceil(forest.threshold)
+    )
     limit = np.clip(limit, -100, 100).astype(np.int8)  # x goes left when x < limit
     constant = CONSTANTS.astype(forest.threshold.dtype)[forest.feature]
-    constant_left = constant <= forest.threshold if forest.inclusive else constant < forest.threshold
+    constant_left = (
+        constant <= forest.threshold if forest.inclusive else constant < forest.threshold
+    )
     for first in range(0, forest.trees, TREES_AT_ONCE):
         roots = forest.offsets[first : min(first + TREES_AT_ONCE, forest.trees)]
         most = int(forest.offsets[min(first + TREES_AT_ONCE, forest.trees)] - roots[0])
@@ -157,9 +176,13 @@ def _boxes(forest: Forest, where: str) -> Iterator[tuple[np.ndarray, ...]]:
         while len(node):
             seen += len(node)
             if seen > most:
-                raise UserError(f"{where}: damaged (a tree that leads back into itself); get the file again")
+                raise UserError(
+                    f"{where}: damaged (a tree that leads back into itself); get the file again"
+                )
             leaf = forest.left[node] < 0
-            found.append((tree[leaf], low[leaf], high[leaf], forest.value[node[leaf]].astype(np.float64)))
+            found.append(
+                (tree[leaf], low[leaf], high[leaf], forest.value[node[leaf]].astype(np.float64))
+            )
             tree, node, low, high = (x[~leaf] for x in (tree, node, low, high))
             code, each = CODE_OF_FEATURE[forest.feature[node]], np.arange(len(node))
             below, above = low[each, code], np.minimum(high[each, code], limit[node] - 1)
@@ -169,9 +192,13 @@ def _boxes(forest: Forest, where: str) -> Iterator[tuple[np.ndarray, ...]]:
             varies = code >= 0
             left_high[~varies], right_low[~varies] = high[~varies], low[~varies]
             go_left = np.where(varies, below <= above, constant_left[node])
-            go_right = np.where(varies, right_low[each, code] <= high[each, code], ~constant_left[node])
+            go_right = np.where(
+                varies, right_low[each, code] <= high[each, code], ~constant_left[node]
+            )
             origin = roots[tree]
-            node = np.concatenate([(origin + forest.left[node])[go_left], (origin + forest.right[node])[go_right]])
+            node = np.concatenate(
+                [(origin + forest.left[node])[go_left], (origin + forest.right[node])[go_right]]
+            )
             tree = np.concatenate([tree[go_left], tree[go_right]])
             low, high = (
                 np.concatenate([low[go_left], right_low[go_right]]),

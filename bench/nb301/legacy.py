@@ -1,9 +1,10 @@
 """The official ensembles' `surrogate_model.model` files, read without running them.
 
-Each is a pickle of an xgboost or LightGBM `Booster`. A pickle is a little program; here its opcodes are read one by one
-and nothing is ever called: a global becomes its name, a call a record of name and arguments. Globals other than the
-few that such a file needs are refused by name, as are opcodes that it does not need. What matters is one entry of the
-state, `handle`: the model itself, in xgboost's or LightGBM's own format.
+Each is a pickle of an xgboost or LightGBM `Booster`. A pickle is a little program; here its opcodes
+are read one by one and nothing is ever called: a global becomes its name, a call a record of name
+and arguments. Globals other than the few that such a file needs are refused by name, as are opcodes
+that it does not need. What matters is one entry of the state, `handle`: the model itself, in
+xgboost's or LightGBM's own format.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from rlnas.bench.nb301.xgboost_format import read_xgboost
 
 XGBOOST, LIGHTGBM = "xgboost.core.Booster", "lightgbm.basic.Booster"
 GLOBALS = frozenset(
-    {XGBOOST, LIGHTGBM, "builtins.bytearray", "__builtin__.bytearray", "_codecs.encode", "numpy.dtype"}
+    {
+        XGBOOST,
+        LIGHTGBM,
+        "builtins.bytearray",
+        "__builtin__.bytearray",
+        "_codecs.encode",
+        "numpy.dtype",
+    }
     | {"collections.defaultdict", "collections.OrderedDict"}
     | {"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"}
 )
@@ -30,7 +38,8 @@ MOST_OBJECTS = 100_000
 
 @dataclass
 class Call:
-    """What a pickle would have made: the global's name, its arguments, and its state or items. Inert."""
+    """What a pickle would have made: the global's name, its arguments, and its state or items.
+    Inert."""
 
     name: str
     args: Any = ()
@@ -47,12 +56,20 @@ def read_member(data: bytes, where: str) -> Forest:
     """The trees of one `surrogate_model.model`; `UserError` naming `where` for anything else."""
     booster = opcodes_to_values(data, where)
     state = booster.state if isinstance(booster, Call) else None
-    if not isinstance(booster, Call) or booster.name not in (XGBOOST, LIGHTGBM) or not isinstance(state, dict):
-        raise UserError(f"{where}: no pickled xgboost or LightGBM model; expected a surrogate_model.model")
+    if (
+        not isinstance(booster, Call)
+        or booster.name not in (XGBOOST, LIGHTGBM)
+        or not isinstance(state, dict)
+    ):
+        raise UserError(
+            f"{where}: no pickled xgboost or LightGBM model; expected a surrogate_model.model"
+        )
     if booster.name == LIGHTGBM:
         text, best = state.get("handle", state.get("_handle")), state.get("best_iteration", 0)
         if not isinstance(text, str):
-            raise UserError(f"{where}: a LightGBM pickle without its text model; get the file again")
+            raise UserError(
+                f"{where}: a LightGBM pickle without its text model; get the file again"
+            )
         forest = read_lightgbm(text, where, best_iteration=best if isinstance(best, int) else 0)
     else:
         forest = read_xgboost(_bytes(state.get("handle"), where), where)
@@ -62,7 +79,11 @@ def read_member(data: bytes, where: str) -> Forest:
 
 def _bytes(handle: Any, where: str) -> bytes:
     """The argument of `bytearray(...)`: bytes, or text and its encoding in old protocols."""
-    if isinstance(handle, Call) and handle.name.endswith(".bytearray") and isinstance(handle.args, tuple):
+    if (
+        isinstance(handle, Call)
+        and handle.name.endswith(".bytearray")
+        and isinstance(handle.args, tuple)
+    ):
         content = handle.args[0] if handle.args else None
         if isinstance(content, Call) and content.name == "_codecs.encode":
             content = content.args[0] if content.args else None
@@ -79,8 +100,19 @@ def opcodes_to_values(data: bytes, where: str) -> Any:
     except UserError:
         raise
     except MemoryError:
-        raise UserError(f"{where}: damaged pickle (a size larger than memory); get the file again") from None
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError, OSError) as error:
+        raise UserError(
+            f"{where}: damaged pickle (a size larger than memory); get the file again"
+        ) from None
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        EOFError,
+        OSError,
+    ) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise UserError(f"{where}: damaged or no pickle ({reason}); get the file again") from None
 
@@ -103,7 +135,10 @@ class _Reader:
     def read(self, data: bytes) -> Any:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count > MOST_OBJECTS:
-                raise UserError(f"{self.where}: more than {MOST_OBJECTS:,} pickle opcodes; not an official model")
+                raise UserError(
+                    f"{self.where}: more than {MOST_OBJECTS:,} pickle opcodes; not an official "
+                    "model"
+                )
             if opcode.name == "STOP":
                 return self.stack.pop()
             self._step(opcode.name, argument)
@@ -165,12 +200,16 @@ class _Reader:
                 raise ValueError(f"state for a {type(self.stack[-1]).__name__}")
             self.stack[-1].state = state
         else:
-            raise UserError(f"{self.where}: a pickle with the opcode {name}, which no official model has; refused")
+            raise UserError(
+                f"{self.where}: a pickle with the opcode {name}, which no official model has; "
+                "refused"
+            )
 
     def _global(self, name: str) -> Global:
         if name not in GLOBALS:
             raise UserError(
-                f"{self.where}: the pickle asks for {name!r}, which no official model needs; refused, nothing was run"
+                f"{self.where}: the pickle asks for {name!r}, which no official model needs; "
+                "refused, nothing was run"
             )
         return Global(name)
 

@@ -1,4 +1,5 @@
-"""What a surrogate of NAS-Bench-301 promises: an accuracy, how far its members disagree, and seconds."""
+"""What a surrogate of NAS-Bench-301 promises: an accuracy, how far its members disagree, and
+seconds."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from jaxtyping import Array, Float32, Int8
 
 
 class Prediction(NamedTuple):
-    """mean, std: of the validation accuracy over an ensemble's members, fractions (std over n, not n - 1; 0 for one
-    member). seconds: simulated training time, NaN where unknown."""
+    """mean, std: of the validation accuracy over an ensemble's members, fractions (std over n, not
+    n - 1; 0 for one member). seconds: simulated training time, NaN where unknown."""
 
     mean: Float32[Array, ""]
     std: Float32[Array, ""]

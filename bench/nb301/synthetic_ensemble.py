@@ -1,14 +1,15 @@
 """A synthetic ensemble of the official one's size, for measuring: its predictions mean nothing.
 
-The official trees were fitted to about 51,000 architectures with 14 of the 56 features a tree (colsample_bytree .2545;
-42 % of the features are constants, so a tree tests 8 to 9), 9 of those a level, at least 39 architectures a leaf and
-depth at most 13. Trees grown here obey the same limits; their splits are drawn at random, and the architectures in a
-node are computed, not counted. Trained with the official hyperparameters on 57,000 random architectures, xgboost 3.2
-gives 893 nodes a tree, 447 leaves, mean leaf depth 10.6, 8.6 features and 55.6 distinct splits; these have 885, 443,
+The official trees were fitted to about 51,000 architectures with 14 of the 56 features a tree
+(colsample_bytree .2545; 42 % of the features are constants, so a tree tests 8 to 9), 9 of those a
+level, at least 39 architectures a leaf and depth at most 13. Trees grown here obey the same limits;
+their splits are drawn at random, and the architectures in a node are computed, not counted. Trained
+with the official hyperparameters on 57,000 random architectures, xgboost 3.2 gives 893 nodes a
+tree, 447 leaves, mean leaf depth 10.6, 8.6 features and 55.6 distinct splits; these have 885, 443,
 10.4, 8.5 and 55.4.
 
-Members after the first have its trees with features of equal range exchanged and leaves of their own, which
-costs as much to evaluate and less to make.
+Members after the first have its trees with features of equal range exchanged and leaves of their
+own, which costs as much to evaluate and less to make.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def _cumulated() -> np.ndarray:
     return np.concatenate([np.zeros((NUM_CODES, 1)), shares.cumsum(1)], axis=1)
 
 
-def grow(trees: int, rng: np.random.Generator, depth: int = DEPTH, samples: float = SAMPLES) -> Forest:
+def grow(
+    trees: int, rng: np.random.Generator, depth: int = DEPTH, samples: float = SAMPLES
+) -> Forest:
     """Random trees within the official limits; nodes in xgboost's order, level by level."""
     below = _cumulated()
     varying = np.full(len(CONSTANTS), -1)
@@ -83,7 +86,9 @@ def grow(trees: int, rng: np.random.Generator, depth: int = DEPTH, samples: floa
         count = (count[at, None] * np.stack([share[at], 1 - share[at]], 1)).reshape(-1)
         number = np.stack([children[at], children[at] + 1], 1).reshape(-1)
         tree = np.repeat(tree[at], 2)
-    tree, number, feature, threshold, children = (np.concatenate(column) for column in zip(*parts, strict=True))
+    tree, number, feature, threshold, children = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     offsets = np.concatenate([[0], sizes.cumsum()])
     place = np.empty(len(tree), np.int64)
     place[offsets[tree] + number] = np.arange(len(tree))
@@ -100,8 +105,11 @@ def grow(trees: int, rng: np.random.Generator, depth: int = DEPTH, samples: floa
     )
 
 
-def exchanged(forest: Forest, packed: LeafSets, rng: np.random.Generator) -> tuple[Forest, LeafSets]:
-    """The same member with features of equal range exchanged and leaves of its own, as nodes and packed."""
+def exchanged(
+    forest: Forest, packed: LeafSets, rng: np.random.Generator
+) -> tuple[Forest, LeafSets]:
+    """The same member with features of equal range exchanged and leaves of its own, as nodes and
+    packed."""
     to = np.arange(NUM_CODES)
     ranges = np.stack([LOWEST, HIGHEST], 1)
     for bounds in np.unique(ranges, axis=0):
@@ -116,12 +124,19 @@ def exchanged(forest: Forest, packed: LeafSets, rng: np.random.Generator) -> tup
     value = np.where(forest.left < 0, forest.value * factor, forest.value)
     base = forest.base + (packed.base - forest.base) * float(factor)
     return (
-        replace(forest, feature=of_feature[forest.feature].astype(np.int32), value=value, threshold=value),
+        replace(
+            forest,
+            feature=of_feature[forest.feature].astype(np.int32),
+            value=value,
+            threshold=value,
+        ),
         replace(packed, row=row, leaves=packed.leaves * factor, base=base),
     )
 
 
-def members(count: int, trees: int, seed: int = 0, depth: int = DEPTH) -> Iterator[tuple[Forest, LeafSets]]:
+def members(
+    count: int, trees: int, seed: int = 0, depth: int = DEPTH
+) -> Iterator[tuple[Forest, LeafSets]]:
     """The members one by one, as nodes and packed: the same trees."""
     rng = np.random.default_rng(seed)
     forest = grow(trees, rng, depth)
@@ -141,7 +156,9 @@ def to_xgboost(forest: Forest) -> bytearray:
         parent[start[inner] + child[inner]] = inner - start[inner]
     ones = np.ones(int(size.max()), np.float32)
     columns = {
-        "split_conditions": np.where(forest.left >= 0, forest.threshold, forest.value).astype(">f4"),
+        "split_conditions": np.where(forest.left >= 0, forest.threshold, forest.value).astype(
+            ">f4"
+        ),
         "split_indices": forest.feature.astype(">i4"),
         "left_children": forest.left.astype(">i4"),
         "right_children": forest.right.astype(">i4"),
@@ -149,13 +166,17 @@ def to_xgboost(forest: Forest) -> bytearray:
     }
     floats, bytes_ = ones.astype(">f4"), np.zeros(int(size.max()), np.uint8)
     out = bytearray()
-    out += b"{" + _key("learner") + b"{" + _key("attributes") + b"{}" + _key("feature_names") + b"[]"
+    out += (
+        b"{" + _key("learner") + b"{" + _key("attributes") + b"{}" + _key("feature_names") + b"[]"
+    )
     out += _key("feature_types") + b"[]" + _key("gradient_booster") + b"{" + _key("model") + b"{"
     out += _texts("gbtree_model_param", num_parallel_tree="1", num_trees=str(forest.trees))
     out += _key("iteration_indptr") + _list(np.arange(forest.trees + 1))
     out += _key("tree_info") + _list(np.zeros(forest.trees, int))
     out += _key("trees") + b"[#L" + struct.pack(">q", forest.trees)
-    for number, (first, last) in enumerate(zip(forest.offsets[:-1].tolist(), forest.offsets[1:].tolist(), strict=True)):
+    for number, (first, last) in enumerate(
+        zip(forest.offsets[:-1].tolist(), forest.offsets[1:].tolist(), strict=True)
+    ):
         nodes = last - first
         out += b"{" + _key("id") + b"l" + struct.pack(">i", number)
         for key, values in columns.items():
@@ -170,12 +191,24 @@ def to_xgboost(forest: Forest) -> bytearray:
             out += _key(key) + _array("L", np.zeros(0, ">i8"))
         size_text, width = str(nodes), str(len(CONSTANTS))
         out += (
-            _texts("tree_param", num_deleted="0", num_feature=width, num_nodes=size_text, size_leaf_vector="1") + b"}"
+            _texts(
+                "tree_param",
+                num_deleted="0",
+                num_feature=width,
+                num_nodes=size_text,
+                size_leaf_vector="1",
+            )
+            + b"}"
         )
     out += b"}" + _key("name") + _text("gbtree") + b"}"
     base = f"{forest.base:.9g}"
     out += _texts(
-        "learner_model_param", base_score=base, boost_from_average="0", num_class="0", num_feature=width, num_target="1"
+        "learner_model_param",
+        base_score=base,
+        boost_from_average="0",
+        num_class="0",
+        num_feature=width,
+        num_target="1",
     )
     out += _key("objective") + b"{" + _texts("reg_loss_param", scale_pos_weight="1")
     out += _key("name") + _text("reg:squarederror") + b"}}"
@@ -192,7 +225,12 @@ def _text(value: str) -> bytes:
 
 
 def _texts(name: str, **values: str) -> bytes:
-    return _key(name) + b"{" + b"".join(_key(key) + _text(value) for key, value in values.items()) + b"}"
+    return (
+        _key(name)
+        + b"{"
+        + b"".join(_key(key) + _text(value) for key, value in values.items())
+        + b"}"
+    )
 
 
 def _array(kind: str, values: np.ndarray) -> bytes:

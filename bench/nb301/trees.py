@@ -1,12 +1,14 @@
-"""Ensembles of trees in JAX: one intersection of leaf sets (`leafsets`) a tree, thousands of trees a kernel.
+"""Ensembles of trees in JAX: one intersection of leaf sets (`leafsets`) a tree, thousands of trees
+a kernel.
 
-Trees that test equally many codes with equally long sets form a group, so that a group is one loop over blocks of trees
-and a block is one kernel: for every tree and architecture, gather a set a code, intersect, take the number of the bit
-that is left, gather the leaf. A tree's sets, about 4 KB, serve the whole batch from the first-level cache. Nothing here
-knows what it runs on; on a GPU a block is only larger.
+Trees that test equally many codes with equally long sets form a group, so that a group is one loop
+over blocks of trees and a block is one kernel: for every tree and architecture, gather a set a
+code, intersect, take the number of the bit that is left, gather the leaf. A tree's sets, about 4
+KB, serve the whole batch from the first-level cache. Nothing here knows what it runs on; on a GPU a
+block is only larger.
 
-Sums are float32, of leaves less their tree's mean leaf (the means are added up in double when packing): leaves of
-a block's 16 trees of one member first, then block by block.
+Sums are float32, of leaves less their tree's mean leaf (the means are added up in double when
+packing): leaves of a block's 16 trees of one member first, then block by block.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from rlnas.bench.nb301.grouping import GROUP_ARRAYS, UNIT, check
 from rlnas.bench.nb301.surrogate import Prediction
 
 BLOCK_CPU, BLOCK_GPU = 1 << 14, 1 << 24
-"""Trees times architectures of one kernel: few enough for the second-level cache, or enough to fill a GPU."""
+"""Trees times architectures of one kernel: few enough for the second-level cache, or enough to fill
+a GPU."""
 
 
 @jax.tree_util.register_dataclass
@@ -33,8 +36,9 @@ BLOCK_CPU, BLOCK_GPU = 1 << 14, 1 << 24
 class Group:
     """Trees that are evaluated alike, in units of 16.
 
-    code: which code each set is chosen by (34: none). row: the tree's place among the sets of a code and value. leaf:
-    where each tree's leaves start. member: of each unit. table: which of the ensemble's.
+    code: which code each set is chosen by (34: none). row: the tree's place among the sets of a
+    code and value. leaf: where each tree's leaves start. member: of each unit. table: which of the
+    ensemble's.
     """
 
     code: UInt8[Array, "features trees"]
@@ -47,8 +51,9 @@ class Group:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TreeEnsemble:
-    """Members' trees, packed. tables: leaf sets [rows, words] by words. start: where each code's (rows) and value's
-    (columns; the first is -1) sets start in a table. leaves: values. base: a large and a small part."""
+    """Members' trees, packed. tables: leaf sets [rows, words] by words. start: where each code's
+    (rows) and value's (columns; the first is -1) sets start in a table. leaves: values. base: a
+    large and a small part."""
 
     tables: tuple[UInt32[Array, "_ _"], ...]
     start: tuple[UInt32[Array, "35 11"], ...]
@@ -71,7 +76,8 @@ class TreeEnsemble:
         return sum(group.leaf.shape[0] for group in self.groups)
 
     def outputs(self, arch: Int8[Array, " 22"]) -> Float32[Array, " members"]:
-        """What each member predicts, in the model's own unit. Under vmap, a batch shares the reading of the trees."""
+        """What each member predicts, in the model's own unit. Under vmap, a batch shares the
+        reading of the trees."""
         arrays, structure = jax.tree.flatten(self)
         return _outputs_for(structure)(arrays, codes(arch)[None])[0]
 
@@ -89,9 +95,11 @@ def _outputs(ensemble: TreeEnsemble, code: Int8[Array, "n 34"]) -> Float32[Array
 
 @cache
 def _outputs_for(structure: Any) -> Any:
-    """`_outputs` of an ensemble's arrays, for its pytree structure, which under vmap (also of vmap) sees one batch.
+    """`_outputs` of an ensemble's arrays, for its pytree structure, which under vmap (also of vmap)
+    sees one batch.
 
-    Batching it operation by operation would give each architecture a loop over the trees of its own."""
+    Batching it operation by operation would give each architecture a loop over the trees of its
+    own."""
 
     @jax.custom_batching.custom_vmap
     def outputs(arrays: list[Array], code: Int8[Array, "n 34"]) -> Float32[Array, "n members"]:
@@ -111,7 +119,10 @@ def _outputs_for(structure: Any) -> Any:
 
 
 def _add_group(
-    ensemble: TreeEnsemble, group: Group, start: UInt32[Array, "35 n"], total: Float32[Array, "members n"]
+    ensemble: TreeEnsemble,
+    group: Group,
+    start: UInt32[Array, "35 n"],
+    total: Float32[Array, "members n"],
 ) -> Float32[Array, "members n"]:
     table, n, units = ensemble.tables[group.table], start.shape[1], group.member.shape[0]
     limit = BLOCK_CPU if jax.default_backend() == "cpu" else BLOCK_GPU
@@ -120,16 +131,24 @@ def _add_group(
     words = table.shape[1]
     last_bit = jnp.arange(words, dtype=jnp.uint32) * 32 + 31
 
-    def block(step: Int[Array, ""], total: Float32[Array, "members n"]) -> Float32[Array, "members n"]:
+    def block(
+        step: Int[Array, ""], total: Float32[Array, "members n"]
+    ) -> Float32[Array, "members n"]:
         first = jnp.minimum(step * at_once, units - at_once)
-        code, row = (jax.lax.dynamic_slice_in_dim(x, first * UNIT, trees, 1) for x in (group.code, group.row))
+        code, row = (
+            jax.lax.dynamic_slice_in_dim(x, first * UNIT, trees, 1) for x in (group.code, group.row)
+        )
         # A loop of its own: XLA would work the indices out again for every word.
         chosen = jax.lax.map(lambda of: of[1][:, None] + _rows(start, of[0]), (code, row))
         left = _rows(table, chosen[0].reshape(-1))  # [trees * n, words]
         for f in range(1, code.shape[0]):
             left = left & _rows(table, chosen[f].reshape(-1))
         # One bit is left: 31 - clz is its place in its word.
-        leaf = jnp.where(left != 0, last_bit - jax.lax.clz(left), 0).sum(1, dtype=jnp.uint32).reshape(trees, n)
+        leaf = (
+            jnp.where(left != 0, last_bit - jax.lax.clz(left), 0)
+            .sum(1, dtype=jnp.uint32)
+            .reshape(trees, n)
+        )
         leaf = leaf + jax.lax.dynamic_slice_in_dim(group.leaf, first * UNIT, trees)[:, None]
         sums = _items(ensemble.leaves, leaf.reshape(-1)).reshape(at_once, UNIT, n).sum(1)
         # The last block starts early to be as long as the others: what it repeats does not count.
@@ -141,23 +160,30 @@ def _add_group(
 
 
 def _rows(table: Array, index: Array) -> Array:
-    """table [rows, k] at index [n] -> [n, k]. `lax.gather` itself: jnp's indexing wraps negative indices, and the
-    arithmetic for that keeps XLA from making one kernel of everything."""
-    dims = jax.lax.GatherDimensionNumbers(offset_dims=(1,), collapsed_slice_dims=(0,), start_index_map=(0,))
+    """table [rows, k] at index [n] -> [n, k]. `lax.gather` itself: jnp's indexing wraps negative
+    indices, and the arithmetic for that keeps XLA from making one kernel of everything."""
+    dims = jax.lax.GatherDimensionNumbers(
+        offset_dims=(1,), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
     in_bounds = jax.lax.GatherScatterMode.PROMISE_IN_BOUNDS
     return jax.lax.gather(table, index[:, None], dims, (1, table.shape[1]), mode=in_bounds)
 
 
 def _items(values: Array, index: Array) -> Array:
     """values [rows] at index [n] -> [n]."""
-    dims = jax.lax.GatherDimensionNumbers(offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,))
-    return jax.lax.gather(values, index[:, None], dims, (1,), mode=jax.lax.GatherScatterMode.PROMISE_IN_BOUNDS)
+    dims = jax.lax.GatherDimensionNumbers(
+        offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
+    return jax.lax.gather(
+        values, index[:, None], dims, (1,), mode=jax.lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    )
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class OfficialEnsemble:
-    """An accuracy ensemble of NAS-Bench-301 (percent), with the ensemble that predicts seconds where there is one."""
+    """An accuracy ensemble of NAS-Bench-301 (percent), with the ensemble that predicts seconds
+    where there is one."""
 
     accuracy: TreeEnsemble
     runtime: TreeEnsemble | None = None
@@ -167,14 +193,18 @@ class OfficialEnsemble:
         return self.accuracy.members
 
     def predict(self, arch: Int8[Array, " 22"]) -> Prediction:
-        """As the official code defines them: the members' mean and standard deviation (over n), the mean runtime."""
+        """As the official code defines them: the members' mean and standard deviation (over n), the
+        mean runtime."""
         accuracy = self.accuracy.outputs(arch) / 100
-        seconds = jnp.float32(jnp.nan) if self.runtime is None else self.runtime.outputs(arch).mean()
+        seconds = (
+            jnp.float32(jnp.nan) if self.runtime is None else self.runtime.outputs(arch).mean()
+        )
         return Prediction(accuracy.mean(), accuracy.std(), seconds)
 
 
 def from_arrays(arrays: dict[str, np.ndarray], where: str = "trees") -> TreeEnsemble:
-    """The ensemble of `grouping.join`'s arrays; `UserError` naming `where` if one is missing or leads outside."""
+    """The ensemble of `grouping.join`'s arrays; `UserError` naming `where` if one is missing or
+    leads outside."""
     check(arrays, where)
     on_device = {key: jnp.asarray(value) for key, value in arrays.items()}
     groups = tuple(
@@ -182,5 +212,7 @@ def from_arrays(arrays: dict[str, np.ndarray], where: str = "trees") -> TreeEnse
         for i, table in enumerate(arrays["group_tables"])
     )
     count = sum(key.startswith("table_") for key in arrays)
-    tables, start = (tuple(on_device[f"{key}_{i}"] for i in range(count)) for key in ("table", "start"))
+    tables, start = (
+        tuple(on_device[f"{key}_{i}"] for i in range(count)) for key in ("table", "start")
+    )
     return TreeEnsemble(tables, start, on_device["leaves"], groups, on_device["base"])

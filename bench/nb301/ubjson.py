@@ -1,4 +1,5 @@
-"""UBJSON (ubjson.org, draft 12), as far as xgboost writes it: big-endian, with typed arrays as numpy arrays."""
+"""UBJSON (ubjson.org, draft 12), as far as xgboost writes it: big-endian, with typed arrays as
+numpy arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ MOST_LEVELS = 50
 
 
 def read_ubjson(data: bytes) -> Any:
-    """The document's one value; `ValueError` when it is damaged. Bytes behind it are not looked at."""
+    """The document's one value; `ValueError` when it is damaged. Bytes behind it are not looked
+    at."""
     return _Reader(data).value(0)
 
 
@@ -58,7 +60,8 @@ class _Reader:
         raise ValueError(f"unknown type {kind!r} at byte {self.place - 1:,}")
 
     def container(self, level: int, is_object: bool) -> Any:
-        """An array or object: `[`/`{`, an optional type `$x`, an optional count `#n`, then items up to `]`/`}`."""
+        """An array or object: `[`/`{`, an optional type `$x`, an optional count `#n`, then items up
+        to `]`/`}`."""
         kind = None
         if self.peek() == b"$":
             kind = self.take(2)[1:]
@@ -70,7 +73,9 @@ class _Reader:
             raise ValueError(f"a type without a count at byte {self.place:,}")
         if not is_object and kind in DTYPES and count is not None:
             dtype = np.dtype(DTYPES[kind])
-            return np.frombuffer(self.take(count * dtype.itemsize), dtype).astype(dtype.newbyteorder("="))
+            return np.frombuffer(self.take(count * dtype.itemsize), dtype).astype(
+                dtype.newbyteorder("=")
+            )
         if count is not None and not 0 <= count <= len(self.data) - self.place:
             raise ValueError(f"{count:,} items at byte {self.place:,}")
         items: list[Any] = []

@@ -1,9 +1,10 @@
 """xgboost models as pickled since 1.0, read with numpy: the legacy binary form, JSON and UBJSON.
 
-A snapshot of xgboost 1.0 to 1.2 is `CONFIG-offset:`, i64 offset, then `offset` bytes of model and some JSON of
-settings. The model, little endian: `binf` (absent in 1.0), 136 bytes of `LearnerModelParam`, objective and booster name
-(u64 length and text each), 160 bytes of `GBTreeModelParam`, the trees, an i32 a tree, attributes. A tree: 148 bytes,
-20 bytes a node, 16 bytes of statistics a node. Later snapshots are `{"Config": ..., "Model": {"learner": ...}}`, as
+A snapshot of xgboost 1.0 to 1.2 is `CONFIG-offset:`, i64 offset, then `offset` bytes of model and
+some JSON of settings. The model, little endian: `binf` (absent in 1.0), 136 bytes of
+`LearnerModelParam`, objective and booster name (u64 length and text each), 160 bytes of
+`GBTreeModelParam`, the trees, an i32 a tree, attributes. A tree: 148 bytes, 20 bytes a node, 16
+bytes of statistics a node. Later snapshots are `{"Config": ..., "Model": {"learner": ...}}`, as
 JSON (1.3 on) or UBJSON (1.7 on); a file from `save_model` is the `Model` alone.
 """
 
@@ -21,7 +22,9 @@ from rlnas.bench.nb301.ubjson import read_ubjson
 
 SNAPSHOT = b"CONFIG-offset:"
 LEARNER_BYTES, BOOSTER_BYTES, TREE_BYTES, STATISTICS_BYTES = 136, 160, 148, 16
-NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("feature", "<u4"), ("value", "<f4")])
+NODE = np.dtype(
+    [("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("feature", "<u4"), ("value", "<f4")]
+)
 OBJECTIVES = ("reg:squarederror", "reg:linear")
 """Predictions of others are no plain sums."""
 
@@ -31,7 +34,8 @@ class _Damaged(ValueError):
 
 
 def read_xgboost(data: bytes, where: str) -> Forest:
-    """The trees of a model in any of the three forms; `UserError` naming `where` when it is damaged or another kind."""
+    """The trees of a model in any of the three forms; `UserError` naming `where` when it is damaged
+    or another kind."""
     try:
         if data.startswith(SNAPSHOT):
             start = len(SNAPSHOT) + 8
@@ -47,7 +51,15 @@ def read_xgboost(data: bytes, where: str) -> Forest:
         return _read_binary(memoryview(data), where)
     except UserError:
         raise
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, struct.error, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        OverflowError,
+        struct.error,
+        RecursionError,
+    ) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise UserError(
             f"{where}: damaged xgboost model ({type(error).__name__}: {reason}); get the file again"
@@ -82,7 +94,9 @@ def _read_binary(data: memoryview, where: str) -> Forest:
     cursor = _Cursor(data)
     if bytes(data[:4]) == b"binf":
         cursor.take(4, "its first bytes")
-    base, _features, classes = struct.unpack_from("<fIi", cursor.take(LEARNER_BYTES, "the learner's parameters"))
+    base, _features, classes = struct.unpack_from(
+        "<fIi", cursor.take(LEARNER_BYTES, "the learner's parameters")
+    )
     objective, booster = cursor.text("the objective"), cursor.text("the booster's name")
     _refuse_others(where, objective, booster, classes)
     (count,) = struct.unpack_from("<i", cursor.take(BOOSTER_BYTES, "the booster's parameters"))
@@ -91,17 +105,23 @@ def _read_binary(data: memoryview, where: str) -> Forest:
     parts = []
     for tree in range(count):
         header = cursor.take(TREE_BYTES, f"tree {tree} of {count}")
-        _roots, nodes, _deleted, _depth, _num_features, leaf_vector = struct.unpack_from("<6i", header)
+        _roots, nodes, _deleted, _depth, _num_features, leaf_vector = struct.unpack_from(
+            "<6i", header
+        )
         if nodes < 1 or leaf_vector > 1:
             raise _Damaged(f"tree {tree} has {nodes} nodes and {leaf_vector} values a leaf")
-        parts.append(np.frombuffer(cursor.take(nodes * NODE.itemsize, f"tree {tree} of {count}"), NODE))
+        parts.append(
+            np.frombuffer(cursor.take(nodes * NODE.itemsize, f"tree {tree} of {count}"), NODE)
+        )
         cursor.take(nodes * STATISTICS_BYTES, f"tree {tree} of {count}")
     cursor.take(4 * count, "the list of trees")
     nodes = np.concatenate(parts)
     inner = nodes["left"] >= 0
     return Forest(
         offsets=np.cumsum([0, *map(len, parts)]),
-        feature=np.where(inner, nodes["feature"] & 0x7FFFFFFF, 0).astype(np.int32),  # bit 31: where missing goes
+        feature=np.where(inner, nodes["feature"] & 0x7FFFFFFF, 0).astype(
+            np.int32
+        ),  # bit 31: where missing goes
         threshold=nodes["value"],
         left=nodes["left"],
         right=np.where(inner, nodes["right"], np.int32(-1)),
@@ -125,9 +145,16 @@ def _read_document(document: Any, where: str) -> Forest:
 
     sizes = [len(tree["left_children"]) for tree in trees]
     for tree, size in zip(trees, sizes, strict=True):
-        if any(np.any(kind) for kind in (tree.get("split_type", ()), tree.get("categories_nodes", ()))):
-            raise UserError(f"{where}: an xgboost model with categorical splits; NAS-Bench-301's have none")
-        if any(len(tree[key]) != size for key in ("right_children", "split_indices", "split_conditions")):
+        if any(
+            np.any(kind) for kind in (tree.get("split_type", ()), tree.get("categories_nodes", ()))
+        ):
+            raise UserError(
+                f"{where}: an xgboost model with categorical splits; NAS-Bench-301's have none"
+            )
+        if any(
+            len(tree[key]) != size
+            for key in ("right_children", "split_indices", "split_conditions")
+        ):
             raise _Damaged("a tree's lists differ in length")
     values = column("split_conditions", np.float32)
     return Forest(

@@ -1,4 +1,5 @@
-"""Augmentation of a batch as tensor operations, where the batch is; every draw from one generator."""
+"""Augmentation of a batch as tensor operations, where the batch is; every draw from one
+generator."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from torch.nn import functional
 from rlnas.bench.retrain.presets import Settings
 
 
-def crop_and_flip(images: torch.Tensor, padding: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
-    """Each of images [n, c, h, w], of any dtype, shifted by up to `padding` pixels each way (what comes in is 0), and
-    mirrored with chance 1/2: one gather."""
+def crop_and_flip(
+    images: torch.Tensor, padding: int, flip: bool, generator: torch.Generator
+) -> torch.Tensor:
+    """Each of images [n, c, h, w], of any dtype, shifted by up to `padding` pixels each way (what
+    comes in is 0), and mirrored with chance 1/2: one gather."""
     n, _, height, width = images.shape
     device = images.device
     rows = torch.arange(height, device=device).expand(n, height)
@@ -28,8 +31,8 @@ def crop_and_flip(images: torch.Tensor, padding: int, flip: bool, generator: tor
 
 
 def cutout(images: torch.Tensor, side: int, generator: torch.Generator) -> torch.Tensor:
-    """Each of images [n, c, h, w] with a square of `side` pixels set to 0 around a random pixel, cut at the border
-    (DeVries and Taylor 2017, as in DARTS)."""
+    """Each of images [n, c, h, w] with a square of `side` pixels set to 0 around a random pixel,
+    cut at the border (DeVries and Taylor 2017, as in DARTS)."""
     n, _, height, width = images.shape
     device = images.device
 
@@ -42,13 +45,17 @@ def cutout(images: torch.Tensor, side: int, generator: torch.Generator) -> torch
     return images.masked_fill(square[:, None], 0)
 
 
-def before_scaling(images: torch.Tensor, settings: Settings, generator: torch.Generator) -> torch.Tensor:
+def before_scaling(
+    images: torch.Tensor, settings: Settings, generator: torch.Generator
+) -> torch.Tensor:
     """What is done to raw pixels, so that padding is black, as in both benchmarks."""
     if settings.crop_padding or settings.flip:
         return crop_and_flip(images, settings.crop_padding, settings.flip, generator)
     return images
 
 
-def after_scaling(images: torch.Tensor, settings: Settings, generator: torch.Generator) -> torch.Tensor:
+def after_scaling(
+    images: torch.Tensor, settings: Settings, generator: torch.Generator
+) -> torch.Tensor:
     """What is done to standardised pixels: there 0 is the mean colour."""
     return cutout(images, settings.cutout, generator) if settings.cutout else images

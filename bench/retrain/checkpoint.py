@@ -1,4 +1,5 @@
-"""A training under way as one `.safetensors` file: tensors, and all else as JSON in its header. Never pickle."""
+"""A training under way as one `.safetensors` file: tensors, and all else as JSON in its header.
+Never pickle."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
 
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["about"])  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
+                file.metadata()["about"]
+            )
     except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
         return None

@@ -1,7 +1,8 @@
-"""CIFAR-10 from the official binary archive (Krizhevsky 2009): downloaded, checked, read without unpacking or pickle.
+"""CIFAR-10 from the official binary archive (Krizhevsky 2009): downloaded, checked, read without
+unpacking or pickle.
 
-A record is 3,073 bytes: the label 0..9, then 1,024 red, 1,024 green and 1,024 blue pixels, row by row. Five files of
-10,000 records are for training, one for testing.
+A record is 3,073 bytes: the label 0..9, then 1,024 red, 1,024 green and 1,024 blue pixels, row by
+row. Five files of 10,000 records are for training, one for testing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ FILE_RECORDS = 10_000
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 
-# Its authors publish an MD5 (c32a1d4ab5d03f1284b67883e8d87530); the SHA-256 is the one MLDatasets.jl and others check.
+# Its authors publish an MD5 (c32a1d4ab5d03f1284b67883e8d87530); the SHA-256 is the one
+# MLDatasets.jl and others check.
 CIFAR10 = register(
     Download(
         "cifar10",
@@ -46,7 +48,8 @@ def archive(data_dir: Path | None = None) -> Path:
 
 
 def read_archive(path: Path, records: int = FILE_RECORDS) -> Arrays:
-    """(training images, labels, test images, labels): uint8 [n, 3, 32, 32] and int64 [n], in the files' order.
+    """(training images, labels, test images, labels): uint8 [n, 3, 32, 32] and int64 [n], in the
+    files' order.
 
     records: how many a file has. `UserError` names what is missing or damaged.
     """
@@ -59,7 +62,9 @@ def read_archive(path: Path, records: int = FILE_RECORDS) -> Arrays:
                 if name in wanted and member.isfile() and (file := tar.extractfile(member)):
                     found[name] = file.read()
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError(f"{path} is no CIFAR-10 archive, or damaged ({error}); remove it and fetch again") from None
+        raise UserError(
+            f"{path} is no CIFAR-10 archive, or damaged ({error}); remove it and fetch again"
+        ) from None
     parts = []
     for names in (TRAIN_FILES, TEST_FILES):
         read = [_records(path, name, found.get(name), records) for name in names]
@@ -67,17 +72,25 @@ def read_archive(path: Path, records: int = FILE_RECORDS) -> Arrays:
     return parts[0], parts[1], parts[2], parts[3]
 
 
-def _records(path: Path, name: str, data: bytes | None, records: int) -> tuple[np.ndarray, np.ndarray]:
+def _records(
+    path: Path, name: str, data: bytes | None, records: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Images and labels of one file."""
     if data is None:
-        raise UserError(f"{path} has no {name}; expected cifar-10-binary.tar.gz, remove it and fetch again")
+        raise UserError(
+            f"{path} has no {name}; expected cifar-10-binary.tar.gz, remove it and fetch again"
+        )
     if len(data) != records * RECORD_BYTES:
         raise UserError(
-            f"{path}: {name} has {len(data):,} bytes, expected {records:,} records of {RECORD_BYTES:,}; fetch it again"
+            f"{path}: {name} has {len(data):,} bytes, expected {records:,} records of "
+            f"{RECORD_BYTES:,}; fetch it again"
         )
     rows = np.frombuffer(data, np.uint8).reshape(records, RECORD_BYTES)
     labels = rows[:, 0].astype(np.int64)
     if labels.max() >= CLASSES:
         place = int(labels.argmax())
-        raise UserError(f"{path}: {name}, record {place} has label {labels[place]}, expected 0 to 9; fetch it again")
+        raise UserError(
+            f"{path}: {name}, record {place} has label {labels[place]}, expected 0 to 9; fetch it "
+            "again"
+        )
     return rows[:, 1:].reshape(-1, CHANNELS, SIDE, SIDE), labels

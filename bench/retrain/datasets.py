@@ -19,7 +19,8 @@ VAL_IMAGES = 10_000
 
 @dataclass(frozen=True)
 class Part:
-    """images [n, channels, height, width]: float32, or uint8 that `Dataset.scale` standardises; labels int64 [n]."""
+    """images [n, channels, height, width]: float32, or uint8 that `Dataset.scale` standardises;
+    labels int64 [n]."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -35,8 +36,8 @@ class Part:
 class Dataset:
     """Three disjoint parts; `description` goes into the metadata of whatever was trained on them.
 
-    mean, deviation: float32 [1, channels, 1, 1] of the training part's pixels; None where images are standardised
-    already.
+    mean, deviation: float32 [1, channels, 1, 1] of the training part's pixels; None where images
+    are standardised already.
     """
 
     train: Part
@@ -57,8 +58,12 @@ class Dataset:
 
     def to(self, device: str) -> Dataset:
         """All of it on a device."""
-        parts = {name: getattr(self, name) for name in ("train", "val", "test", "mean", "deviation")}
-        return replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
+        parts = {
+            name: getattr(self, name) for name in ("train", "val", "test", "mean", "deviation")
+        }
+        return replace(
+            self, **{name: part.to(device) for name, part in parts.items() if part is not None}
+        )
 
     def scale(self, images: torch.Tensor) -> torch.Tensor:
         """A batch as float32, standardised by the training part's mean and deviation."""
@@ -79,38 +84,52 @@ def digits() -> Dataset:
     rest, train = train_test_split(
         np.arange(len(bunch.target)), test_size=300, random_state=SPLIT_SEED, stratify=bunch.target
     )
-    test, val = train_test_split(rest, test_size=797, random_state=SPLIT_SEED, stratify=bunch.target[rest])
+    test, val = train_test_split(
+        rest, test_size=797, random_state=SPLIT_SEED, stratify=bunch.target[rest]
+    )
     images = bunch.images.astype(np.float32)[:, None]
     images = (images - images[train].mean()) / images[train].std()
 
     def part(index: np.ndarray) -> Part:
-        return Part(torch.from_numpy(images[index]), torch.from_numpy(bunch.target[index].astype(np.int64)))
+        return Part(
+            torch.from_numpy(images[index]), torch.from_numpy(bunch.target[index].astype(np.int64))
+        )
 
-    return Dataset(part(train), part(val), part(test), "scikit-learn digits, 8 x 8 grey, 10 classes")
+    return Dataset(
+        part(train), part(val), part(test), "scikit-learn digits, 8 x 8 grey, 10 classes"
+    )
 
 
 def cifar10(data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
-    """CIFAR-10: 50,000 training images, of which `val_images` are kept for validation, and 10,000 test images."""
+    """CIFAR-10: 50,000 training images, of which `val_images` are kept for validation, and 10,000
+    test images."""
     from rlnas.bench.retrain import cifar
 
     images, labels, *test = cifar.read_archive(cifar.archive(data_dir))
-    return _split(images, labels, test[0], test[1], val_images, "CIFAR-10, 32 x 32 colour, 10 classes")
+    return _split(
+        images, labels, test[0], test[1], val_images, "CIFAR-10, 32 x 32 colour, 10 classes"
+    )
 
 
 def npz(path: Path, val_images: int = VAL_IMAGES) -> Dataset:
-    """Images and labels from an `.npz`: `x_train`, `y_train`, `x_test`, `y_test`, and, if there, `x_val`, `y_val`.
+    """Images and labels from an `.npz`: `x_train`, `y_train`, `x_test`, `y_test`, and, if there,
+    `x_val`, `y_val`.
 
-    Images are [n, h, w], [n, h, w, c] or [n, c, h, w] with c = 1 or 3, of bytes or floats; labels are integers from 0.
-    Other arrays are not read. Without a validation part, min(val_images, a fifth of the training images) are kept for
-    it. `UserError` names what is wrong.
+    Images are [n, h, w], [n, h, w, c] or [n, c, h, w] with c = 1 or 3, of bytes or floats; labels
+    are integers from 0. Other arrays are not read. Without a validation part, min(val_images, a
+    fifth of the training images) are kept for it. `UserError` names what is wrong.
     """
     arrays = _read_npz(path)
-    images, labels, test_images, test_labels = (arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+    images, labels, test_images, test_labels = (
+        arrays[key] for key in ("x_train", "y_train", "x_test", "y_test")
+    )
     about = f"{path.name}, {images.shape[2]} x {images.shape[3]}, {int(labels.max()) + 1} classes"
     if "x_val" in arrays:
         parts = (images, labels), (arrays["x_val"], arrays["y_val"]), (test_images, test_labels)
         return _standardised(*parts, about)
-    return _split(images, labels, test_images, test_labels, min(val_images, len(labels) // 5), about)
+    return _split(
+        images, labels, test_images, test_labels, min(val_images, len(labels) // 5), about
+    )
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -123,12 +142,19 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
                 if {f"x_{part}", f"y_{part}"} <= set(names):
                     found |= {f"{kind}_{part}": file[f"{kind}_{part}"] for kind in "xy"}
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected digits, cifar10, or the path of an .npz file") from None
+        raise UserError(
+            f"{path}: no such file; expected digits, cifar10, or the path of an .npz file"
+        ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no .npz of arrays, or damaged ({error}); make it again") from None
+        raise UserError(
+            f"{path} is no .npz of arrays, or damaged ({error}); make it again"
+        ) from None
     for key in ("x_train", "y_train", "x_test", "y_test"):
         if key not in found:
-            raise UserError(f"{path} has arrays {', '.join(names)}; expected x_train, y_train, x_test and y_test")
+            raise UserError(
+                f"{path} has arrays {', '.join(names)}; expected x_train, y_train, x_test and "
+                "y_test"
+            )
     for part in [key[2:] for key in found if key[0] == "x"]:
         images, labels = found[f"x_{part}"], found[f"y_{part}"]
         if images.ndim == 3:
@@ -137,12 +163,19 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             images = images.transpose(0, 3, 1, 2)
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype.kind not in "uif":
             raise UserError(
-                f"{path}: x_{part} is {images.dtype} of shape {images.shape}; expected images [n, h, w], [n, h, w, c] "
+                f"{path}: x_{part} is {images.dtype} of shape {images.shape}; expected images [n, "
+                "h, w], [n, h, w, c] "
                 "or [n, c, h, w] with 1 or 3 channels"
             )
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "ui" or not len(labels) or labels.min() < 0:
+        if (
+            labels.shape != images.shape[:1]
+            or labels.dtype.kind not in "ui"
+            or not len(labels)
+            or labels.min() < 0
+        ):
             raise UserError(
-                f"{path}: y_{part} is {labels.dtype} of shape {labels.shape} for {len(images)} images; expected as "
+                f"{path}: y_{part} is {labels.dtype} of shape {labels.shape} for {len(images)} "
+                "images; expected as "
                 "many integers from 0 up"
             )
         if images.dtype != np.uint8:
@@ -155,14 +188,23 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def _split(
-    images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray, val: int, about: str
+    images: np.ndarray,
+    labels: np.ndarray,
+    test_images: np.ndarray,
+    test_labels: np.ndarray,
+    val: int,
+    about: str,
 ) -> Dataset:
-    """`val` of the images apart, as many of each class as there are in the whole, drawn once and for all."""
+    """`val` of the images apart, as many of each class as there are in the whole, drawn once and
+    for all."""
     if not 0 < val < len(labels):
-        raise UserError(f"found --val-images {val} of {len(labels)} training images; expected fewer, at least 1")
+        raise UserError(
+            f"found --val-images {val} of {len(labels)} training images; expected fewer, at least 1"
+        )
     rng = np.random.default_rng(SPLIT_SEED)
     mixed = rng.permutation(len(labels))
-    # Images of a class stand together; a position's share of its class decides, so that every cut is balanced.
+    # Images of a class stand together; a position's share of its class decides, so that every cut
+    # is balanced.
     order = mixed[np.argsort(labels[mixed], kind="stable")]
     sizes = np.bincount(labels)
     share = np.concatenate([(np.arange(n) + 0.5) / n for n in sizes])
@@ -174,9 +216,15 @@ def _split(
 def _standardised(train: Arrays, val: Arrays, test: Arrays, about: str) -> Dataset:
     """The data set, with the mean and deviation of each channel over the training part."""
     pixels = train[0]
-    mean, deviation = (np.array([f(pixels[:, c], dtype=np.float64) for c in range(pixels.shape[1])]) for f in _MOMENTS)
+    mean, deviation = (
+        np.array([f(pixels[:, c], dtype=np.float64) for c in range(pixels.shape[1])])
+        for f in _MOMENTS
+    )
     deviation = np.where(deviation > 0, deviation, 1.0)
-    parts = [Part(torch.from_numpy(images), torch.from_numpy(labels)) for images, labels in (train, val, test)]
+    parts = [
+        Part(torch.from_numpy(images), torch.from_numpy(labels))
+        for images, labels in (train, val, test)
+    ]
     scale = [torch.from_numpy(x.astype(np.float32)).reshape(1, -1, 1, 1) for x in (mean, deviation)]
     classes = 1 + max(int(labels.max()) for _, labels in (train, val, test))
     return Dataset(parts[0], parts[1], parts[2], about, classes, scale[0], scale[1])
@@ -188,8 +236,8 @@ _MOMENTS: tuple[Callable[..., float], ...] = (np.mean, np.std)
 def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
     """A data set by name, or from the path of an `.npz`; `UserError` when there is none.
 
-    data_dir: where CIFAR-10's archive lies or is downloaded to. val_images: kept from training for validation, where
-    the data set does not say itself.
+    data_dir: where CIFAR-10's archive lies or is downloaded to. val_images: kept from training for
+    validation, where the data set does not say itself.
     """
     if name == "digits":
         return digits()
@@ -197,12 +245,19 @@ def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGE
         return cifar10(data_dir, val_images)
     if name.endswith(".npz"):
         return npz(Path(name), val_images)
-    raise UserError(f"unknown data set {name!r}; expected one of digits, cifar10, or the path of an .npz file")
+    raise UserError(
+        f"unknown data set {name!r}; expected one of digits, cifar10, or the path of an .npz file"
+    )
 
 
 def identity(name: str, data: Dataset) -> dict[str, object]:
-    """What the data were: the name, and for a file of the user's own its checksum instead of its place."""
+    """What the data were: the name, and for a file of the user's own its checksum instead of its
+    place."""
     from rlnas.bench.files import sha256
 
-    own = {"name": Path(name).name, "sha256": sha256(name)} if name.endswith(".npz") else {"name": name}
+    own = (
+        {"name": Path(name).name, "sha256": sha256(name)}
+        if name.endswith(".npz")
+        else {"name": name}
+    )
     return own | {"splits": data.splits, "description": data.description, "classes": data.classes}

@@ -12,15 +12,22 @@ SAMPLE_S = 2.0  # often enough for RAPL counters, which wrap after minutes
 
 
 class EnergyMeter:
-    """Joules of the whole processor (RAPL) and GPU (nvidia-smi) between `start` and `stop`, whoever used them.
+    """Joules of the whole processor (RAPL) and GPU (nvidia-smi) between `start` and `stop`, whoever
+    used them.
 
     A source that cannot be read is left out; with none at all, `stop` gives None.
     """
 
-    def __init__(self, gpu: str | None = None, powercap: Path = POWERCAP, every_s: float = SAMPLE_S) -> None:
+    def __init__(
+        self, gpu: str | None = None, powercap: Path = POWERCAP, every_s: float = SAMPLE_S
+    ) -> None:
         self.gpu, self.every_s = gpu, every_s
         # intel-rapl:0 is a package; intel-rapl:0:0 a part of it, counted already.
-        self.counters = [path / "energy_uj" for path in sorted(powercap.glob("*-rapl:*")) if path.name.count(":") == 1]
+        self.counters = [
+            path / "energy_uj"
+            for path in sorted(powercap.glob("*-rapl:*"))
+            if path.name.count(":") == 1
+        ]
         self.joules: dict[str, float] = {}
         self._last: dict[Path, int] = {}
         self._ended = threading.Event()
@@ -68,6 +75,8 @@ def _gpu_watts(gpu: str) -> float | None:
     """What the GPU (its number, or UUID) draws just now."""
     words = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits", "-i", gpu]
     try:
-        return float(subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout)
+        return float(
+            subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout
+        )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

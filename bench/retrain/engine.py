@@ -1,4 +1,5 @@
-"""On what a training runs, and how: the parts that change its speed and its last digits, not what it is."""
+"""On what a training runs, and how: the parts that change its speed and its last digits, not what
+it is."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,12 +8,14 @@ from rlnas.bench.errors import UserError
 
 Switch = Literal["auto", "on", "off"]
 COMPILE_STEPS = 5_000
-"""torch.compile takes a minute or so a network; below so many steps that is not won back. Ours, not measured."""
+"""torch.compile takes a minute or so a network; below so many steps that is not won back. Ours, not
+measured."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A resolved choice. amp: `off`, `bf16` or `fp16`. threads: of one worker process, on the CPU."""
+    """A resolved choice. amp: `off`, `bf16` or `fp16`. threads: of one worker process, on the
+    CPU."""
 
     device: str = "cpu"
     amp: str = "off"
@@ -33,13 +36,15 @@ class Options:
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes a GPU when there is one."""
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
-    """Mixed precision; auto: bf16 on a GPU that has it, else fp16 with a scaled loss; off on the CPU."""
+    """Mixed precision; auto: bf16 on a GPU that has it, else fp16 with a scaled loss; off on the
+    CPU."""
     channels_last: Switch = "auto"
     """Memory format of images and weights; auto: on a GPU."""
     compile: Switch = "auto"
     """torch.compile; auto: on a GPU, when a training is long enough to win its time back."""
     deterministic: Switch = "auto"
-    """A seed gives the same curve twice, to the last bit; auto: on the CPU, where it costs nothing."""
+    """A seed gives the same curve twice, to the last bit; auto: on the CPU, where it costs
+    nothing."""
     threads: int = 0
     """Threads of a worker process, on the CPU; 0: the cores shared out evenly."""
 
@@ -50,11 +55,14 @@ def require() -> None:
         import nasbench_pytorch  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        raise UserError(f"{error.name} is not installed; `pip install 'rlnas[retrain]'` to train") from None
+        raise UserError(
+            f"{error.name} is not installed; `pip install 'rlnas[retrain]'` to train"
+        ) from None
 
 
 def resolve(options: Options, steps: int, threads: int) -> Engine:
-    """The engine of `options` here. steps: of one training. threads: a worker's share of the cores."""
+    """The engine of `options` here. steps: of one training. threads: a worker's share of the
+    cores."""
     import torch
 
     device = options.device
@@ -87,20 +95,25 @@ def _switch(asked: str, auto: bool) -> bool:
 
 
 def prepare(engine: Engine) -> None:
-    """Set this process's torch up for `engine`. Call before the device is used for the first time."""
+    """Set this process's torch up for `engine`. Call before the device is used for the first
+    time."""
     import os
 
     import torch
 
     if engine.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only then
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # cuBLAS is deterministic only then
     torch.use_deterministic_algorithms(engine.deterministic)
     # A guard against reading what was never written, at the price of writing all memory twice.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(engine.threads)
     if engine.device != "cpu":
         torch.backends.cudnn.benchmark = not engine.deterministic
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = not engine.deterministic
+        torch.backends.cuda.matmul.allow_tf32 = (
+            torch.backends.cudnn.allow_tf32
+        ) = not engine.deterministic
 
 
 def describe(engine: Engine) -> dict[str, Any]:
@@ -122,7 +135,9 @@ def describe(engine: Engine) -> dict[str, Any]:
     return {
         "engine": asdict(engine),
         "device_name": gpu or _cpu_name() or platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "cuda": torch.version.cuda if gpu else None,
         "versions": found,
     }
@@ -132,7 +147,10 @@ def _cpu_name() -> str | None:
     """As Linux calls the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), None)
+            return next(
+                (line.partition(":")[2].strip() for line in file if line.startswith("model name")),
+                None,
+            )
     except OSError:
         return None
 

@@ -1,4 +1,5 @@
-"""The one training loop: epochs one at a time, so that a training can be stored after any of them and go on."""
+"""The one training loop: epochs one at a time, so that a training can be stored after any of them
+and go on."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from rlnas.bench.retrain.engine import Engine
 from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop
 
-MEASURE_PIXELS = 64_000  # of a batch that is only measured: all of a part of digits, and less memory than training
+# of a batch that is only measured: all of a part of digits, and less memory than training
+MEASURE_PIXELS = 64_000
 
 
 class Diverged(RuntimeError):
@@ -27,7 +29,8 @@ class Diverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """loss: mean over the images trained on. accuracy: on them, as they came, a fraction. seconds: of training."""
+    """loss: mean over the images trained on. accuracy: on them, as they came, a fraction. seconds:
+    of training."""
 
     loss: float
     accuracy: float
@@ -45,7 +48,8 @@ class Accuracies:
 
 
 class Fit:
-    """A training under way. The same arguments give the same curve, in an `Engine.deterministic` process.
+    """A training under way. The same arguments give the same curve, in an `Engine.deterministic`
+    process.
 
     data: on the engine's device already. `weights` are what is trained of `network`.
     """
@@ -67,10 +71,17 @@ class Fit:
         self.forward: Any = torch.compile(self.network) if engine.compile else self.network
         self.optimiser = make_optimiser(self.weights, settings)
         images = len(data.train)
-        batches = images // settings.batch_size if settings.drop_last else -(-images // settings.batch_size)
+        batches = (
+            images // settings.batch_size
+            if settings.drop_last
+            else -(-images // settings.batch_size)
+        )
         self.batches = max(1, batches)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, settings.epochs * self.batches)
-        # On the CPU whatever the device, so that the order of the images is the same on all of them.
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self.optimiser, settings.epochs * self.batches
+        )
+        # On the CPU whatever the device, so that the order of the images is the same on all of
+        # them.
         self.order = torch.Generator().manual_seed(seed)
         self.drawn = torch.Generator(engine.device).manual_seed(seed + 1)
         # A DARTS network draws the paths it drops from a generator of its own.
@@ -119,7 +130,9 @@ class Fit:
             loss = nn.functional.cross_entropy(logits, labels)
             whole = loss
             if auxiliary is not None and self.settings.auxiliary_weight:
-                whole = loss + self.settings.auxiliary_weight * nn.functional.cross_entropy(auxiliary, labels)
+                whole = loss + self.settings.auxiliary_weight * nn.functional.cross_entropy(
+                    auxiliary, labels
+                )
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(whole).backward()
         if self.settings.gradient_clip:
@@ -136,7 +149,9 @@ class Fit:
         if self.settings.recompute_bn:
             self._recompute_bn()
         self.network.eval()
-        found = Accuracies(*(self._accuracy(part) for part in (self.data.train, self.data.val, self.data.test)))
+        found = Accuracies(
+            *(self._accuracy(part) for part in (self.data.train, self.data.val, self.data.test))
+        )
         for name, buffer in self.network.named_buffers():
             buffer.copy_(running[name])
         return found
@@ -152,8 +167,8 @@ class Fit:
 
     @torch.no_grad()
     def _recompute_bn(self) -> None:
-        """Mean over batches of the training part; one batch holds it all when it is small. Mixed, since files come
-        sorted by class, and the spread within a class is not that of all."""
+        """Mean over batches of the training part; one batch holds it all when it is small. Mixed,
+        since files come sorted by class, and the spread within a class is not that of all."""
         norms = [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d)]
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
@@ -163,7 +178,9 @@ class Fit:
         self._drop_paths(0.0)
         part = self.data.train
         if len(part) > self._measured_at_once():
-            mixed = torch.randperm(len(part), generator=torch.Generator().manual_seed(0)).to(self.engine.device)
+            mixed = torch.randperm(len(part), generator=torch.Generator().manual_seed(0)).to(
+                self.engine.device
+            )
             part = Part(part.images[mixed], part.labels[mixed])
         for images, _ in self._whole(part):
             with self._precision():
@@ -182,17 +199,24 @@ class Fit:
         return max(self.settings.batch_size, MEASURE_PIXELS // (height * width))
 
     def _formatted(self, images: torch.Tensor) -> torch.Tensor:
-        return images.contiguous(memory_format=torch.channels_last) if self.engine.channels_last else images
+        return (
+            images.contiguous(memory_format=torch.channels_last)
+            if self.engine.channels_last
+            else images
+        )
 
     def _precision(self) -> Any:
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.engine.amp)
-        return torch.autocast(self.engine.device.partition(":")[0], dtype) if dtype else nullcontext()
+        return (
+            torch.autocast(self.engine.device.partition(":")[0], dtype) if dtype else nullcontext()
+        )
 
     def _drop_paths(self, chance: float) -> None:
         if hasattr(self.network, "drop_path_prob"):
             self.network.drop_path_prob = chance  # type: ignore[assignment]
 
-    # --- storing and going on ------------------------------------------------------------------------
+    # --- storing and going on
+    # ------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """All that `restore` needs: tensors on the CPU, and the rest as JSON's own types."""
@@ -205,7 +229,10 @@ class Fit:
                     tensors[f"optimiser/{index}/{name}"] = value
                 else:
                     rest.setdefault(str(index), {})[name] = value
-        tensors |= {"generator/order": self.order.get_state(), "generator/drawn": self.drawn.get_state()}
+        tensors |= {
+            "generator/order": self.order.get_state(),
+            "generator/drawn": self.drawn.get_state(),
+        }
         if self.paths is not None:
             tensors["generator/paths"] = self.paths.get_state()
         about = {
@@ -220,9 +247,15 @@ class Fit:
     def restore(self, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
         self.network.load_state_dict(
-            {name.removeprefix("network/"): x for name, x in tensors.items() if name.startswith("network/")}
+            {
+                name.removeprefix("network/"): x
+                for name, x in tensors.items()
+                if name.startswith("network/")
+            }
         )
-        entries: dict[int, dict[str, Any]] = {int(index): dict(rest) for index, rest in about["optimiser"].items()}
+        entries: dict[int, dict[str, Any]] = {
+            int(index): dict(rest) for index, rest in about["optimiser"].items()
+        }
         for name, x in tensors.items():
             if name.startswith("optimiser/"):
                 _, index, key = name.split("/")
@@ -248,10 +281,16 @@ def outputs(made: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
 def make_optimiser(weights: Sequence[nn.Parameter], s: Settings) -> torch.optim.Optimizer:
     if s.optimiser == "sgd":
         return torch.optim.SGD(
-            weights, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
+            weights,
+            lr=s.learning_rate,
+            momentum=s.momentum,
+            weight_decay=s.weight_decay,
+            foreach=True,
         )
     if s.optimiser == "rmsprop-tf":
-        return TensorFlowRMSprop(weights, s.learning_rate, s.decay, s.momentum, s.epsilon, s.weight_decay)
+        return TensorFlowRMSprop(
+            weights, s.learning_rate, s.decay, s.momentum, s.epsilon, s.weight_decay
+        )
     return torch.optim.RMSprop(
         weights, lr=s.learning_rate, alpha=s.decay, eps=s.epsilon, momentum=s.momentum,
         weight_decay=s.weight_decay, foreach=True,

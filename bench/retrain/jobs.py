@@ -1,4 +1,5 @@
-"""One architecture, one seed: trained from where it was left, recorded when it is done. Run in worker processes."""
+"""One architecture, one seed: trained from where it was left, recorded when it is done. Run in
+worker processes."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "rlnas-training", 1
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
-"""A diverged training would diverge again; a failed one (no memory, a killed worker) is tried again."""
+"""A diverged training would diverge again; a failed one (no memory, a killed worker) is tried
+again."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Data:
 
 @dataclass(frozen=True)
 class Job:
-    """arch: its text, which names it. model: what is built. folder: of the trainings that share data and settings."""
+    """arch: its text, which names it. model: what is built. folder: of the trainings that share
+    data and settings."""
 
     arch: str
     model: Cell | Genotype
@@ -51,7 +54,9 @@ class Job:
     @property
     def stem(self) -> Path:
         """Where its files are, without their endings."""
-        return self.folder / f"{hashlib.sha256(self.arch.encode()).hexdigest()[:16]}-seed{self.seed}"
+        return (
+            self.folder / f"{hashlib.sha256(self.arch.encode()).hexdigest()[:16]}-seed{self.seed}"
+        )
 
     @property
     def record(self) -> Path:
@@ -82,15 +87,17 @@ def run_jobs(
 ) -> None:
     """Train `jobs`, each recorded in its folder as soon as it ends.
 
-    on_epochs(number of the job, epochs done, whether they were done before): after every epoch. on_record: told of
-    every end, also a bad one.
+    on_epochs(number of the job, epochs done, whether they were done before): after every epoch.
+    on_record: told of every end, also a bad one.
     """
 
     def ended(index: int, result: Any) -> None:
         if isinstance(result, Failure):
             result = _record(jobs[index], FAILED, result.reason)
         with atomic_path(jobs[index].record) as temporary:
-            temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            temporary.write_text(
+                json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
         on_record(result)
 
     workers.run_all(_train, jobs, processes, lambda index, told: on_epochs(index, *told), ended)
@@ -112,7 +119,9 @@ def _data(job: Job) -> Any:
 
     key = job.data, job.engine.device
     if _loaded is None or _loaded[0] != key:
-        data = datasets.load(job.data.name, data_dir=job.data.data_dir, val_images=job.data.val_images)
+        data = datasets.load(
+            job.data.name, data_dir=job.data.data_dir, val_images=job.data.val_images
+        )
         _loaded = key, data.to(job.engine.device)
     return _loaded[1]
 
@@ -152,22 +161,37 @@ def _train(job: Job, tell: Tell) -> dict[str, Any]:
         while not fit.done:
             fit.epoch()
             tensors, about = fit.state()
-            about = {"arch": job.arch, "seed": job.seed, "threads": job.engine.threads, "fit": about}
+            about = {
+                "arch": job.arch,
+                "seed": job.seed,
+                "threads": job.engine.threads,
+                "fit": about,
+            }
             checkpoint.save(job.checkpoint, tensors, about)
             tell((len(fit.curve), False))
         curve = [asdict(epoch) for epoch in fit.curve]
         accuracies = asdict(fit.measure())
     except Diverged as error:
         job.checkpoint.unlink(missing_ok=True)
-        return _record(job, DIVERGED, str(error), curve=[asdict(epoch) for epoch in fit.curve], params=params)
+        return _record(
+            job, DIVERGED, str(error), curve=[asdict(epoch) for epoch in fit.curve], params=params
+        )
     except (torch.OutOfMemoryError, MemoryError) as error:
-        return _record(job, FAILED, f"out of memory: {_first_line(error)}; try a smaller batch, or fewer --workers")
+        return _record(
+            job,
+            FAILED,
+            f"out of memory: {_first_line(error)}; try a smaller batch, or fewer --workers",
+        )
     except UserError as error:
         return _record(job, FAILED, str(error))
     except RuntimeError as error:
         if "memory" not in str(error).lower():  # how torch says it on the CPU
             raise
-        return _record(job, FAILED, f"out of memory: {_first_line(error)}; try a smaller batch, or fewer --workers")
+        return _record(
+            job,
+            FAILED,
+            f"out of memory: {_first_line(error)}; try a smaller batch, or fewer --workers",
+        )
     finally:
         if job.engine.device != "cpu":
             torch.cuda.empty_cache()  # for the models beside it

@@ -1,4 +1,5 @@
-"""NAS-Bench-101 networks from nasbench-pytorch, with its traps handled (measured on 1.3.1); and DARTS networks."""
+"""NAS-Bench-101 networks from nasbench-pytorch, with its traps handled (measured on 1.3.1); and
+DARTS networks."""
 
 from __future__ import annotations
 
@@ -56,7 +57,11 @@ def build(
 
 def parameters(network: nn.Module) -> list[nn.Parameter]:
     """The real parameters, without the empty and dummy ones the library registers."""
-    return [p for name, p in network.named_parameters() if name.rsplit(".", 1)[-1] not in ("a", "dev_param")]
+    return [
+        p
+        for name, p in network.named_parameters()
+        if name.rsplit(".", 1)[-1] not in ("a", "dev_param")
+    ]
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -65,8 +70,8 @@ def count_parameters(network: nn.Module) -> int:
 
 
 class FastCell(nn.Module):
-    """The same sums as the library's cell, its edges as Python lists: torch.compile sees one graph, and no step makes
-    tensors only to compare sizes. The parameters keep their names."""
+    """The same sums as the library's cell, its edges as Python lists: torch.compile sees one graph,
+    and no step makes tensors only to compare sizes. The parameters keep their names."""
 
     def __init__(self, cell: TorchCell) -> None:
         super().__init__()
@@ -105,15 +110,27 @@ def streamline(network: nn.Module) -> nn.Module:
 
 
 def from_settings(
-    arch: Cell | Genotype, settings: Settings, in_channels: int, classes: int, seed: int, *, fast: bool = True
+    arch: Cell | Genotype,
+    settings: Settings,
+    in_channels: int,
+    classes: int,
+    seed: int,
+    *,
+    fast: bool = True,
 ) -> tuple[nn.Module, list[nn.Parameter]]:
-    """(network, its trainable parameters) of an architecture of either space, weights drawn from `seed`.
+    """(network, its trainable parameters) of an architecture of either space, weights drawn from
+    `seed`.
 
-    fast: with `FastCell`; else as the library makes it. `UserError` when the parameters are not as many as the
-    NAS-Bench-101 table's formula says.
+    fast: with `FastCell`; else as the library makes it. `UserError` when the parameters are not as
+    many as the NAS-Bench-101 table's formula says.
     """
     if isinstance(arch, Cell):
-        shape = {"stacks": settings.stacks, "modules": settings.modules, "in_channels": in_channels, "classes": classes}
+        shape = {
+            "stacks": settings.stacks,
+            "modules": settings.modules,
+            "in_channels": in_channels,
+            "classes": classes,
+        }
         network = build(
             arch, stem_channels=settings.channels, bn_momentum=settings.bn_momentum, seed=seed,
             tf_init=settings.tf_init, **shape,
@@ -124,7 +141,10 @@ def from_settings(
             trainable_parameters(arch, stem_channels=settings.channels, **shape),
         )
         if found != wanted:
-            raise UserError(f"the network has {found:,} parameters; expected {wanted:,}; another nasbench-pytorch?")
+            raise UserError(
+                f"the network has {found:,} parameters; expected {wanted:,}; another "
+                "nasbench-pytorch?"
+            )
         if fast:
             streamline(network)
     else:

@@ -1,4 +1,5 @@
-"""How an architecture is retrained: one recipe a preset. Needs no torch, so that options can be shown without it."""
+"""How an architecture is retrained: one recipe a preset. Needs no torch, so that options can be
+shown without it."""
 
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -16,7 +17,8 @@ class Settings:
     epochs: int = 108
     batch_size: int = 256
     optimiser: Literal["rmsprop", "rmsprop-tf", "sgd"] = "rmsprop-tf"
-    """rmsprop-tf: TensorFlow's RMSProp, epsilon inside the root and averages begun at 1, as in NAS-Bench-101."""
+    """rmsprop-tf: TensorFlow's RMSProp, epsilon inside the root and averages begun at 1, as in
+    NAS-Bench-101."""
     learning_rate: float = 0.2
     """Initial rate; cosine to 0 over all steps."""
     momentum: float = 0.9
@@ -30,12 +32,15 @@ class Settings:
     drop_last: bool = True
     """Leave out what does not fill a batch, another part of the images each epoch."""
     bn_momentum: float = 0.003
-    """Of every batch norm, in torch's sense: the weight of the new batch (TensorFlow's 0.997 is 0.003 here)."""
+    """Of every batch norm, in torch's sense: the weight of the new batch (TensorFlow's 0.997 is
+    0.003 here)."""
     bn_epsilon: float = 1e-5
     recompute_bn: bool = False
-    """Replace running batch-norm statistics by those of the whole training part before measuring."""
+    """Replace running batch-norm statistics by those of the whole training part before
+    measuring."""
     tf_init: bool = True
-    """Draw a cell network's weights as TensorFlow did, by fan-in, instead of as nasbench-pytorch does by fan-out."""
+    """Draw a cell network's weights as TensorFlow did, by fan-in, instead of as nasbench-pytorch
+    does by fan-out."""
     channels: int = 128
     """Of the stem; doubled at every reduction."""
     stacks: int = 3
@@ -53,24 +58,39 @@ class Settings:
     auxiliary_weight: float = 0.0
     """Of the auxiliary head's loss, of a DARTS network; 0: no such head."""
     drop_path: float = 0.0
-    """Of a DARTS network: the chance of dropping a path in the last epoch, rising linearly from 0."""
+    """Of a DARTS network: the chance of dropping a path in the last epoch, rising linearly from
+    0."""
     val_images: int = 10_000
-    """Images kept from training for validation, balanced over the classes, where the data set has no such part."""
+    """Images kept from training for validation, balanced over the classes, where the data set has
+    no such part."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "channels", "stacks", "modules", "layers", "val_images"):
+        for name in (
+            "epochs",
+            "batch_size",
+            "channels",
+            "stacks",
+            "modules",
+            "layers",
+            "val_images",
+        ):
             if getattr(self, name) < 1:
-                raise UserError(f"found --{name.replace('_', '-')} {getattr(self, name)}; expected at least 1")
+                raise UserError(
+                    f"found --{name.replace('_', '-')} {getattr(self, name)}; expected at least 1"
+                )
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not 0 <= value < float("inf"):
-                raise UserError(f"found --{field.name.replace('_', '-')} {value}; expected at least 0")
+                raise UserError(
+                    f"found --{field.name.replace('_', '-')} {value}; expected at least 0"
+                )
         if self.drop_path >= 1:
             raise UserError(f"found --drop-path {self.drop_path}; expected a share below 1")
 
 
 NB101 = Settings()
-"""Ying et al. 2019, and google-research/nasbench: its config.py, model_builder.py, base_ops.py and cifar.py."""
+"""Ying et al. 2019, and google-research/nasbench: its config.py, model_builder.py, base_ops.py and
+cifar.py."""
 
 NB301 = Settings(
     epochs=100, batch_size=96, optimiser="sgd", learning_rate=0.025, weight_decay=3e-4, gradient_clip=5.0,
@@ -83,7 +103,8 @@ QUICK = Settings(
     drop_last=False, bn_momentum=0.1, recompute_bn=True, tf_init=False, channels=8, modules=1, layers=4,
     crop_padding=0, flip=False, val_images=1000,
 )  # fmt: skip
-"""Ours: a CPU core takes a minute or two for 4,000 images of 32 x 32. Nothing is augmented: it is short."""
+"""Ours: a CPU core takes a minute or two for 4,000 images of 32 x 32. Nothing is augmented: it is
+short."""
 
 
 def of_recipe(recipe: Recipe) -> Settings:
@@ -97,7 +118,12 @@ def of_recipe(recipe: Recipe) -> Settings:
     )  # fmt: skip
 
 
-PRESETS: dict[str, Settings] = {"nb101": NB101, "nb301": NB301, "quick": QUICK, "digits": of_recipe(Recipe())}
+PRESETS: dict[str, Settings] = {
+    "nb101": NB101,
+    "nb301": NB301,
+    "quick": QUICK,
+    "digits": of_recipe(Recipe()),
+}
 
 
 def recipe_of_table(benchmark: str) -> tuple[str, str] | None:

@@ -7,11 +7,13 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is built and trained. The defaults are the recipe of `nb101-digits` (FACTS 6)."""
+    """How a network is built and trained. The defaults are the recipe of `nb101-digits` (FACTS
+    6)."""
 
     epochs: int = 20
     checkpoints: tuple[int, ...] = (2, 5, 10, 20)
-    """Epochs after which validation, test and training accuracy are measured; the last is `epochs`."""
+    """Epochs after which validation, test and training accuracy are measured; the last is
+    `epochs`."""
     batch_size: int = 64
     learning_rate: float = 0.2
     """Initial rate of RMSProp; cosine to 0 over all steps."""
@@ -31,8 +33,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise UserError(f"found {self.epochs} epochs in batches of {self.batch_size}; expected at least 1 of each")
+            raise UserError(
+                f"found {self.epochs} epochs in batches of {self.batch_size}; expected at least 1 "
+                "of each"
+            )
         if list(self.checkpoints) != sorted(set(self.checkpoints)) or not self.checkpoints:
             raise UserError(f"found checkpoints {self.checkpoints}; expected ascending epochs")
         if self.checkpoints[0] < 1 or self.checkpoints[-1] != self.epochs:
-            raise UserError(f"found checkpoints {self.checkpoints}; expected the last to be epochs = {self.epochs}")
+            raise UserError(
+                f"found checkpoints {self.checkpoints}; expected the last to be epochs = "
+                f"{self.epochs}"
+            )

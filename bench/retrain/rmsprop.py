@@ -1,4 +1,5 @@
-"""TensorFlow 1's RMSProp, which trained NAS-Bench-101. torch's differs where epsilon is as large as 1."""
+"""TensorFlow 1's RMSProp, which trained NAS-Bench-101. torch's differs where epsilon is as large as
+1."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ import torch
 
 
 class TensorFlowRMSprop(torch.optim.Optimizer):
-    """ms = decay ms + (1 - decay) g^2, from 1; mom = momentum mom + lr g / sqrt(ms + eps); w = w - mom.
+    """ms = decay ms + (1 - decay) g^2, from 1; mom = momentum mom + lr g / sqrt(ms + eps); w = w -
+    mom.
 
-    torch's adds epsilon outside the root, begins at 0 and multiplies by the rate of the moment, not of each gradient.
+    torch's adds epsilon outside the root, begins at 0 and multiplies by the rate of the moment, not
+    of each gradient.
     weight_decay: added to the gradient, as TensorFlow's l2_loss over all variables does.
     """
 
@@ -25,7 +28,14 @@ class TensorFlowRMSprop(torch.optim.Optimizer):
         weight_decay: float,
     ) -> None:
         super().__init__(
-            params, {"lr": lr, "decay": decay, "momentum": momentum, "eps": eps, "weight_decay": weight_decay}
+            params,
+            {
+                "lr": lr,
+                "decay": decay,
+                "momentum": momentum,
+                "eps": eps,
+                "weight_decay": weight_decay,
+            },
         )
 
     @torch.no_grad()
@@ -40,7 +50,9 @@ class TensorFlowRMSprop(torch.optim.Optimizer):
                     self.state[weight]["moment"] = torch.zeros_like(weight)
             squares = [self.state[weight]["mean_square"] for weight in weights]
             moments = [self.state[weight]["moment"] for weight in weights]
-            grads = torch._foreach_add([weight.grad for weight in weights], weights, alpha=group["weight_decay"])
+            grads = torch._foreach_add(
+                [weight.grad for weight in weights], weights, alpha=group["weight_decay"]
+            )
             torch._foreach_mul_(squares, group["decay"])
             torch._foreach_addcmul_(squares, grads, grads, value=1 - group["decay"])
             roots = torch._foreach_add(squares, group["eps"])

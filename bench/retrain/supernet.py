@@ -1,16 +1,19 @@
 """One network that holds the weights of every NAS-Bench-101 cell: trained once, it scores them all.
 
-Trained on single paths (Guo et al. 2020, "Single path one-shot neural architecture search with uniform sampling",
-arXiv 1904.00420): every step draws one cell uniformly and trains it alone, on the weights it shares with the others.
+Trained on single paths (Guo et al. 2020, "Single path one-shot neural architecture search with
+uniform sampling", arXiv 1904.00420): every step draws one cell uniformly and trains it alone, on
+the weights it shares with the others.
 
-What is shared is ours. A module of the supernet has, for every interior position of a cell, a 3 x 3 and a 1 x 1
-convolution, and for every position and the output a projection from the module's input: each as wide as any cell
-needs it. A cell uses the first channels of them, as many as `vertex_channels` gives its vertices, of the BatchNorm's
-scale and shift too. Positions are those of the canonical form (`rlnas.bench.nb101.graph`). How such choices change the
-ranking is the subject of Yu et al. 2020, "How to train your super-net", arXiv 2003.04276.
+What is shared is ours. A module of the supernet has, for every interior position of a cell, a 3 x 3
+and a 1 x 1 convolution, and for every position and the output a projection from the module's input:
+each as wide as any cell needs it. A cell uses the first channels of them, as many as
+`vertex_channels` gives its vertices, of the BatchNorm's scale and shift too. Positions are those of
+the canonical form (`rlnas.bench.nb101.graph`). How such choices change the ranking is the subject
+of Yu et al. 2020, "How to train your super-net", arXiv 2003.04276.
 
-No BatchNorm keeps running averages: training uses the batch's statistics; a cell is scored with its own, recomputed on
-the training images, as Guo et al. do and as the tables of `rlnas bench tabulate` are measured.
+No BatchNorm keeps running averages: training uses the batch's statistics; a cell is scored with its
+own, recomputed on the training images, as Guo et al. do and as the tables of `rlnas bench tabulate`
+are measured.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ FORMAT = "rlnas-supernet-1"
 class SharedConv(nn.Module):
     """Convolution, BatchNorm, ReLU, of which a cell uses the first channels."""
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         spread = math.sqrt(2 / (kernel * kernel * channels_out))  # as nasbench-pytorch draws them
         shape = (channels_out, channels_in, kernel, kernel)
@@ -55,18 +60,22 @@ class SharedConv(nn.Module):
         self.register_buffer("variance", torch.ones(channels_out))
 
     def forward(self, x: torch.Tensor, channels: int) -> torch.Tensor:
-        """x [n, c, h, w] -> [n, channels, h, w]. Training normalises by the batch, and keeps its statistics (momentum
-        1); evaluation normalises by those that were kept last."""
+        """x [n, c, h, w] -> [n, channels, h, w]. Training normalises by the batch, and keeps its
+        statistics (momentum 1); evaluation normalises by those that were kept last."""
         x = F.conv2d(x, self.weight[:channels, : x.shape[1]], padding=self.weight.shape[-1] // 2)
         kept = self.mean[:channels], self.variance[:channels]
         own = self.scale[:channels], self.shift[:channels]
-        return F.batch_norm(x, *kept, *own, training=self.training, momentum=1.0, eps=EPSILON).relu_()
+        return F.batch_norm(
+            x, *kept, *own, training=self.training, momentum=1.0, eps=EPSILON
+        ).relu_()
 
 
 class SharedModule(nn.Module):
     """All cells with at most `positions` interior vertices, at one place of the network."""
 
-    def __init__(self, channels_in: int, channels_out: int, positions: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, positions: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.channels_in, self.channels_out = channels_in, channels_out
         self.projections = nn.ModuleList(
@@ -74,7 +83,12 @@ class SharedModule(nn.Module):
         )
         """To the interior positions, and last to the output."""
         self.operations = nn.ModuleList(
-            nn.ModuleDict({op: SharedConv(channels_out, channels_out, k, generator) for op, k in KERNELS.items()})
+            nn.ModuleDict(
+                {
+                    op: SharedConv(channels_out, channels_out, k, generator)
+                    for op, k in KERNELS.items()
+                }
+            )
             for _ in range(positions)
         )
 
@@ -87,8 +101,8 @@ class SharedModule(nn.Module):
         return self.operations[vertex - 1][cell.ops[vertex]]  # type: ignore[index,return-value]
 
     def forward(self, x: torch.Tensor, cell: Cell) -> torch.Tensor:
-        """Interior vertices add up what flows in, cut to their width; the output concatenates, and adds the input's
-        projection (the rules of NAS-Bench-101)."""
+        """Interior vertices add up what flows in, cut to their width; the output concatenates, and
+        adds the input's projection (the rules of NAS-Bench-101)."""
         channels = vertex_channels(cell, self.channels_in, self.channels_out)
         last = cell.num_vertices - 1
         made: dict[int, torch.Tensor] = {}
@@ -113,21 +127,32 @@ class SharedModule(nn.Module):
 
 
 class Supernet(nn.Module):
-    """The weights of all cells with at most `max_vertices` vertices, in the macro structure of `recipe`."""
+    """The weights of all cells with at most `max_vertices` vertices, in the macro structure of
+    `recipe`."""
 
-    def __init__(self, recipe: Recipe, *, in_channels: int, max_vertices: int, seed: int, classes: int = 10) -> None:
+    def __init__(
+        self, recipe: Recipe, *, in_channels: int, max_vertices: int, seed: int, classes: int = 10
+    ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.modules_a_stack = recipe.modules
         self.stem = SharedConv(in_channels, recipe.stem_channels, 3, generator)
-        widths = [recipe.stem_channels << stack for stack in range(recipe.stacks) for _ in range(recipe.modules)]
+        widths = [
+            recipe.stem_channels << stack
+            for stack in range(recipe.stacks)
+            for _ in range(recipe.modules)
+        ]
         self.body = nn.ModuleList(
             SharedModule(width_in, width, max_vertices - 2, generator)
             for width_in, width in zip([widths[0], *widths], widths, strict=False)
         )
-        self.classifier = nn.utils.skip_init(nn.Linear, widths[-1], classes)  # its own start would draw globally
+        self.classifier = nn.utils.skip_init(
+            nn.Linear, widths[-1], classes
+        )  # its own start would draw globally
         with torch.no_grad():
-            self.classifier.weight.copy_(torch.randn(self.classifier.weight.shape, generator=generator) * 0.01)
+            self.classifier.weight.copy_(
+                torch.randn(self.classifier.weight.shape, generator=generator) * 0.01
+            )
             self.classifier.bias.zero_()
 
     def forward(self, images: torch.Tensor, cell: Cell) -> torch.Tensor:
@@ -161,7 +186,8 @@ class Schedule:
 
 
 class Progress(NamedTuple):
-    """After an epoch. seconds: of training so far, in all processes. loss: mean over the last epoch's batches."""
+    """After an epoch. seconds: of training so far, in all processes. loss: mean over the last
+    epoch's batches."""
 
     epoch: int
     seconds: float
@@ -177,10 +203,12 @@ def train(
     checkpoint: Path,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Supernet, float]:
-    """The trained supernet and the seconds it took; one thread, the same numbers for the same arguments.
+    """The trained supernet and the seconds it took; one thread, the same numbers for the same
+    arguments.
 
-    After every epoch the whole state goes to `checkpoint` (safetensors); a call that finds one goes on from there and
-    ends with the very same weights. Raises `UserError` when the checkpoint is of another training.
+    After every epoch the whole state goes to `checkpoint` (safetensors); a call that finds one goes
+    on from there and ends with the very same weights. Raises `UserError` when the checkpoint is of
+    another training.
     """
     torch.set_num_threads(1)  # the tensors are small; and threads would change the sums' order
     net = Supernet(
@@ -201,7 +229,12 @@ def train(
         foreach=True,
     )
     draws = torch.Generator().manual_seed(seed)
-    identity = {"format": FORMAT, "cells": len(cells), "seed": seed, "recipe": asdict(recipe)} | asdict(schedule)
+    identity = {
+        "format": FORMAT,
+        "cells": len(cells),
+        "seed": seed,
+        "recipe": asdict(recipe),
+    } | asdict(schedule)
     done = _read(checkpoint, identity, weights, optimiser, draws)
     images, labels = dataset.scale(dataset.train.images), dataset.train.labels
     steps = schedule.epochs * schedule.steps
@@ -211,14 +244,17 @@ def train(
         start = time.perf_counter()
         total = torch.zeros(())
         for step in range(done.epoch * schedule.steps, (done.epoch + 1) * schedule.steps):
-            if step % schedule.steps == 0 or not len(order):  # an epoch begins with a pass of its own: it can resume
+            if step % schedule.steps == 0 or not len(
+                order
+            ):  # an epoch begins with a pass of its own: it can resume
                 order = torch.randperm(len(labels), generator=draws)
             batch, order = order[: recipe.batch_size], order[recipe.batch_size :]
             cell = cells[int(torch.randint(len(cells), (), generator=draws))]
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
             loss = F.cross_entropy(net(images[batch], cell), labels[batch])
-            # Weights that the cell does not use have no gradient: neither decay nor momentum moves them.
+            # Weights that the cell does not use have no gradient: neither decay nor momentum moves
+            # them.
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(weights.values(), recipe.gradient_clip, foreach=True)
@@ -227,7 +263,8 @@ def train(
         mean = (total / schedule.steps).item()
         if not math.isfinite(mean):
             raise UserError(
-                f"the supernet's loss is {mean} in epoch {done.epoch + 1}; choose a smaller learning rate than "
+                f"the supernet's loss is {mean} in epoch {done.epoch + 1}; choose a smaller "
+                "learning rate than "
                 f"{schedule.learning_rate:g}"
             )
         done = Progress(done.epoch + 1, done.seconds + time.perf_counter() - start, mean)
@@ -238,12 +275,16 @@ def train(
 
 @torch.no_grad()
 def score(
-    net: Supernet, cells: Sequence[Cell], dataset: Dataset, report: Callable[[int], None] = lambda count: None
+    net: Supernet,
+    cells: Sequence[Cell],
+    dataset: Dataset,
+    report: Callable[[int], None] = lambda count: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [M] each: every cell's validation accuracy (a fraction) and cross-entropy, with the shared weights.
+    """float32 [M] each: every cell's validation accuracy (a fraction) and cross-entropy, with the
+    shared weights.
 
-    BatchNorm's statistics are recomputed for every cell, on the training images. Each part goes through as one batch:
-    meant for small images.
+    BatchNorm's statistics are recomputed for every cell, on the training images. Each part goes
+    through as one batch: meant for small images.
     report: called with the number of cells done since the last call.
     """
     torch.set_num_threads(1)
@@ -253,7 +294,9 @@ def score(
         stems.append(net.train(training).before_cells(dataset.scale(part.images)))
     accuracy, loss = np.empty((2, len(cells)), np.float32)
     for i, cell in enumerate(cells):
-        net.train().after_stem(stems[0], cell)  # leaves the statistics of this cell on the training images
+        net.train().after_stem(
+            stems[0], cell
+        )  # leaves the statistics of this cell on the training images
         logits = net.eval().after_stem(stems[1], cell)
         accuracy[i] = (logits.argmax(1) == labels).float().mean().item()
         loss[i] = F.cross_entropy(logits, labels).item()
@@ -289,7 +332,8 @@ def _read(
     optimiser: torch.optim.Optimizer,
     draws: torch.Generator,
 ) -> Progress:
-    """How far `path` had got, its state put into the arguments; nothing done when there is no such file."""
+    """How far `path` had got, its state put into the arguments; nothing done when there is no such
+    file."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -300,9 +344,13 @@ def _read(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         found, done = json.loads(facts["identity"]), Progress(*json.loads(facts["done"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no checkpoint of a supernet ({error}); delete it and run again") from None
+        raise UserError(
+            f"{path} is no checkpoint of a supernet ({error}); delete it and run again"
+        ) from None
     if found != json.loads(json.dumps(identity)):
-        raise UserError(f"{path} is the checkpoint of another training ({found}); delete it and run again")
+        raise UserError(
+            f"{path} is the checkpoint of another training ({found}); delete it and run again"
+        )
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(tensors[f"weight/{name}"])

@@ -1,4 +1,5 @@
-"""Train every cell of a list, every seed, in worker processes; survive kill -9; make a table of it."""
+"""Train every cell of a list, every seed, in worker processes; survive kill -9; make a table of
+it."""
 
 from __future__ import annotations
 
@@ -36,12 +37,18 @@ def default_folder(dataset: str, recipe: Recipe) -> Path:
 
 
 def tabulate(
-    cells: Sequence[Cell], dataset: str, recipe: Recipe, seeds: Sequence[int], folder: Path, workers: int
+    cells: Sequence[Cell],
+    dataset: str,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    folder: Path,
+    workers: int,
 ) -> list[str]:
     """Train what is missing in `folder`, seed after seed; returns one line a failed training.
 
     Each finished training is one line of `records.jsonl`, written at once, so that an interrupted
-    run loses at most the trainings under way. Raises `UserError` when `folder` holds another recipe.
+    run loses at most the trainings under way. Raises `UserError` when `folder` holds another
+    recipe.
     """
     from rlnas.bench.retrain import datasets
 
@@ -49,25 +56,41 @@ def tabulate(
     _open_folder(folder, identity(dataset, recipe) | {"splits": splits})
     done = {(record["hash"], record["seed"]) for record in read_records(folder)}
     hashes = [module_hash(cell) for cell in cells]
-    jobs = [(cell, seed) for seed in seeds for cell, key in zip(cells, hashes, strict=True) if (key, seed) not in done]
+    jobs = [
+        (cell, seed)
+        for seed in seeds
+        for cell, key in zip(cells, hashes, strict=True)
+        if (key, seed) not in done
+    ]
     total = len(cells) * len(seeds)
     failures: list[str] = []
     if not jobs:
         return failures
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(os.getpid(), dataset)
+        workers,
+        multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(os.getpid(), dataset),
     )
     with (
         open(folder / RECORDS, "a") as file,
         pool,
-        tqdm(total=total, initial=total - len(jobs), unit="training", desc=f"tabulate {dataset}", mininterval=1) as bar,
+        tqdm(
+            total=total,
+            initial=total - len(jobs),
+            unit="training",
+            desc=f"tabulate {dataset}",
+            mininterval=1,
+        ) as bar,
     ):
         futures = {pool.submit(_train_one, cell, recipe, seed): (cell, seed) for cell, seed in jobs}
         try:
             for future in as_completed(futures):
                 cell, seed = futures.pop(future)
                 if error := future.exception():
-                    failures.append(f"cell {module_hash(cell)} seed {seed}: {type(error).__name__}: {error}")
+                    failures.append(
+                        f"cell {module_hash(cell)} seed {seed}: {type(error).__name__}: {error}"
+                    )
                 else:
                     file.write(json.dumps(future.result()) + "\n")
                     file.flush()
@@ -79,7 +102,8 @@ def tabulate(
 
 
 def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """The finished trainings in `folder`; a last line cut short by a kill is left out and removed."""
+    """The finished trainings in `folder`; a last line cut short by a kill is left out and
+    removed."""
     path = folder / RECORDS
     if not path.exists():
         return
@@ -92,7 +116,8 @@ def read_records(folder: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except json.JSONDecodeError:
             raise UserError(
-                f"{path}, line {number}: not a record (damaged file?); delete that line and run again"
+                f"{path}, line {number}: not a record (damaged file?); delete that line and run "
+                "again"
             ) from None
 
 
@@ -103,10 +128,14 @@ def _open_folder(folder: Path, wanted: dict[str, Any]) -> None:
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise UserError(
-                    f"{folder} holds trainings with {key} {found.get(key)}, expected {value}; choose another --folder"
+                    f"{folder} holds trainings with {key} {found.get(key)}, expected {value}; "
+                    "choose another --folder"
                 )
         return
-    wanted = wanted | {"machine": platform.processor() or platform.machine(), "versions": _versions()}
+    wanted = wanted | {
+        "machine": platform.processor() or platform.machine(),
+        "versions": _versions(),
+    }
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(wanted, indent=1))
 

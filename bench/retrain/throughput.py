@@ -29,7 +29,8 @@ def reset_peak(device: str) -> None:
 
 
 def peak_mb(device: str) -> float:
-    """Megabytes: of the device's memory that torch had; of a CPU worker, all its resident memory, torch included."""
+    """Megabytes: of the device's memory that torch had; of a CPU worker, all its resident memory,
+    torch included."""
     if device != "cpu":
         import torch
 
@@ -41,7 +42,9 @@ def peak_mb(device: str) -> float:
         import resource
         import sys
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+            1e6 if sys.platform == "darwin" else 1e3
+        )
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,13 @@ class Probe:
 
 
 def compare(probe: Probe, tell: Tell) -> dict[str, float]:
-    """{ours, plain: images a second; ours_peak_mb}, and on a GPU {side_by_side}: how many models of this size it could
-    train at once without slowing one down much, by comparing a batch with one four times as large, and by its memory.
+    """{ours, plain: images a second; ours_peak_mb}, and on a GPU {side_by_side}: how many models of
+    this size it could train at once without slowing one down much, by comparing a batch with one
+    four times as large, and by its memory.
 
-    plain: the network as its library makes it, in float32, fed image by image by a torch DataLoader, as the first
-    version of any training script does. The two take turns, so that a busy machine is busy for both.
+    plain: the network as its library makes it, in float32, fed image by image by a torch
+    DataLoader, as the first version of any training script does. The two take turns, so that a busy
+    machine is busy for both.
     """
     from rlnas.bench.retrain import engine
 
@@ -76,7 +81,8 @@ def compare(probe: Probe, tell: Tell) -> dict[str, float]:
 
 
 def plain_peak_mb(probe: Probe, tell: Tell) -> float:
-    """Megabytes that the plain loop takes; for a process of its own, since memory that was freed still counts."""
+    """Megabytes that the plain loop takes; for a process of its own, since memory that was freed
+    still counts."""
     from rlnas.bench.retrain import engine
 
     engine.prepare(probe.job.engine)
@@ -92,7 +98,9 @@ def _side_by_side(probe: Probe, rate: float, peak: float) -> float:
     torch.cuda.empty_cache()
     fit = torch.cuda.mem_get_info(device)[0] / 1e6 / (1.3 * peak + CONTEXT_MB)
     try:
-        larger = _our_step(replace(job, settings=replace(job.settings, batch_size=4 * job.settings.batch_size)))
+        larger = _our_step(
+            replace(job, settings=replace(job.settings, batch_size=4 * job.settings.batch_size))
+        )
         _warm_up(larger)
         fill = _rates({"larger": larger}, probe.batches, device)["larger"] / rate
     except torch.OutOfMemoryError:  # it holds no four of them
@@ -107,7 +115,8 @@ def _warm_up(step: Callable[[], int]) -> None:
 
 
 def _rates(steps: dict[str, Callable[[], int]], batches: int, device: str) -> dict[str, float]:
-    """Images a second of each of `steps`, which train a batch and say how many images it had; in turns."""
+    """Images a second of each of `steps`, which train a batch and say how many images it had; in
+    turns."""
     import torch
 
     def wait() -> None:
@@ -134,7 +143,9 @@ def _our_step(job: Job) -> Callable[[], int]:
     size = min(job.settings.batch_size, len(fit.data.train))
 
     def step() -> int:
-        index = torch.randperm(len(fit.data.train), generator=fit.order)[:size].to(job.engine.device)
+        index = torch.randperm(len(fit.data.train), generator=fit.order)[:size].to(
+            job.engine.device
+        )
         fit.network.train()
         fit.step(*fit.batch(index))
         fit.schedule.last_epoch = 0  # however many batches are measured, the rate stays the first
@@ -153,7 +164,9 @@ def _plain_step(job: Job) -> Callable[[], int]:
     from rlnas.bench.retrain.networks import from_settings
 
     data, s = _data(job), job.settings
-    network, weights = from_settings(job.model, s, data.channels, data.classes, job.seed, fast=False)
+    network, weights = from_settings(
+        job.model, s, data.channels, data.classes, job.seed, fast=False
+    )
     network = network.to(job.engine.device).train()
     optimiser = make_optimiser(weights, s)
     images, labels = data.train.images.cpu(), data.train.labels.cpu()
@@ -170,7 +183,9 @@ def _plain_step(job: Job) -> Callable[[], int]:
 
     def forever() -> Any:
         while True:
-            yield from DataLoader(Images(), min(s.batch_size, len(labels)), shuffle=True, generator=drawn)
+            yield from DataLoader(
+                Images(), min(s.batch_size, len(labels)), shuffle=True, generator=drawn
+            )
 
     batches = forever()
 

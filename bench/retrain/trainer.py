@@ -1,4 +1,5 @@
-"""One training of `rlnas bench tabulate`: a recipe, a data set and a seed in, accuracies at checkpoints out."""
+"""One training of `rlnas bench tabulate`: a recipe, a data set and a seed in, accuracies at
+checkpoints out."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from rlnas.bench.retrain.recipe import Recipe
 
 @dataclass(frozen=True)
 class Outcome:
-    """Lists have one entry a checkpoint, `curve` one an epoch: accuracies as fractions, seconds as seconds.
+    """Lists have one entry a checkpoint, `curve` one an epoch: accuracies as fractions, seconds as
+    seconds.
 
     seconds: training time alone, up to the checkpoint, without the measuring.
     curve: running accuracy on the training batches of the epoch.

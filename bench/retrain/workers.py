@@ -1,4 +1,5 @@
-"""Tasks in worker processes that may be killed one by one: the rest of the work goes on, and says what was lost."""
+"""Tasks in worker processes that may be killed one by one: the rest of the work goes on, and says
+what was lost."""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ def run_all(
 ) -> None:
     """`function(task, tell)` for every task, in at most `workers` processes at once.
 
-    function: of a module, so that a fresh process finds it. on_message, on_done: called here with the task's number
-    and what was told, or the result, a `Failure` where there is none. Workers end with this process, however it ends.
+    function: of a module, so that a fresh process finds it. on_message, on_done: called here with
+    the task's number and what was told, or the result, a `Failure` where there is none. Workers end
+    with this process, however it ends.
     """
     waiting = list(range(len(tasks)))[::-1]
     context = multiprocessing.get_context("spawn")
@@ -102,7 +104,11 @@ def _stop(worker: _Worker) -> None:
 def _death(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        hint = ": killed, perhaps for want of memory; try fewer --workers" if exitcode == -signal.SIGKILL else ""
+        hint = (
+            ": killed, perhaps for want of memory; try fewer --workers"
+            if exitcode == -signal.SIGKILL
+            else ""
+        )
         return f"the worker process died of {name}{hint}"
     return f"the worker process ended with exit status {exitcode}"
 

@@ -1,0 +1,339 @@
+"""The figure of a comparison. Matplotlib is imported inside, and its global state is left alone."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from rlnas.analysis import stats
+from rlnas.analysis.comparison import curves
+from rlnas.analysis.comparison import table as report
+from rlnas.analysis.store import Run
+from rlnas.bench.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, ordered so that neighbours differ in lightness too; each comes with its
+# own dashes and marker, so that no curve depends on its colour. Random search is black and dotted
+# in every figure.
+REFERENCE_STYLE: tuple[str, Any, str] = ("#000000", (0, (1.2, 1.6)), "o")
+STYLES: tuple[tuple[str, Any, str], ...] = (
+    ("#E69F00", "-", "s"),
+    ("#0072B2", (0, (6, 1.5)), "^"),
+    ("#D55E00", "-", "D"),
+    ("#009E73", (0, (5, 1.5, 1.2, 1.5)), "v"),
+    ("#CC79A7", (0, (3, 1.2)), "P"),
+    ("#56B4E9", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X"),
+    ("#777777", "-", "*"),
+)
+RC: dict[Any, Any] = {
+    "svg.hashsalt": "rlnas",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#444444",
+    "axes.linewidth": 0.8,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "xtick.labelcolor": "#222222",
+    "ytick.labelcolor": "#222222",
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.9,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+}
+WIDTH, PANEL_HEIGHT, ROW_GAP = 9.6, 2.75, 0.62  # inches
+FOOT_COLUMNS = 152  # characters a line of the note at full width
+SUBTITLE_COLUMNS = 118
+SKIPPED = 30  # the accuracy axis begins at what is reached after this part of the budget
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One agent in one panel. band: of the reported accuracy, a fraction."""
+
+    label: str
+    style: tuple[str, Any, str]
+    x: Float[np.ndarray, " points"]
+    band: stats.Estimate
+
+
+def comparison(runs: Sequence[Run]) -> Figure:
+    """Reported accuracy of the incumbent, and its regret, against queries and against simulated
+    seconds.
+
+    Lines are interquartile means over seeds, bands their 95 % stratified-bootstrap intervals. The
+    row of regrets is left out when the optimum is unknown, the column of seconds when the benchmark
+    has none.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    manifest = runs[0].manifest
+    styles = styles_of(runs)
+    columns = [("Queries", by_queries(runs, styles))]
+    by_time, unit = by_seconds(runs, styles)
+    if by_time:
+        columns.append((f"Simulated training time ({unit})", by_time))
+    optimum = manifest["optimum"]
+    kinds = ["accuracy"] if optimum is None else ["accuracy", "regret"]
+    width = WIDTH * (1 if by_time else 0.62)
+    note = textwrap.wrap(foot(runs), int(FOOT_COLUMNS * width / WIDTH))
+    entries = legend_entries(runs)
+    in_a_row = legend_columns(entries, width / WIDTH)
+    under = textwrap.wrap(subtitle(runs), int(SUBTITLE_COLUMNS * width / WIDTH))
+    to_legend = 0.42 + 0.18 * len(under)
+    head = to_legend + 0.24 + 0.2 * math.ceil(len(runs) / in_a_row)
+    tail = 0.62 + 0.155 * len(note)
+    height = head + tail + PANEL_HEIGHT * len(kinds) + ROW_GAP * (len(kinds) - 1)
+    accuracy = textwrap.fill(f"{manifest['reports'].capitalize()} of the incumbent (%)", 42)
+    left = (0.78 + 0.2 * accuracy.count("\n")) / width
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        grid = figure.subplots(
+            len(kinds), len(columns), sharey="row", squeeze=False,
+            gridspec_kw={
+                "left": left, "right": 1 - 0.2 / width, "top": 1 - head / height, "bottom": tail / height,
+                "wspace": 0.07, "hspace": ROW_GAP / PANEL_HEIGHT,
+            },
+        )  # fmt: skip
+        for row, kind in zip(grid, kinds, strict=True):
+            for axes, (label, drawn) in zip(row, columns, strict=True):
+                draw_panel(axes, drawn, kind, optimum)
+                axes.set_xlabel(label)
+            limits(row[0], kind, columns[0][1], optimum)
+            row[0].set_ylabel(accuracy if kind == "accuracy" else "Regret (percentage points)")
+        figure.text(
+            left, 1 - 0.14 / height, title(runs), fontsize=12.5, fontweight="bold", va="top"
+        )
+        figure.text(
+            left, 1 - 0.38 / height, "\n".join(under), fontsize=9.5, color="#333333", va="top"
+        )
+        figure.legend(
+            handles=[handle(styles[run.label]) for run in runs], labels=entries, ncols=in_a_row,
+            loc="upper left", bbox_to_anchor=(left, 1 - to_legend / height), borderpad=0, borderaxespad=0.1,
+            handlelength=3.4, columnspacing=2.2, fontsize=9.5,
+        )  # fmt: skip
+        figure.text(
+            left,
+            0.1 / height,
+            "\n".join(note),
+            fontsize=7.5,
+            color="#555555",
+            va="bottom",
+            linespacing=1.35,
+        )
+    return figure
+
+
+def save(figure: Figure, folder: Path) -> list[Path]:
+    """`figure.png` (150 dots an inch) and `figure.svg` in `folder`; equal figures are equal
+    bytes."""
+    import matplotlib
+
+    paths = [folder / "figure.png", folder / "figure.svg"]
+    with matplotlib.rc_context(RC):
+        for path in paths:
+            dated = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, dpi=150, metadata=dated, facecolor="white")
+    return paths
+
+
+def styles_of(runs: Sequence[Run]) -> dict[str, tuple[str, Any, str]]:
+    """label -> (colour, dashes, marker)."""
+    reference = report.reference_of(runs)
+    others = [run.label for run in runs if run is not reference]
+    styles = {label: STYLES[i % len(STYLES)] for i, label in enumerate(others)}
+    return styles if reference is None else {reference.label: REFERENCE_STYLE} | styles
+
+
+def by_queries(runs: Sequence[Run], styles: dict[str, Any]) -> list[Curve]:
+    places = curves.thin(runs[0].manifest["budget"])
+    return [
+        Curve(
+            run.label,
+            styles[run.label],
+            places + 1.0,
+            stats.bootstrap([curves.incumbent_values(run.history)[:, places].T]),
+        )
+        for run in runs
+    ]
+
+
+def by_seconds(runs: Sequence[Run], styles: dict[str, Any]) -> tuple[list[Curve], str]:
+    """Curves over simulated time, and the unit of their x; none where there is no simulated
+    time."""
+    times = [curves.elapsed(run.history) for run in runs]
+    grid = curves.time_grid(times)
+    if not len(grid):
+        return [], ""
+    units = ((86_400, "days"), (3600, "h"), (60, "min"))
+    size, unit = next((unit for unit in units if grid[-1] >= 2 * unit[0]), (1, "s"))
+    found = []
+    for run, spent in zip(runs, times, strict=True):
+        values = curves.on_grid(spent, curves.incumbent_values(run.history), grid)
+        found.append(Curve(run.label, styles[run.label], grid / size, stats.bootstrap([values.T])))
+    return found, unit
+
+
+def draw_panel(axes: Axes, drawn: Sequence[Curve], kind: str, optimum: float | None) -> None:
+    """Bands first, then lines, so that no band hides a line. Percent on y.
+
+    Accuracy stands over a linear x, which gives the room to the end of the search; regret over a
+    logarithmic one, which shows all of it.
+    """
+    log_x = kind == "regret"
+    for i, curve in enumerate(drawn):
+        y, low, high = displayed(curve, kind, optimum)
+        colour, dashes, marker = curve.style
+        axes.fill_between(curve.x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
+        axes.plot(
+            curve.x, y, color=colour, linestyle=dashes, marker=marker, markevery=marked(curve, i, len(drawn), log_x),
+            markeredgecolor="white", markeredgewidth=0.6, zorder=4 + i / 10,
+        )  # fmt: skip
+    if log_x:
+        axes.set_xscale("log")
+        plain_ticks(axes.xaxis)
+    else:
+        axes.set_xlim(left=0)
+    axes.grid(True, which="major")
+
+
+def displayed(
+    curve: Curve, kind: str, optimum: float | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(line, lower end, upper end) in percent."""
+    value, low, high = (100 * end for end in curve.band)
+    if kind == "accuracy":
+        return value, low, high
+    best = 100 * (math.nan if optimum is None else optimum)
+    return best - value, best - high, best - low
+
+
+def marked(curve: Curve, place: int, of: int, log_x: bool, markers: int = 6) -> list[int]:
+    """Where the markers of curve number `place` stand: evenly along the axis, each curve's between
+    the others'."""
+    x = np.log(curve.x) if log_x else curve.x
+    wanted = x[0] + (x[-1] - x[0]) / markers * (np.arange(markers) + (place + 0.5) / of)
+    near = np.unique(np.abs(x[None, :] - wanted[:, None]).argmin(axis=1))
+    return [int(i) for i in near if not np.isnan(curve.band.value[i])]
+
+
+def limits(axes: Axes, kind: str, drawn: Sequence[Curve], optimum: float | None) -> None:
+    """y-limits of a row, from its curves over queries."""
+    ends = [displayed(curve, kind, optimum) for curve in drawn]
+    if all(np.isnan(line).all() for line, _, _ in ends):
+        return
+    if kind == "accuracy":
+        # The first few queries span most of the range and say least; the logarithmic panels show
+        # them in full.
+        start = drawn[0].x >= drawn[0].x[-1] / SKIPPED
+        bottom, top = (
+            min(np.nanmin(low[start]) for _, low, _ in ends),
+            max(np.nanmax(high) for *_, high in ends),
+        )
+        room = max(top - bottom, 0.01)
+        axes.set_ylim(bottom - 0.03 * room, top + 0.05 * room)
+        return
+    lines = np.concatenate([line for line, _, _ in ends])
+    positive = lines[lines > 0]
+    if len(positive):  # a regret of zero has no place on a log axis: it falls through the floor
+        axes.set_yscale("log", nonpositive="clip")
+        axes.set_ylim(positive.min() / 1.5, max(np.nanmax(high) for *_, high in ends) * 1.12)
+        plain_ticks(axes.yaxis)
+
+
+def plain_ticks(axis: Any) -> None:
+    """1, 2, 5, 10, ... instead of powers of ten, closer over less than a decade; no minor ticks."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def handle(style: tuple[str, Any, str]) -> Any:
+    from matplotlib.lines import Line2D
+
+    colour, dashes, marker = style
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        linestyle=dashes,
+        marker=marker,
+        markeredgecolor="white",
+        markeredgewidth=0.6,
+    )
+
+
+def legend_entries(runs: Sequence[Run]) -> list[str]:
+    """The agents; their seeds where they differ; and what was learned before the search, and at
+    what cost."""
+    differ = len({run.manifest["seeds"] for run in runs}) > 1
+    entries = []
+    for run in runs:
+        entry = f"{run.label} ({run.manifest['seeds']} seeds)" if differ else run.label
+        if learned := run.manifest["pretraining"]:
+            entry += (
+                f": trained on {learned.get('trained_on')} with {learned.get('lookups', 0):,} "
+                "look-ups"
+            )
+        entries.append(entry)
+    return entries
+
+
+def legend_columns(entries: Sequence[str], share: float) -> int:
+    """As many columns as fit; share: of the full width."""
+    return max(1, min(len(entries), 5, int(125 * share / (max(map(len, entries)) + 10))))
+
+
+def title(runs: Sequence[Run]) -> str:
+    return f"Architecture search on {runs[0].manifest['benchmark'].get('name')}"
+
+
+def subtitle(runs: Sequence[Run]) -> str:
+    return f"{report.ground(runs[0].manifest, named=False)}, {report.seeds_of(runs)}"
+
+
+def foot(runs: Sequence[Run]) -> str:
+    """What the numbers are and how the lines were made."""
+    manifest = runs[0].manifest
+    facts = manifest["benchmark"]
+    about = facts.get("about") or f"{facts.get('name')} is a table of trained architectures"
+    n = facts.get("repeats")
+    repeats = "" if not n else ", one training each" if n == 1 else f", {n} trainings each"
+    sha = f" (sha256 {facts['sha256'][:12]})" if facts.get("sha256") else ""
+    optimum = ""
+    if manifest["optimum"] is not None:
+        best = f"{100 * manifest['optimum']:.2f} %"
+        optimum = f" Regret: distance to the best {manifest['reports']} in the space, {best}."
+    shown = f"mean {manifest['reports']} over all repeats, which no agent sees"
+    if not manifest["reports"].startswith("test"):
+        shown = f"{manifest['reports']} without noise: no test accuracy is known"
+    return (
+        f"{about}{repeats}{sha}. A query looks one architecture up instead of training it. "
+        "Incumbent: the best by "
+        f"validation accuracy so far; shown is its {shown}."
+        f"{optimum} Lines: interquartile mean over seeds; bands: 95 % stratified-bootstrap "
+        "intervals. "
+        "Time lines end when the first seed has spent its budget."
+    )

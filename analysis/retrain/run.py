@@ -1,0 +1,296 @@
+"""The trainings behind `rlnas retrain`: which are missing, in how many processes, and what is kept
+of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlnas.analysis import store
+from rlnas.analysis.retrain.select import Chosen, model_of
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rlnas.analysis.retrain.command import Retrain
+    from rlnas.bench.retrain.engine import Engine
+    from rlnas.bench.retrain.jobs import Job
+
+FORMAT, VERSION = "rlnas-retrain", 1
+RESULTS, MANIFEST = "results.parquet", "manifest.json"
+MOST_SIDE_BY_SIDE = 8  # models on one GPU
+
+
+def train(
+    config: Retrain, benchmark: Any, chosen: Sequence[Chosen], notes: Sequence[str] = ()
+) -> Path:
+    """Train what is missing of `chosen`; returns the folder with the results of all of it.
+
+    Every end of a training is on disk at once, so an interrupted run loses at most the epochs under
+    way.
+    """
+    from rlnas.bench.retrain import datasets, engine
+    from rlnas.bench.retrain.jobs import Data, Job, finished
+
+    data = Data(config.dataset, config.data_dir, config.settings.val_images)
+    loaded = datasets.load(data.name, data_dir=data.data_dir, val_images=data.val_images)
+    about_data = datasets.identity(data.name, loaded)
+    batches = math.ceil(len(loaded.train) / config.settings.batch_size)
+    del loaded  # every worker has its own
+    total = len(chosen) * config.seeds
+    processes = config.workers or min(total, engine.cores())
+    # By all trainings, not those that are left, so that a second call goes on with the same sums.
+    made = engine.resolve(
+        config.options, config.settings.epochs * batches, max(1, engine.cores() // processes)
+    )
+    ground = {
+        "dataset": about_data,
+        "settings": asdict(config.settings),
+        "numerics": made.numerics(),
+    }
+    shared = config.out / f"trainings-{store.hash_of(ground)}"
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    jobs = [
+        Job(
+            c.arch,
+            model_of(benchmark, c.arch),
+            seed,
+            data,
+            config.settings,
+            made,
+            shared,
+            config.keep_weights,
+        )
+        for seed in seeds  # seed after seed: an interrupted run has something to say about all
+        for c in chosen
+    ]
+    identity = {
+        "format": FORMAT, "version": VERSION, "benchmark": benchmark.describe(), **ground,
+        "chosen": [asdict(c) for c in chosen], "seeds": list(seeds),
+    }  # fmt: skip
+    folder = config.out / f"retrain-{store.hash_of(identity)}"
+    before = _sessions(folder)
+    records = {(job.arch, job.seed): record for job in jobs if (record := finished(job))}
+    missing = [job for job in jobs if (job.arch, job.seed) not in records]
+    session: dict[str, Any] | None = None
+    if missing:
+        if not (shared / MANIFEST).exists():
+            store.write_json(
+                shared / MANIFEST, {"format": "rlnas-trainings", "version": VERSION, **ground}
+            )
+        found, session = _session(config, made, missing, total, processes)
+        records |= found
+    write_results(folder / RESULTS, chosen, [records[job.arch, job.seed] for job in jobs])
+    manifest = identity | {
+        "preset": config.preset,
+        "trainings": str(shared),
+        "results_sha256": sha256(folder / RESULTS),
+        "notes": list(notes),
+        "machine": engine.describe(made),
+        "versions": store.versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sessions": [*before, *([session] if session else [])],
+    }
+    store.write_json(folder / MANIFEST, manifest)
+    return folder
+
+
+def _session(
+    config: Retrain, made: Engine, missing: Sequence[Job], total: int, processes: int
+) -> tuple[dict[tuple[str, int], dict[str, Any]], dict[str, Any]]:
+    """Train `missing`: (their records by architecture and seed, what the session took)."""
+    from tqdm import tqdm
+
+    from rlnas.bench.retrain import engine
+    from rlnas.bench.retrain.energy import EnergyMeter
+    from rlnas.bench.retrain.jobs import DONE, run_jobs
+
+    speed = _speed(missing[0], config.plain_loop_batches)
+    if not config.workers:
+        processes = _at_once(made.device, processes, speed)
+        if not config.options.threads:
+            made = replace(made, threads=max(1, engine.cores() // processes))
+            missing = [replace(job, engine=made) for job in missing]
+    meter = EnergyMeter(_gpu_name(made.device))
+    meter.start()
+    started = time.monotonic()
+    records: dict[tuple[str, int], dict[str, Any]] = {}
+    epochs = config.settings.epochs
+    reached, restored = [0] * len(missing), [0] * len(missing)
+    bar = tqdm(
+        total=total * epochs, initial=(total - len(missing)) * epochs, unit="epoch", disable=None, smoothing=0.1,
+        desc=f"retrain {config.dataset}",
+    )  # fmt: skip
+
+    def on_epochs(index: int, done: int, before: bool) -> None:
+        if before:  # not this session's work: it must not make the rest look faster
+            bar.initial = getattr(bar, "initial", 0) + done  # a bar that is not shown has none
+            restored[index] = done
+        bar.update(done - reached[index])
+        reached[index] = done
+
+    def on_record(record: dict[str, Any]) -> None:
+        records[record["arch"], record["seed"]] = record
+        if record["status"] != DONE:
+            bar.write(
+                f"rlnas: {record['status']}: {record['arch']} seed {record['seed']}: "
+                f"{record['reason']}",
+                sys.stderr,
+            )
+
+    with bar:
+        run_jobs(missing, processes, on_epochs, on_record)
+    wall = time.monotonic() - started
+    done = [record for record in records.values() if record["status"] == DONE]
+    images = sum(
+        epoch["images"]
+        for job, skipped in zip(missing, restored, strict=True)
+        for epoch in records[job.arch, job.seed].get("curve", [])[skipped:]
+    )
+    return records, {
+        "wall_seconds": wall,
+        "trainings": len(records),
+        "done": len(done),
+        "workers": min(processes, len(missing)),
+        "threads": made.threads,
+        "images_per_second": images / wall,
+        "joules": meter.stop(),
+        "throughput": speed or None,
+    }
+
+
+def _speed(job: Job, batches: int) -> dict[str, Any]:
+    """What one model does alone, and a plain loop (see `throughput.compare`); {} when it is not
+    asked for, or could not be measured."""
+    from rlnas.bench.retrain.throughput import Probe, compare, plain_peak_mb
+    from rlnas.bench.retrain.workers import Failure, run_all
+
+    if not batches:
+        return {}
+    ends: list[Any] = []
+    for function in (compare, plain_peak_mb):
+        run_all(
+            function,
+            [Probe(job, batches)],
+            1,
+            lambda _, told: None,
+            lambda _, end: ends.append(end),
+        )
+        if isinstance(ends[-1], Failure):
+            print(f"rlnas: the speed could not be measured: {ends[-1].reason}", file=sys.stderr)
+            return {}
+    return ends[0] | {"plain_peak_mb": ends[1], "batches": batches, "arch": job.arch}
+
+
+def _at_once(device: str, most: int, speed: Mapping[str, Any]) -> int:
+    """How many models to train at once: as many as fill a GPU; on the CPU `most`, if their memory
+    is there."""
+    if device != "cpu":
+        return max(1, min(MOST_SIDE_BY_SIDE, most, round(speed.get("side_by_side", 1.0))))
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free_mb = next(
+            int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("MemAvailable")
+        )
+    except (OSError, StopIteration, ValueError):
+        return most
+    return max(1, min(most, int(free_mb / (1.2 * speed["ours_peak_mb"])))) if speed else most
+
+
+def _gpu_name(device: str) -> str | None:
+    """What nvidia-smi calls a torch device."""
+    if device == "cpu":
+        return None
+    number = int(device.partition(":")[2] or 0)
+    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return visible[number] if number < len(visible) else str(number)
+
+
+def _sessions(folder: Path) -> list[dict[str, Any]]:
+    """What earlier calls for the same results took."""
+    try:
+        return list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sessions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def write_results(
+    path: Path, chosen: Sequence[Chosen], records: Sequence[Mapping[str, Any]]
+) -> None:
+    """One row an architecture and seed; empty where a training did not end well."""
+    import pandas as pd
+
+    by_arch = {c.arch: c for c in chosen}
+    rows = []
+    for record in records:
+        c, accuracy = by_arch[record["arch"]], record.get("accuracy", {})
+        rows.append(
+            {
+                "arch": c.arch, "groups": ",".join(c.groups), "table_val": c.table_val, "table_test": c.table_test,
+                "seed": record["seed"], "status": record["status"], "reason": record["reason"],
+                "epochs": record.get("epochs", len(record.get("curve", []))), "params": record.get("params"),
+                "train": accuracy.get("train"), "val": accuracy.get("val"), "test": accuracy.get("test"),
+                "seconds": record.get("seconds"), "images_per_second": record.get("images_per_second"),
+                "peak_mb": record.get("peak_mb"), "device": record["engine"]["device"],
+            }
+        )  # fmt: skip
+    numbers = (
+        "table_val",
+        "table_test",
+        "train",
+        "val",
+        "test",
+        "seconds",
+        "images_per_second",
+        "peak_mb",
+    )
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64")).astype({"params": "Int64"})
+    with atomic_path(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """(manifest, results) of a finished folder; `UserError` names what is missing or damaged."""
+    import pandas as pd
+
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
+            raise UserError(
+                f"{folder} is {manifest['format']} version {manifest['version']}; expected "
+                f"{FORMAT} {VERSION}"
+            )
+        if sha256(folder / RESULTS) != manifest["results_sha256"]:
+            raise UserError(
+                f"{folder / RESULTS} is not what {MANIFEST} says; run `rlnas retrain` again"
+            )
+        return manifest, pd.read_parquet(folder / RESULTS)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} holds no finished retraining ({error}); run `rlnas retrain` again"
+        ) from None
+
+
+def failed(folder: Path) -> int:
+    """Trainings that another call would do again."""
+    from rlnas.bench.retrain.jobs import FAILED
+
+    return int((read(folder)[1]["status"] == FAILED).sum())
+
+
+def is_retraining(folder: Path) -> bool:
+    """Whether a folder was written by `train`."""
+    try:
+        return bool(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["format"] == FORMAT)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,306 @@
+"""Does the table tell the truth? What it says of the retrained architectures against what they came
+to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rlnas.analysis import stats
+from rlnas.analysis.retrain.select import GROUPS
+from rlnas.bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTROL = "random"
+FEWEST = 4  # architectures, for an interval of a rank correlation
+BLOCK = 2_000_000  # signs of pairs at a time
+
+
+class Interval(NamedTuple):
+    """A value and the ends of its 95 % bootstrap interval; NaN where there are too few to say."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
+class Line:
+    """One architecture. Accuracies are fractions; low, high: the worst and the best seed; ranks
+    from 1, ties shared."""
+
+    arch: str
+    groups: tuple[str, ...]
+    table_val: float
+    table_test: float
+    val: float
+    test: float
+    table: float
+    retrained: float
+    low: float
+    high: float
+    seeds: int
+    params: int
+    table_rank: float
+    rank: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Means over the architectures of a group; `against`: its retrained accuracy above the random
+    controls'."""
+
+    name: str
+    size: int
+    table_val: float
+    val: float
+    table_test: float
+    test: float
+    against: Interval
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """measure: what `Line.table` and `Line.retrained` are. choice, best: the architecture the
+    table's validation accuracy would choose of the retrained, and the one that came out best.
+    seed_sd: of one training, within an architecture. lines: from the best retrained on. missing:
+    architectures without a training that ended well."""
+
+    measure: str
+    lines: tuple[Line, ...]
+    missing: tuple[str, ...]
+    spearman: Interval
+    kendall: Interval
+    regret: Interval
+    choice: str
+    best: str
+    seed_sd: float
+    groups: tuple[Group, ...]
+
+
+def judge(results: pd.DataFrame) -> Verdict:
+    """The verdict on `results.parquet`. `UserError` when no training in it ended well.
+
+    Test accuracies are compared where the benchmark has them, else validation accuracies.
+    Intervals: percentile bootstrap, of correlations and group differences over architectures, of
+    the regret over seeds.
+    """
+    from scipy.stats import rankdata
+
+    done = results[results["status"] == "done"]
+    if done.empty:
+        raise UserError(
+            "no training ended well, so there is nothing to compare; the first: "
+            f"{results['reason'].iloc[0]}"
+        )
+    kind = "test" if results["table_test"].notna().any() else "val"
+    archs = list(dict.fromkeys(results["arch"]))
+    runs = {arch: done[done["arch"] == arch] for arch in archs}
+    missing = tuple(arch for arch in archs if runs[arch].empty)
+    archs = [arch for arch in archs if arch not in missing]
+    first = [runs[arch].iloc[0] for arch in archs]
+    table = np.array([row[f"table_{kind}"] for row in first], np.float64)
+    values = [runs[arch][kind].to_numpy(np.float64) for arch in archs]
+    means = np.array([v.mean() for v in values])
+    table_rank, rank = (rankdata(-x, nan_policy="omit") for x in (table, means))
+    order = np.argsort(rank, kind="stable")
+    lines = [
+        Line(
+            arch=archs[i], groups=tuple(first[i]["groups"].split(",")), table_val=float(first[i]["table_val"]),
+            table_test=float(first[i]["table_test"]), val=float(runs[archs[i]]["val"].mean()),
+            test=float(runs[archs[i]]["test"].mean()), table=float(table[i]), retrained=float(means[i]),
+            low=float(values[i].min()), high=float(values[i].max()), seeds=len(values[i]),
+            params=int(first[i]["params"]), table_rank=float(table_rank[i]), rank=float(rank[i]),
+        )
+        for i in order
+    ]  # fmt: skip
+    known = ~np.isnan(table)
+    chosen_by = np.array([row["table_val"] for row in first], np.float64)
+    choice = int(np.nanargmax(chosen_by)) if not np.isnan(chosen_by).all() else None
+    spread = [v.var(ddof=1) for v in values if len(v) > 1]
+    return Verdict(
+        measure={"test": "test accuracy", "val": "validation accuracy"}[kind],
+        lines=tuple(lines),
+        missing=missing,
+        spearman=_correlation(table[known], means[known], stats.spearman),
+        kendall=_correlation(table[known], means[known], kendall),
+        regret=Interval(math.nan) if choice is None else _regret(values, choice),
+        choice="" if choice is None else archs[choice],
+        best=lines[0].arch,
+        seed_sd=float(np.sqrt(np.mean(spread))) if spread else math.nan,
+        groups=_groups(lines),
+    )
+
+
+def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b along the last axis; NaN where one side is constant."""
+    a, b = (np.sign(v[..., :, None] - v[..., None, :]) for v in (x, y))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = np.sqrt((a * a).sum((-1, -2)) * (b * b).sum((-1, -2)))
+        return np.asarray((a * b).sum((-1, -2)) / total)
+
+
+def _correlation(x: np.ndarray, y: np.ndarray, statistic: Any) -> Interval:
+    """With architectures drawn again; replicates that are all one architecture say nothing and are
+    left out."""
+    n = len(x)
+    if n < 2:
+        return Interval(math.nan)
+    value = float(statistic(x, y))
+    if n < FEWEST or math.isnan(value):
+        return Interval(value)
+    rng = np.random.default_rng(0)
+    draws = rng.integers(n, size=(stats.REPLICATES, n))
+    step = max(1, BLOCK // n**2)
+    found = np.concatenate(
+        [statistic(x[d], y[d]) for d in np.split(draws, range(step, len(draws), step))]
+    )
+    return Interval(value, *_ends(found[~np.isnan(found)]))
+
+
+def _regret(values: Sequence[np.ndarray], choice: int) -> Interval:
+    """How far the choice is below the best, over seeds drawn again within every architecture."""
+    means = np.array([v.mean() for v in values])
+    value = float(means.max() - means[choice])
+    if min(map(len, values)) < 2 or len(values) < 2:
+        return Interval(value)
+    rng = np.random.default_rng(0)
+    drawn = np.stack(
+        [v[rng.integers(len(v), size=(stats.REPLICATES, len(v)))].mean(1) for v in values], axis=1
+    )
+    return Interval(value, *_ends(drawn.max(1) - drawn[:, choice]))
+
+
+def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
+    members = {name: [line for line in lines if name in line.groups] for name in GROUPS}
+    control = np.array([line.retrained for line in members[CONTROL]])
+
+    def mean(of: Sequence[Line], key: str) -> float:
+        return float(np.mean([getattr(line, key) for line in of]))
+
+    found = []
+    for name, of in members.items():
+        if not of:
+            continue
+        values = np.array([line.retrained for line in of])
+        against = (
+            difference(values, control) if name != CONTROL and len(control) else Interval(math.nan)
+        )
+        means = {key: mean(of, key) for key in ("table_val", "val", "table_test", "test")}
+        found.append(Group(name=name, size=len(of), against=against, **means))
+    return tuple(found)
+
+
+def difference(x: np.ndarray, y: np.ndarray) -> Interval:
+    """Mean of x minus mean of y, each drawn again by itself."""
+    value = float(x.mean() - y.mean())
+    if min(len(x), len(y)) < 2:
+        return Interval(value)
+    rng = np.random.default_rng(0)
+    drawn = [v[rng.integers(len(v), size=(stats.REPLICATES, len(v)))].mean(1) for v in (x, y)]
+    return Interval(value, *_ends(drawn[0] - drawn[1]))
+
+
+def _ends(found: np.ndarray) -> tuple[float, float]:
+    if not len(found):
+        return math.nan, math.nan
+    low, high = np.quantile(found, [(1 - stats.LEVEL) / 2, (1 + stats.LEVEL) / 2])
+    return float(low), float(high)
+
+
+def relation(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """(`same`, `recipe`, `transfer` or `unknown`; a sentence): how the trainings stand to those
+    behind the table."""
+    from rlnas.bench.retrain.presets import PRESETS, recipe_of_table
+
+    facts, dataset = manifest["benchmark"], manifest["dataset"]["name"]
+    origin = recipe_of_table(str(facts.get("name")))
+    if origin is None:
+        return (
+            "unknown",
+            f"What {facts.get('name')} was measured on is not known to rlnas: take this for a "
+            "transfer.",
+        )
+    if dataset != origin[0]:
+        return "transfer", (
+            f"This is a transfer: {facts['name']} was measured on {origin[0]}, these trainings "
+            f"are on {dataset}."
+        )
+    wanted = asdict(PRESETS[origin[1]])
+    if origin[1] == "nb101" and facts.get("epochs"):
+        wanted["epochs"] = facts[
+            "epochs"
+        ]  # every budget of the official table is a training of its own
+    idle = {
+        "digits": {"layers", "val_images"},
+        "nb101": {"layers"},
+        "nb301": {"stacks", "modules", "tf_init"},
+    }[origin[1]]
+    changed = [
+        key
+        for key, value in manifest["settings"].items()
+        if value != wanted[key] and key not in idle
+    ]
+    if changed:
+        return "recipe", (
+            f"The data are the table's, the recipe is not: {', '.join(changed[:6])}"
+            f"{' and more' if len(changed) > 6 else ''} differ from preset {origin[1]}."
+        )
+    about = "Data and recipe are the table's."
+    if facts["name"] == "nb101-digits" and (
+        own := [s for s in manifest["seeds"] if s < facts.get("repeats", 0)]
+    ):
+        return (
+            "same",
+            f"{about} Seeds {', '.join(map(str, own))} are the table's own trainings over again.",
+        )
+    return "same", f"{about} The seeds are new."
+
+
+def to_json(verdict: Verdict) -> dict[str, Any]:
+    """For verdict.json."""
+    return (
+        asdict(verdict)
+        | {name: getattr(verdict, name)._asdict() for name in ("spearman", "kendall", "regret")}
+        | {
+            "groups": [
+                asdict(group) | {"against": group.against._asdict()} for group in verdict.groups
+            ]
+        }
+    )
+
+
+def write(folder: Path) -> None:
+    """Verdict, table and figure of a finished folder into it; all of it onto stdout, and where it
+    lies."""
+    from rlnas.analysis import store
+    from rlnas.analysis.comparison import figure as plots
+    from rlnas.analysis.comparison import table as report
+    from rlnas.analysis.retrain import figure as retrain_plot
+    from rlnas.analysis.retrain import run as retrain_run
+    from rlnas.analysis.retrain import text as retrain_text
+
+    manifest, results = retrain_run.read(folder)
+    verdict = judge(results)
+    store.write_json(folder / "verdict.json", to_json(verdict) | {"relation": relation(manifest)})
+    rows = [asdict(line) | {"groups": ",".join(line.groups)} for line in verdict.lines]
+    report.write_csv(folder / "table.csv", store.to_json(rows))
+    figure = plots.save(retrain_plot.figure(verdict, manifest), folder)[0]
+    print(retrain_text.text(verdict, manifest, results))
+    print()
+    places = {
+        "figure": figure,
+        "table": folder / "table.csv",
+        "results": folder / retrain_run.RESULTS,
+    }
+    for what, path in (
+        places | {"verdict": folder / "verdict.json", "manifest": folder / retrain_run.MANIFEST}
+    ).items():
+        print(f"{what:8} {path}")
