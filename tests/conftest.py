@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook(["bench", "agents", "analysis"], "beartype.beartype")
+TESTS = Path(__file__).parent
+# Processes that a test starts may import the helper modules of this folder, as the tests do.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+install_import_hook(["rlnas"], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

@@ -23,22 +23,21 @@ from rlnas.analysis.ablation import command as ablation
 from rlnas.analysis.ablation import figure as ablation_plot
 from rlnas.analysis.ablation.command import Ablate, Row
 from rlnas.bench.errors import UserError
-from tests.tables import small_table
+from tables import small_table
 
-ROOT = Path(__file__).parents[1]
 FACTS = {"name": "a benchmark"}
 ALPHAS = (1.0, 6.0)
 
 # What a subprocess runs first. The programs are small and run for a moment: optimising them takes
 # longest.
-ENVIRONMENT = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
 COUNTING = """
 import sys
 from pathlib import Path
 from rlnas.agents import dqn, evaluate
 from rlnas.analysis.ablation import command as ablation
-from tests.test_ablation import rows_of, tiny
+from test_ablation import rows_of, tiny
 
 traced = {"init": 0, "searcher": 0}
 
@@ -385,8 +384,8 @@ def test_the_summary_by_hand() -> None:
 
 
 def test_where_the_optimum_is_unknown_the_distance_to_100_percent_is_named() -> None:
-    from tests.surrogates import invented_benchmark
-    from tests.tables import small_benchmark
+    from surrogates import invented_benchmark
+    from tables import small_benchmark
 
     assert ablation_plot.best(invented_benchmark()) == 1.0
     assert ablation_plot.measured(invented_benchmark()) == "distance to 100 %"

@@ -18,7 +18,7 @@ from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.random_walk import RandomWalk
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
-from tests.stand_in import GridBenchmark, make, neighbour_lists, ring, scrambled
+from stand_in import GridBenchmark, make, neighbour_lists, ring, scrambled
 
 UNLIKELY = 1e-3  # keys are fixed: a test that passes once passes always
 
@@ -119,7 +119,7 @@ def test_local_search_replays(variant, memory, missing):
 
 @pytest.mark.parametrize("variant", ["first", "full"])
 def test_local_search_on_real_cells_replays(variant):
-    from tests.tables import small_benchmark
+    from tables import small_benchmark
 
     benchmark = small_benchmark(max_vertices=4)
     config = LocalSearch(variant, initial=2)

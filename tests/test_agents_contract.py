@@ -11,7 +11,6 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,10 +22,10 @@ from rlnas import agents, bench
 from rlnas.agents.protocol import Agent, AgentConfig, History, run_seeds, seed_keys
 from rlnas.agents.spec import parse
 from rlnas.bench.nb301.genotype import SIZES
-from tests.stand_in import GridBenchmark, scrambled
-from tests.surrogates import invented_benchmark
-from tests.tables import small_benchmark
-from tests.test_protocol import python_search
+from stand_in import GridBenchmark, scrambled
+from surrogates import invented_benchmark
+from tables import small_benchmark
+from test_protocol import python_search
 
 BUDGET, SEEDS = 40, 6
 EVERY_AGENT = pytest.mark.parametrize("name", agents.names())
@@ -159,11 +158,10 @@ def test_seeds_differ(name):
 
 def test_the_same_bytes_in_another_process():
     script = (
-        "import json, agents\nfrom tests.test_agents_contract import fingerprint\n"
+        "import json\nfrom rlnas import agents\nfrom tests.test_agents_contract import fingerprint\n"
         "print(json.dumps({name: fingerprint(name) for name in agents.names()}))"
     )
-    root = Path(__file__).parents[1]
-    env = os.environ | {"PYTHONHASHSEED": "123", "PYTHONPATH": str(root)}
+    env = os.environ | {"PYTHONHASHSEED": "123"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {name: fingerprint(name) for name in agents.names()}

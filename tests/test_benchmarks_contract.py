@@ -15,8 +15,8 @@ import pytest
 from rlnas import bench
 from rlnas.bench.benchmark import Benchmark, SearchSpace
 from rlnas.bench.mdp import IncrementalMDP
-from tests.surrogates import invented_benchmark
-from tests.tables import small_benchmark
+from surrogates import invented_benchmark
+from tables import small_benchmark
 
 OPENED = {
     "nb301": invented_benchmark,

@@ -12,18 +12,12 @@ import pytest
 
 from rlnas.analysis import cli
 from rlnas.bench.errors import UserError
-from tests.tables import small_table
-
-ROOT = Path(__file__).parents[1]
+from tables import small_table
 
 
 def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from rlnas.analysis.cli import main; "
-        "sys.exit(main())"
-    )
     env = os.environ | {"PYTHONIOENCODING": encoding}
-    words = [sys.executable, "-c", code, *map(str, args)]
+    words = [sys.executable, "-m", "rlnas.analysis.cli", *map(str, args)]
     return subprocess.run(words, capture_output=True, encoding=encoding, env=env)
 
 
@@ -61,7 +55,7 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
 def test_help_is_quick(args: list[str]) -> None:
     """No help loads what only the work needs."""
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom rlnas.analysis.cli import main\n"
+        "import sys\nfrom rlnas.analysis.cli import main\n"
         f"try: main({args!r})\nexcept SystemExit: pass\n"
         "heavy = {'jax', 'numpy', 'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & "
         "set(sys.modules)\n"
@@ -73,10 +67,17 @@ def test_help_is_quick(args: list[str]) -> None:
 
 def test_importing_analysis_is_light() -> None:
     modules = ", ".join(
-        f"analysis.{name}" for name in ("store", "sweep", "report", "redraw", "plots", "compare")
+        f"rlnas.analysis.{name}"
+        for name in (
+            "store",
+            "comparison.command",
+            "comparison.sweep",
+            "comparison.redraw",
+            "report.command",
+        )
     )
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport {modules}\n"
+        f"import sys\nimport {modules}\n"
         "print(sorted({'matplotlib', 'torch', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)))"
     )
     assert (

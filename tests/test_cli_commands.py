@@ -26,16 +26,11 @@ from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.nb101.table import Table
 
-ROOT = Path(__file__).parents[1]
-
 
 def rlnas(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in `cwd`, whose folder `cache` is its cache; `before`: Python lines to run
     first."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\nfrom rlnas.analysis.cli import "
-        "main; sys.exit(main())"
-    )
+    code = f"import sys\n{before}\nfrom rlnas.analysis.cli import main; sys.exit(main())"
     env = os.environ | {"RLNAS_CACHE": str(cwd / "cache")}
     words = [sys.executable, "-c", code, *map(str, args)]
     return subprocess.run(words, capture_output=True, text=True, env=env, cwd=cwd)
@@ -134,7 +129,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def register(digest: str) -> str:
     """Lines that make a small file known to `bench fetch`; its own address answers nothing."""
     return (
-        "from bench import fetch\nfetch.RETRY_WAIT_S = 0.0\n"
+        "from rlnas.bench import fetch\nfetch.RETRY_WAIT_S = 0.0\n"
         "fetch.register(fetch.Download('small', 'small', 'small.bin', ('http://127.0.0.1:9/x',), "
         f"{digest!r}, 200_000))"
     )

@@ -22,7 +22,7 @@ from rlnas.analysis.comparison import table as report
 from rlnas.analysis.comparison.command import Compare
 from rlnas.analysis.comparison.redraw import Plot
 from rlnas.bench.errors import UserError
-from tests.tables import small_table
+from tables import small_table
 
 AGENTS = ("random_search", "evolution:population=4,tournament=2")
 FILES = {"figure.png", "figure.svg", "table.csv", "summary.json"}

@@ -21,7 +21,7 @@ from rlnas.bench.retrain.darts_network import (  # noqa: E402
     build_darts,
     trainable_parameters,
 )
-from tests.torch_fixtures import one_thread  # noqa: E402, F401
+from torch_fixtures import one_thread  # noqa: E402, F401
 
 # Published genotypes; DARTS (second order) and P-DARTS.
 DARTS_V2 = darts.parse(

@@ -19,7 +19,7 @@ from rlnas.agents.networks import NetworkConfig
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP
 from rlnas.bench.rewards import Exponential
-from tests.tables import small_benchmark
+from tables import small_benchmark
 
 CONFIG = DQNConfig(
     network=NetworkConfig(width=16, layers=1, heads=2, feed_forward=16),
@@ -168,7 +168,7 @@ def test_dropout_and_staying_work(benchmark):
 def test_several_devices_give_what_one_gives():
     code = """
 import jax, numpy as np
-from tests.test_dqn import CONFIG, mdp_of, small_benchmark, dqn
+from test_dqn import CONFIG, mdp_of, small_benchmark, dqn
 benchmark = small_benchmark(4)
 mdp = mdp_of(CONFIG, benchmark)
 found = []

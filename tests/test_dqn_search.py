@@ -22,8 +22,8 @@ from rlnas.agents.checkpoint import FACTS, WEIGHTS, Checkpoint
 from rlnas.agents.dqn_search import DQN, searcher
 from rlnas.agents.protocol import run_search, run_seeds, seed_keys
 from rlnas.bench.errors import UserError
-from tests.tables import small_benchmark
-from tests.test_dqn import CONFIG
+from tables import small_benchmark
+from test_dqn import CONFIG
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,16 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlnas.analysis.landscape import command
 from rlnas.analysis.landscape import figure as landscape_plot
 from rlnas.analysis.landscape.command import Landscape
 from rlnas.bench import landscape
 from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential, Linear
-from tests.stand_in import GridBenchmark, ListBenchmark, make, ring, scrambled
-from tests.tables import small_benchmark, small_table
+from stand_in import GridBenchmark, ListBenchmark, make, ring, scrambled
+from tables import small_benchmark, small_table
 
 KEY = jax.random.key(0)
-ROOT = Path(__file__).parents[1]
 
 
 def listed(benchmark: ListBenchmark) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -348,9 +347,8 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
         "8",
         "--out",
     ]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [*program, str(tmp_path / "a")], capture_output=True, text=True, env=env, cwd=tmp_path
+        [*program, str(tmp_path / "a")], capture_output=True, text=True, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "a partial table, 88 of 91 cells" in done.stdout

@@ -13,7 +13,7 @@ import pytest
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP
 from rlnas.bench.rewards import Exponential, Linear
-from tests.tables import small_benchmark
+from tables import small_benchmark
 
 
 @pytest.fixture(scope="module")

@@ -365,7 +365,8 @@ def test_convert_command(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixt
 def test_opening_a_table_loads_nothing_heavy(tmp_path: Path) -> None:
     make().save(tmp_path / "t.npz")
     code = (
-        "import sys; from bench import commands, fetch; from bench.nb101.table import Table; "
+        "import sys; from rlnas.bench import commands, fetch; "
+        "from rlnas.bench.nb101.table import Table; "
         f"Table.load({str(tmp_path / 't.npz')!r}); "
         "print([m for m in ('jax', 'torch', 'pandas', 'scipy', 'pyarrow', 'matplotlib') if m in "
         "sys.modules])"

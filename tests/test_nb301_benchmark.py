@@ -17,7 +17,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts, distill, store
 from rlnas.bench.nb301.distilled import invented, to_arrays
 from rlnas.bench.nb301.genotype import DartsSpace, to_genotype
-from tests.surrogates import invented_benchmark
+from surrogates import invented_benchmark
 
 SMALL = ["--labels", "256", "--rounds", "1", "--steps", "300", "--width", "16"]
 

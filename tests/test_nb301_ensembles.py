@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from forests import random_forest
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.darts import Genotype
 from rlnas.bench.nb301.ensembles import convert_ensembles, open_ensemble
 from rlnas.bench.nb301.genotype import DartsSpace, from_genotype
-from tests.forests import random_forest
-from tests.test_fetch import Server, server  # noqa: F401
-from tests.test_nb301_legacy import LIGHTGBM, legacy, pickled
+from test_fetch import Server, server  # noqa: F401
+from test_nb301_legacy import LIGHTGBM, legacy, pickled
 
 MODEL = "surrogate_model.model"
 

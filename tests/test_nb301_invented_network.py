@@ -18,8 +18,8 @@ from rlnas.bench.files import sha256
 from rlnas.bench.nb301 import network, store
 from rlnas.bench.nb301.forms import yahpo_codes
 from rlnas.bench.nb301.genotype import DartsSpace
-from tests.test_fetch import Server, server  # noqa: F401
-from tests.yahpo_onnx import write
+from test_fetch import Server, server  # noqa: F401
+from yahpo_onnx import write
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from forests import random_forest
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.forest import Forest, evaluate
 from rlnas.bench.nb301.genotype import DartsSpace, official_features
@@ -25,7 +26,6 @@ from rlnas.bench.nb301.lightgbm_format import read_lightgbm
 from rlnas.bench.nb301.synthetic_ensemble import grow, to_xgboost
 from rlnas.bench.nb301.ubjson import read_ubjson
 from rlnas.bench.nb301.xgboost_format import read_xgboost
-from tests.forests import random_forest
 
 XGBOOST = b"cxgboost.core\nBooster\n"
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forests import random_forest
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import grouping, trees
 from rlnas.bench.nb301.forest import Forest, evaluate
@@ -19,7 +20,6 @@ from rlnas.bench.nb301.grouping import join
 from rlnas.bench.nb301.leafsets import HIGHEST, LOWEST, pack, words_for
 from rlnas.bench.nb301.synthetic_ensemble import grow, members
 from rlnas.bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
-from tests.forests import random_forest
 
 
 def draw(count: int, seed: int = 0) -> jax.Array:

@@ -28,7 +28,7 @@ from rlnas.bench.retrain import datasets, networks, supernet  # noqa: E402
 from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
 from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
 from rlnas.bench.retrain.supernet import Progress, Schedule, SharedConv, Supernet  # noqa: E402
-from tests.torch_fixtures import one_thread  # noqa: E402, F401
+from torch_fixtures import one_thread  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
 CELLS = cell_list(5)[1]
@@ -314,11 +314,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneShot, Path]:
         preset="smoke", max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=out
     )
     code = (
-        "from pathlib import Path; from analysis import oneshot, oneshot_measures; "
+        "from pathlib import Path\n"
+        "from rlnas.analysis.oneshot import command as oneshot, measures as oneshot_measures\n"
         "oneshot_measures.REPLICATES = 40; oneshot.run(oneshot.OneShot(preset='smoke', "
         f"max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=Path({str(out)!r})))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "91 cells of nb101-digits" in done.stdout and "one real training" in done.stdout
     return config, next(out.glob("oneshot-*"))

@@ -24,7 +24,7 @@ from rlnas.agents.protocol import (
     seed_keys,
 )
 from rlnas.agents.random_search import RandomSearch
-from tests.stand_in import GridBenchmark, ListBenchmark, ring, scrambled
+from stand_in import GridBenchmark, ListBenchmark, ring, scrambled
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.agents.protocol import Agent
-from tests.stand_in import ring
+from stand_in import ring
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def outside(tmp_path_factory) -> Path:
 
 
 def test_an_installed_package_adds_an_agent_and_a_benchmark(outside):
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(outside)])}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(outside)])}
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

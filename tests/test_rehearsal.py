@@ -8,7 +8,7 @@ import pytest
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.rehearsal import RehearseConfig, run_rehearse
 from rlnas.bench.nb101.table import Table
-from tests.tables import small_table
+from tables import small_table
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra `retrain`)")
 

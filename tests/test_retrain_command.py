@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -34,8 +33,8 @@ from rlnas.analysis import (
 from rlnas.analysis.comparison import command as compare
 from rlnas.analysis.comparison import redraw
 from rlnas.analysis.comparison.command import Compare  # noqa: E402
-from rlnas.analysis.report import run as run_report  # noqa: E402
 from rlnas.analysis.report.command import Report  # noqa: E402
+from rlnas.analysis.report.command import run as run_report  # noqa: E402
 from rlnas.analysis.retrain import command as retrain
 from rlnas.analysis.retrain import run as retrain_run
 from rlnas.analysis.retrain import select as retrain_select
@@ -46,9 +45,8 @@ from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
 from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
 from rlnas.bench.retrain.workers import Failure  # noqa: E402
-from tests.torch_fixtures import torch_as_it_was  # noqa: E402, F401
+from torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
-ROOT = Path(__file__).parents[1]
 CELL = "110101 input,maxpool3x3,conv3x3-bn-relu,output"
 TINY = ["--dataset", "digits", "--preset", "quick", "--channels", "4", "--stacks", "1"]
 
@@ -250,14 +248,9 @@ KILLED += ["--workers", "1", "--threads", "1", "--plain-loop-batches", "0", "--o
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom analysis import cli, retrain\n"
-        "retrain.run(cli.parse('retrain', retrain.Retrain, sys.argv[1:]))"
-    )
-    env = os.environ | {"PYTHONPATH": str(ROOT)}  # for the workers too
-    words = [sys.executable, "-c", code, *KILLED]
+    words = [sys.executable, "-m", "rlnas.analysis.cli", "retrain", *KILLED]
     return subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 

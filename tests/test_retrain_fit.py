@@ -33,8 +33,8 @@ from rlnas.bench.retrain.presets import (  # noqa: E402
 )
 from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
 from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
-from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
-from tests.torch_fixtures import one_thread  # noqa: E402, F401
+from test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
+from torch_fixtures import one_thread  # noqa: E402, F401
 
 CELLS = cell_list(5)[1]
 CELL = CELLS[500]

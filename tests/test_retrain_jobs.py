@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
+from retrain_tasks import act  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.retrain import checkpoint, energy, jobs, throughput, workers  # noqa: E402
 from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
@@ -25,8 +26,7 @@ from rlnas.bench.retrain.jobs import DIVERGED, DONE, FAILED, Data, Job, finished
 from rlnas.bench.retrain.presets import QUICK  # noqa: E402
 from rlnas.bench.retrain.throughput import Probe  # noqa: E402
 from rlnas.bench.retrain.workers import Failure  # noqa: E402
-from tests.retrain_tasks import act  # noqa: E402
-from tests.torch_fixtures import torch_as_it_was  # noqa: E402, F401
+from torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
 CELLS = cell_list(5)[1]
 TINY = replace(QUICK, epochs=3, channels=4, stacks=1)

@@ -12,7 +12,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import OPS, Cell, from_bits, parse
 from rlnas.bench.nb101.graph import cells, neighbour_lists
 from rlnas.bench.nb101.space import NUM_FEATURES, make_space
-from tests.tables import small_benchmark
+from tables import small_benchmark
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from rlnas.bench.nb101.convert import convert
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.nb101.table import Table
 from rlnas.bench.rewards import Exponential
-from tests.tables import small_benchmark
+from tables import small_benchmark
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from rlnas.agents.protocol import History
 from rlnas.analysis import store
 from rlnas.bench.errors import UserError
-from tests.test_stats import history
+from test_stats import history
 
 SPEC = store.RunSpec(
     {"name": "b", "noise": "mean"}, "random_search", {"n": 3}, budget=4, seed=0, seeds=2

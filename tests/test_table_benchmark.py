@@ -10,7 +10,7 @@ import pytest
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.benchmark import from_table
-from tests.tables import small_benchmark, small_table
+from tables import small_benchmark, small_table
 
 ROW = jnp.int32(40)
 

@@ -4,7 +4,6 @@ survives kill -9."""
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -29,10 +28,9 @@ from rlnas.bench.retrain import datasets, networks, trainer  # noqa: E402
 from rlnas.bench.retrain.assemble import TabulateConfig, cell_list, run_tabulate  # noqa: E402
 from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
 from rlnas.bench.retrain.tabulate import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
-from tests.test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
-from tests.torch_fixtures import one_thread  # noqa: E402, F401
+from test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
+from torch_fixtures import one_thread  # noqa: E402, F401
 
-ROOT = Path(__file__).parents[1]
 RECIPE = Recipe(epochs=2, checkpoints=(2,), stem_channels=8)
 CELLS = cell_list(5)[1]
 SOME = [CELLS[i] for i in (0, 3, 40, 90, 500, 1500, 2531)]
@@ -212,14 +210,9 @@ HASHES = {digest.tobytes().hex() for digest in graph.hashes(3)}
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from rlnas.analysis.cli import main; "
-        "sys.exit(main())"
-    )
-    words = [sys.executable, "-c", code, "bench", "tabulate", *ARGS]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}  # for the workers too
+    words = [sys.executable, "-m", "rlnas.analysis.cli", "bench", "tabulate", *ARGS]
     return subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
