@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -40,9 +43,10 @@ def test_help_of_every_command(name: str) -> None:
 def test_overview(args: list[str]) -> None:
     done = rlnas(*args)
     assert (done.returncode, done.stderr) == (0, "")
-    for name, command in cli.COMMANDS.items():
+    for name, target in cli.COMMANDS.items():
         if name.startswith("bench") or "bench" not in args:
-            assert f"rlnas {name} " in done.stdout and command.summary in done.stdout
+            line = next(x for x in done.stdout.splitlines() if x.startswith(f"  rlnas {name} "))
+            assert len(cli.summary(target)) > 10 and line.endswith(cli.summary(target))
     assert "examples:" in done.stdout
 
 
@@ -130,9 +134,9 @@ def test_bench_commands(table: Path, tmp_path: Path) -> None:
 BAD = {
     "comapre": "unknown command 'comapre' of rlnas; expected one of compare, plot, ",
     "bench inof": "unknown command 'inof' of rlnas bench; expected one of list, info,",
-    "compare --budget x": "Error parsing --budget: invalid literal for int() with base 10: 'x'; see rlnas compare -",
-    "compare --bugdet 3": "Unrecognized options: --bugdet, 3 (perhaps --budget?); see rlnas compare --help",
-    "compare --budget": "Missing value for argument '--budget'. Expected 1 values; see rlnas compare --help",
+    "compare --budget x": "Error parsing --budget: invalid literal for int() with base 10: 'x'; se",
+    "compare --bugdet 3": "Unrecognized options: --bugdet, 3 (perhaps --budget?); see rlnas compa",
+    "compare --budget": "Missing value for argument '--budget'. Expected 1 values; see rlnas c",
     "compare stray": "Unrecognized options: stray; see",
     "compare --redo maybe": "Unrecognized options: maybe; see",
     "compare --budget 0": "--budget is 0; expected at least 1 query",
@@ -143,9 +147,9 @@ BAD = {
     "compare --agents evolution evolution": "agent 'evolution' is given twice",
     "compare --agents evolution:size=3": "unknown option 'size'",
     "compare --benchmark nowhere": "nowhere",
-    "compare --benchmark TABLE --noise loud": "unknown noise policy 'loud'; expected mean, sample or repeat=i",
-    "compare --benchmark TABLE --noise repeat=3": "noise policy 'repeat=3', but the table has 3 repeats",
-    "compare --benchmark TABLE --epochs 5": "no budget of 5 epochs in small; expected one of [4, 12]",
+    "compare --benchmark TABLE --noise loud": "policy 'loud'; expected mean, sample or repeat=i",
+    "compare --benchmark TABLE --noise repeat=3": "'repeat=3', but the table has 3 repeats",
+    "compare --benchmark TABLE --epochs 5": "of 5 epochs in small; expected one of [4, 12]",
     "compare --out TABLE": "is a file; expected a folder",
     "plot": "no runs given; expected run folders, or a compare-... folder",
     "plot nowhere": "no folder nowhere; expected a run folder, or a compare-... folder",
@@ -231,18 +235,93 @@ def test_how_a_command_ends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    def stop(config: object) -> None:
-        raise raised
-
-    monkeypatch.setattr("rlnas.analysis.comparison.redraw.run", stop)
+    stop_with(raised, monkeypatch)
     assert cli.main(["plot"]) == status
     assert capsys.readouterr().err == said
 
 
 def test_a_fault_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fault(config: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("rlnas.analysis.comparison.redraw.run", fault)
+    stop_with(ZeroDivisionError(), monkeypatch)
     with pytest.raises(ZeroDivisionError):
         cli.main(["plot"])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Do nothing: a sample of settings.
+
+    More of it.
+    """
+
+    size: int = 3
+    """How large."""
+    flip: bool = True
+    """Images are mirrored."""
+    shape: Literal["long", "wide"] = "long"
+    """How it is laid out."""
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            raise UserError(f"--size is {self.size}; expected at least 0, which is a line too long")
+
+    @classmethod
+    def for_options(cls, options: Sequence[str]) -> Sample:
+        return cls(size=5 if "wide" in options else 3)
+
+    def run(self) -> None:
+        print(self)
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cli.COMMANDS, "plot", f"{__name__}:Sample")
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", Sample()),
+        ("--no-flip --size 4", Sample(4, False)),
+        ("--flip --shape wide", Sample(5, True, "wide")),
+    ],
+)
+def test_a_command_is_a_dataclass_that_runs(
+    words: str, expected: Sample, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli.main(["plot", *words.split()]) == 0
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
+@pytest.mark.usefixtures("sample")
+def test_help_says_what_a_flag_does_and_the_choices(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["plot", "--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--flip, --no-flip Images are mirrored. (default: True)" in said
+    assert "--shape {long,wide} How it is laid out. (default: long)" in said
+    assert cli.summary(f"{__name__}:Sample") == "Do nothing"
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--size -1", "--size is -1; expected at least 0, which is a line too long"),
+        ("--shape tall", "invalid choice 'tall' for argument '--shape'. Expected one of ("),
+    ],
+)
+def test_a_refused_value_is_one_line(words: str, said: str, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["plot", *words.split()]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"rlnas: error: {said}") and err.count("\n") == 1
+
+
+def stop_with(raised: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `rlnas plot` end so."""
+
+    def stop(self: object) -> None:
+        raise raised
+
+    command = make_dataclass("Stop", (), frozen=True, namespace={"__doc__": "Stop.", "run": stop})
+    monkeypatch.setattr(cli, "load", lambda target: command)
