@@ -26,8 +26,13 @@ import optax
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from rlnas.agents import replay as replay_buffer
-from rlnas.agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
-from rlnas.agents.networks import DuelingTransformer, NetworkConfig
+from rlnas.agents.losses import (
+    double_q_target,
+    epsilon_ladder,
+    n_step_bootstrapped_returns,
+    take,
+)
+from rlnas.agents.networks import READOUT, DuelingTransformer, NetworkConfig
 from rlnas.agents.replay import Replay
 from rlnas.bench.benchmark import Benchmark, SearchSpace
 from rlnas.bench.errors import UserError
@@ -230,9 +235,9 @@ def representations(
         params,
         encode(space, view),
         view.mask,
-        capture_intermediates=lambda module, _: module.name == "LayerNorm_0",
+        capture_intermediates=lambda module, _: module.name == READOUT,
     )
-    return found["intermediates"]["LayerNorm_0"]["__call__"][0][..., 0, :]
+    return found["intermediates"][READOUT]["__call__"][0][..., 0, :]
 
 
 def new_learner(config: DQNConfig, space: SearchSpace, key: Key[Array, ""]) -> Learner:
@@ -270,15 +275,18 @@ def learn(
     )[:, 0]
     dropout = dropout_key if config.network.dropout else None
 
-    q_t_target = q_values(config, space, learner.target, items.after)
-    q_t_online = q_values(config, space, learner.params, items.after)
+    q_t_value = q_values(config, space, learner.target, items.after)
+    q_t_selector = q_values(config, space, learner.params, items.after)
     bootstrap = real_actions(config, items.after.mask).any(-1)
-    target = double_q_target(items.reward, items.discount * bootstrap, q_t_online, q_t_target)
+    target = double_q_target(items.reward, items.discount * bootstrap, q_t_value, q_t_selector)
 
     def loss_of(params: Any) -> tuple[Array, tuple[Array, Array]]:
         q_tm1 = take(q_values(config, space, params, items.before, dropout), items.action)
         error = jnp.where(usable, target - q_tm1, 0.0)
-        return (batch.weights * huber(error)).mean(), (error, jnp.where(usable, q_tm1, 0.0))
+        return (batch.weights * optax.losses.huber_loss(error)).mean(), (
+            error,
+            jnp.where(usable, q_tm1, 0.0),
+        )
 
     (loss, (error, q_tm1)), gradient = jax.value_and_grad(loss_of, has_aux=True)(learner.params)
     updates, opt_state = config.optimiser().update(gradient, learner.opt_state, learner.params)
@@ -344,7 +352,7 @@ def _actors_step(
     _, env, reward, _, truncated, info = jax.vmap(mdp.step)(
         jax.random.split(step_key, config.actors), state.env, action
     )
-    after = View(info.observation.archs, info.observation.mask)
+    after = View(info.final_observation.archs, info.final_observation.mask)
     seen = state.seen
     if space.size <= SEEN_LIMIT:
         seen = seen.at[info.arch].set(True).at[env.archs[:, 0]].set(True)
@@ -389,7 +397,7 @@ def iterate(
 
 def _merge(config: DQNConfig, window: Step) -> Transition:
     """The transition that starts at the first step of a window of n."""
-    returns = n_step(window.reward, window.truncated, config.gamma)
+    returns = n_step_bootstrapped_returns(window.reward, window.truncated, config.gamma)
     before = jax.tree.map(lambda x: x[0], window.before)
     after = jax.tree.map(lambda x: x[returns.last], window.after)
     return Transition(

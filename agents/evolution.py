@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Key
 
+from rlnas.agents import memory
+from rlnas.agents.memory import Memory
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_walk import step
-from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.benchmark import Arch, SearchSpace
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
-
-
-class State(NamedTuple):
-    """The population, a ring in the order of birth.
-
-    archs: [population]. vals: observed validation accuracy, -inf where there was none. births:
-    members born so far; number t lives in place t % population until t + population replaces it.
-    """
-
-    archs: Arch
-    vals: Float[Array, " population"]
-    births: Int[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -60,28 +49,16 @@ class Evolution:
             )
 
     def build(self, space: SearchSpace) -> Agent:
-        def init(key: Key[Array, ""]) -> State:
-            blank = jax.eval_shape(space.sample, key)
-            return State(
-                archs=jnp.zeros((self.population, *blank.shape), blank.dtype),
-                vals=jnp.full(self.population, -jnp.inf),
-                births=jnp.int32(0),
-            )
+        # The population is what is remembered: its members are the latest queries.
+        def init(key: Key[Array, ""]) -> Memory:
+            return memory.empty(space, self.population)
 
-        def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
+        def ask(key: Key[Array, ""], members: Memory) -> tuple[Arch, Memory]:
             start_key, tournament_key, child_key = jax.random.split(key, 3)
             rivals, _ = draw(tournament_key, jnp.int32(self.population), self.tournament)
-            parent = state.archs[rivals[jnp.argmax(state.vals[rivals])]]
+            parent = members.archs[rivals[jnp.argmax(members.vals[rivals])]]
             child = step(space, child_key, parent)
-            starting = state.births < self.population
-            return jnp.where(starting, space.sample(start_key), child), state
+            starting = members.queries < self.population
+            return jnp.where(starting, space.sample(start_key), child), members
 
-        def tell(state: State, arch: Arch, result: QueryResult) -> State:
-            oldest = state.births % self.population
-            return State(
-                archs=state.archs.at[oldest].set(arch),
-                vals=state.vals.at[oldest].set(jnp.where(result.valid, result.val, -jnp.inf)),
-                births=state.births + 1,
-            )
-
-        return Agent(init, ask, tell)
+        return Agent(init, ask, tell=memory.remember)

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from rlnas.agents.protocol import Agent, same_arch
+from rlnas.agents import memory
+from rlnas.agents.memory import Memory
+from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
@@ -40,12 +42,10 @@ class Round(NamedTuple):
 
 
 class State(NamedTuple):
-    """round: the round under way. asked: [memory], a ring of the latest queries. queries: how many
-    there were."""
+    """round: the round under way. asked: the latest queries."""
 
     round: Round
-    asked: Arch
-    queries: Int[Array, ""]
+    asked: Memory
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class LocalSearch:
     def build(self, space: SearchSpace) -> Agent:
         def init(key: Key[Array, ""]) -> State:
             somewhere = space.sample(key)  # never asked: only its shape counts
-            asked = jnp.zeros((self.memory, *somewhere.shape), somewhere.dtype)
-            return State(fresh_start(somewhere, jnp.arange(space.max_degree)), asked, jnp.int32(0))
+            start = fresh_start(somewhere, jnp.arange(space.max_degree))
+            return State(start, memory.empty(space, self.memory))
 
         def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
             start_key, order_key = jax.random.split(key)
@@ -93,7 +93,6 @@ class LocalSearch:
             best, best_val = state.round.best, state.round.best_val
             order, _ = draw(order_key, space.degree(best), space.max_degree)
             onward = Round(jnp.array(False), best, best_val, best, best_val, jnp.int32(0), order)
-            remembered = jnp.arange(self.memory) < state.queries
 
             def candidate(now: Round) -> Arch:
                 return jnp.where(
@@ -106,8 +105,7 @@ class LocalSearch:
                 return found | (now.place >= candidates)
 
             def nothing_to_ask(now: Round) -> Bool[Array, ""]:
-                known = (same_arch(state.asked, candidate(now), 1) & remembered).any()
-                return over(now) | (known & ~now.starting)
+                return over(now) | (memory.knows(state.asked, candidate(now)) & ~now.starting)
 
             def advance(now: Round) -> Round:
                 """Go on to the best, start afresh, or pass over a known neighbour; a fresh start
@@ -128,10 +126,7 @@ class LocalSearch:
                 best_val=jnp.where(better, result.val, now.best_val),
                 place=now.place + 1,
             )
-            asked = state.asked
-            if self.memory:
-                asked = asked.at[state.queries % self.memory].set(arch)
-            return State(now, asked, state.queries + 1)
+            return State(now, memory.remember(state.asked, arch, result))
 
         return Agent(init, ask, tell)
 

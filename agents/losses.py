@@ -8,22 +8,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int
 
 
-def huber(error: Float32[Array, "*b"], delta: float = 1.0) -> Float32[Array, "*b"]:
-    """error^2 / 2 within delta, linear beyond (Huber 1964)."""
-    size = jnp.abs(error)
-    inner = jnp.minimum(size, delta)
-    return 0.5 * inner**2 + delta * (size - inner)
-
-
 def double_q_target(
     r_t: Float32[Array, "*b"],
     discount_t: Float32[Array, "*b"],
-    q_t_online: Float32[Array, "*b a"],
-    q_t_target: Float32[Array, "*b a"],
+    q_t_value: Float32[Array, "*b a"],
+    q_t_selector: Float32[Array, "*b a"],
 ) -> Float32[Array, "*b"]:
-    """r + discount x q_target[argmax q_online] (van Hasselt, Guez, Silver 2016)."""
-    a_t = q_t_online.argmax(-1)
-    return r_t + discount_t * take(q_t_target, a_t)
+    """r_t + discount_t x q_t_value[argmax q_t_selector] (van Hasselt, Guez, Silver 2016): the
+    online network selects, its older copy values."""
+    a_t = q_t_selector.argmax(-1)
+    return r_t + discount_t * take(q_t_value, a_t)
 
 
 def take(q: Float32[Array, "*b a"], action: Int[Array, "*b"]) -> Float32[Array, "*b"]:
@@ -40,7 +34,9 @@ class NStep(NamedTuple):
     last: Int[Array, ""]
 
 
-def n_step(r_t: Float32[Array, " n"], truncated_t: Bool[Array, " n"], gamma: Any) -> NStep:
+def n_step_bootstrapped_returns(
+    r_t: Float32[Array, " n"], truncated_t: Bool[Array, " n"], gamma: Any
+) -> NStep:
     """The n-step return of steps 0..n-1, cut behind the first truncation.
 
     Partial episode bootstrapping (Pardo et al. 2018): a truncation ends the sum, not the value; the

@@ -14,6 +14,10 @@ from rlnas.bench.errors import UserError
 MASKED = -1e9
 """The value of an action that does not exist: finite, so that arithmetic with it stays finite."""
 
+READOUT = "readout"
+"""The layer that values and advantages are read from. (Layers that draw their parameters keep the
+names flax gives them: a name decides what is drawn.)"""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -57,8 +61,10 @@ class EncoderLayer(nn.Module):
         config = self.config
         drop = nn.Dropout(config.dropout, deterministic=not learning)
         attend = nn.MultiHeadDotProductAttention(config.heads, dropout_rate=0.0)
-        x = x + drop(attend(nn.LayerNorm()(x), mask=mask[..., None, None, :]))
-        hidden = nn.gelu(nn.Dense(config.feed_forward)(nn.LayerNorm()(x)))
+        normed = nn.LayerNorm(name="attention_norm")(x)
+        x = x + drop(attend(normed, mask=mask[..., None, None, :]))
+        normed = nn.LayerNorm(name="feed_forward_norm")(x)
+        hidden = nn.gelu(nn.Dense(config.feed_forward)(normed))
         return x + drop(nn.Dense(config.width)(hidden))
 
 
@@ -88,7 +94,7 @@ class DuelingTransformer(nn.Module):
         x = x + jnp.where(jnp.arange(x.shape[-2])[:, None] == 0, role[0], role[1])
         for _ in range(config.layers):
             x = EncoderLayer(config)(x, mask, learning)
-        x = nn.LayerNorm()(x)
+        x = nn.LayerNorm(name=READOUT)(x)
         value = nn.Dense(1)(nn.gelu(nn.Dense(config.width)(x[..., 0, :])))
         advantage = nn.Dense(1)(nn.gelu(nn.Dense(config.width)(x[..., 1:, :])))[..., 0]
         real = mask[..., 1:]

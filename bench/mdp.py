@@ -55,12 +55,12 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """observation: before an auto-reset, what to bootstrap from at a truncation. arch, val, valid:
-    the look-up made.
+    """final_observation: before an auto-reset, what to bootstrap from at a truncation. arch, val,
+    valid: the look-up made.
     reset_val: the accuracy looked up for a new episode's start, where `truncated` (a look-up
     too)."""
 
-    observation: Observation
+    final_observation: Observation
     arch: Arch
     val: Float32[Array, ""]
     valid: Bool[Array, ""]
@@ -119,8 +119,8 @@ class IncrementalMDP:
         """(observation, state, reward, terminated, truncated, info), reset where truncated.
 
         terminated is always False. A masked action stays in place with reward 0: an agent that
-        respects the mask never meets it. `info.observation` is the real last one of a truncated
-        episode.
+        respects the mask never meets it. `info.final_observation` is the real last one of a
+        truncated episode.
         """
         query_key, view_key, reset_key = jax.random.split(key, 3)
         action = jnp.asarray(action)

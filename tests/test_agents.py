@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import chisquare
 
 from rlnas.agents.evolution import Evolution
-from rlnas.agents.evolution import State as Population
 from rlnas.agents.local_search import LocalSearch
+from rlnas.agents.memory import Memory
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.random_walk import RandomWalk
@@ -206,7 +206,7 @@ def children(config: Evolution, vals: list[float]) -> np.ndarray:
     """Parents chosen in 20,000 tournaments among rows 0, 10, 20, ... of a ring, as places in the
     population."""
     benchmark = ring(np.full(10 * len(vals), 0.5))
-    state = Population(10 * jnp.arange(len(vals)), jnp.array(vals), jnp.int32(len(vals)))
+    state = Memory(10 * jnp.arange(len(vals)), jnp.array(vals), jnp.int32(len(vals)))
     ask = config.build(benchmark.space).ask
     archs = jax.jit(jax.vmap(lambda key: ask(key, state)[0]))(
         jax.random.split(jax.random.key(9), 20_000)
@@ -242,7 +242,7 @@ def test_the_oldest_dies():
         state = agent.tell(state, jnp.int32(t), result)
     assert state.archs.tolist() == [3, 4, 2]
     np.testing.assert_allclose(state.vals, [0.3, -np.inf, 0.2])
-    assert int(state.births) == 5
+    assert int(state.queries) == 5
 
 
 # Together

@@ -6,21 +6,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlnas.agents.losses import double_q_target, epsilon_ladder, huber, n_step, take
+from rlnas.agents.losses import (
+    double_q_target,
+    epsilon_ladder,
+    n_step_bootstrapped_returns,
+    take,
+)
 
 NO = [False] * 3
 
 
-def test_huber_is_quadratic_within_delta_and_linear_beyond():
-    np.testing.assert_allclose(
-        huber(jnp.array([0.0, 0.5, -1.0, 3.0, -3.0])), [0, 0.125, 0.5, 2.5, 2.5]
-    )
-    np.testing.assert_allclose(huber(jnp.array([4.0]), delta=2.0), [2 * 4 - 2])
-
-
-def test_double_q_picks_by_the_online_network_and_values_by_the_target():
+def test_double_q_selects_by_the_online_network_and_values_by_the_target():
     online, target = jnp.array([[1.0, 3.0, 2.0]]), jnp.array([[10.0, 20.0, 30.0]])
-    found = double_q_target(jnp.array([0.5]), jnp.array([0.9]), online, target)
+    found = double_q_target(jnp.array([0.5]), jnp.array([0.9]), target, online)
     np.testing.assert_allclose(found, [0.5 + 0.9 * 20.0])
     np.testing.assert_allclose(take(target, jnp.array([2])), [30.0])
 
@@ -42,7 +40,7 @@ def test_double_q_picks_by_the_online_network_and_values_by_the_target():
 def test_n_step_returns_end_at_a_truncation_and_bootstrap_behind_it(
     truncated, reward, discount, last
 ):
-    found = n_step(jnp.array([1.0, 2.0, 4.0]), jnp.array(truncated), 0.5)
+    found = n_step_bootstrapped_returns(jnp.array([1.0, 2.0, 4.0]), jnp.array(truncated), 0.5)
     assert (float(found.reward), float(found.discount), int(found.last)) == (reward, discount, last)
 
 

@@ -60,13 +60,13 @@ def test_episodes_are_truncated_never_terminated_and_show_the_last_observation(b
     assert [step["truncated"] for step in trail] == [(i + 1) % 7 == 0 for i in range(21)]
     assert not any(step["terminated"] for step in trail)
     for step in trail:
-        assert int(step["info"].observation.archs[0]) == int(step["info"].arch)
+        assert int(step["info"].final_observation.archs[0]) == int(step["info"].arch)
         assert int(step["after"].t) == (0 if step["truncated"] else int(step["before"].t) + 1)
         if step["truncated"]:
             assert float(step["after"].val) == float(step["info"].reset_val)
         else:
             assert int(step["obs"].archs[0]) == int(step["info"].arch)
-            np.testing.assert_array_equal(step["obs"].archs, step["info"].observation.archs)
+            np.testing.assert_array_equal(step["obs"].archs, step["info"].final_observation.archs)
 
 
 def test_the_observation_is_the_encoded_current_architecture_and_its_real_neighbours(benchmark):

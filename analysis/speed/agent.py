@@ -12,7 +12,7 @@ import optax
 
 from rlnas.agents import dqn
 from rlnas.agents.dqn import DQNConfig, View
-from rlnas.agents.losses import double_q_target, huber, take
+from rlnas.agents.losses import double_q_target, take
 from rlnas.analysis.speed.command import Measure, best_of, seconds_of
 from rlnas.analysis.speed.reference import PlainMDP, PlainTable
 
@@ -99,10 +99,11 @@ def _plain_loop(config: DQNConfig, params: Any, table: PlainTable) -> tuple[floa
     def update(params: Any, target: Any, opt_state: Any, batch: Any) -> Any:
         before, mask, action, reward, after, after_mask = batch
         online, older = (module.apply(p, after, after_mask) for p in (params, target))
-        goal = double_q_target(reward, jnp.full(reward.shape, config.gamma), online, older)
+        goal = double_q_target(reward, jnp.full(reward.shape, config.gamma), older, online)
 
         def loss(params: Any) -> Any:
-            return huber(goal - take(module.apply(params, before, mask), action)).mean()
+            error = goal - take(module.apply(params, before, mask), action)
+            return optax.losses.huber_loss(error).mean()
 
         updates, opt_state = optimiser.update(jax.grad(loss)(params), opt_state)
         return optax.apply_updates(params, updates), opt_state
