@@ -44,7 +44,7 @@ from rlnas.analysis.retrain.text import label  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
 from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
-from rlnas.bench.retrain.workers import Failure  # noqa: E402
+from rlnas.bench.workers import Failure  # noqa: E402
 from torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
 CELL = "110101 input,maxpool3x3,conv3x3-bn-relu,output"
@@ -368,7 +368,7 @@ def test_what_is_done_is_not_done_again(
 ) -> None:
     """Neither for the same choice, nor for another one of the same architectures."""
     folder, to = retrained
-    monkeypatch.setattr("rlnas.bench.retrain.workers.run_all", None)
+    monkeypatch.setattr("rlnas.bench.workers.run_all", None)
     before = {path: path.read_bytes() for path in to.rglob("*.*") if path.name != "manifest.json"}
     words = [*out.glob("compare-*"), "--seeds", 2, *TINY, "--epochs", 2, "--out", to]
     retrain.run(parse(*words, "--top", 2, "--random", 3))
@@ -440,7 +440,7 @@ def test_what_failed_is_told_and_tried_again(
                 else function(task, lambda told: None),
             )
 
-    monkeypatch.setattr("rlnas.bench.retrain.workers.run_all", run_all)
+    monkeypatch.setattr("rlnas.bench.workers.run_all", run_all)
     words = [
         *TINY,
         "--cells",

@@ -1,9 +1,8 @@
-"""Worker processes that may die, trainings that may fail, and what they cost."""
+"""Trainings that may fail, and what they cost."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import replace
@@ -17,15 +16,13 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from retrain_tasks import act  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
-from rlnas.bench.retrain import checkpoint, energy, jobs, throughput, workers  # noqa: E402
+from rlnas.bench.retrain import checkpoint, energy, jobs, throughput  # noqa: E402
 from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
 from rlnas.bench.retrain.engine import Engine  # noqa: E402
 from rlnas.bench.retrain.jobs import DIVERGED, DONE, FAILED, Data, Job, finished  # noqa: E402
 from rlnas.bench.retrain.presets import QUICK  # noqa: E402
 from rlnas.bench.retrain.throughput import Probe  # noqa: E402
-from rlnas.bench.retrain.workers import Failure  # noqa: E402
 from torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
 CELLS = cell_list(5)[1]
@@ -44,28 +41,6 @@ def train(of: Job) -> tuple[dict[str, Any], list[Any]]:
 
 def curve(record: dict[str, Any]) -> list[tuple[float, float]]:
     return [(epoch["loss"], epoch["accuracy"]) for epoch in record["curve"]]
-
-
-# --- workers
-# --------------------------------------------------------------------------------------------
-
-
-def test_a_worker_that_dies_takes_nothing_with_it() -> None:
-    tasks = ["a", "die", "raise", "b", "leave", "c"]
-    told: list[tuple[int, str]] = []
-    ends: dict[int, Any] = {}
-    workers.run_all(
-        act, tasks, 2, lambda task, content: told.append((task, content)), ends.__setitem__
-    )
-    assert sorted(told) == [(i, f"{task} begun") for i, task in enumerate(tasks)]
-    assert sorted(ends) == list(range(len(tasks)))
-    for i in (0, 3, 5):
-        assert ends[i].split()[0] == tasks[i] and int(ends[i].split()[1]) != os.getpid()
-    assert ends[1].reason.startswith(
-        "the worker process died of SIGKILL: killed, perhaps for want of memory"
-    )
-    assert ends[2] == Failure("ValueError: two lines")
-    assert ends[4] == Failure("the worker process ended with exit status 3")
 
 
 # --- one training

@@ -173,7 +173,7 @@ def _speed(job: Job, batches: int) -> dict[str, Any]:
     """What one model does alone, and a plain loop (see `throughput.compare`); {} when it is not
     asked for, or could not be measured."""
     from rlnas.bench.retrain.throughput import Probe, compare, plain_peak_mb
-    from rlnas.bench.retrain.workers import Failure, run_all
+    from rlnas.bench.workers import Failure, run_all
 
     if not batches:
         return {}

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rlnas.bench import workers
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import Cell
-from rlnas.bench.retrain import workers
 from rlnas.bench.retrain.engine import Engine
 from rlnas.bench.retrain.presets import Settings
-from rlnas.bench.retrain.workers import Failure, Tell
+from rlnas.bench.workers import Failure, Tell
 
 if TYPE_CHECKING:
     from rlnas.bench.nb301.darts import Genotype

@@ -156,7 +156,7 @@ def _start_worker(parent: int, dataset: str) -> None:
     import torch
 
     from rlnas.bench.retrain import datasets
-    from rlnas.bench.retrain.workers import die_with
+    from rlnas.bench.workers import die_with
 
     threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)

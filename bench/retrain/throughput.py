@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.bench.retrain.jobs import Job, _data, make_fit
-from rlnas.bench.retrain.workers import Tell
+from rlnas.bench.workers import Tell
 
 LONGEST_S = 40.0
 TURN = 4  # batches

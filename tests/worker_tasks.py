@@ -1,0 +1,38 @@
+"""What the worker processes of tests/test_workers.py do; light, since each of them imports it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from rlnas.bench.workers import Tell, run_all
+
+
+def act(task: str, tell: Tell) -> str:
+    """Say that `task` is begun; then raise, die or leave if it is called so, else give it back with
+    the process id."""
+    tell(f"{task} begun")
+    if task == "raise":
+        raise ValueError("two\nlines")
+    if task == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == "leave":
+        os._exit(3)
+    return f"{task} {os.getpid()}"
+
+
+def wait_for_ever(file: Path, tell: Tell) -> None:
+    """Write the process id into `file`, and never end."""
+    file.write_text(str(os.getpid()))
+    while True:
+        time.sleep(60)
+
+
+if __name__ == "__main__":  # two workers that never end, for a test that kills their parent
+    from worker_tasks import wait_for_ever as named  # of a module that a worker finds
+
+    files = [Path(word) for word in sys.argv[1:]]
+    run_all(named, files, 2, lambda task, told: None, lambda task, result: None)
