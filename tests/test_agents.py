@@ -18,7 +18,7 @@ from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.random_walk import RandomWalk
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
-from stand_in import GridBenchmark, make, neighbour_lists, ring, scrambled
+from rlnas.bench.stand_ins import GridBenchmark, make, neighbour_lists, ring, scrambled
 
 UNLIKELY = 1e-3  # keys are fixed: a test that passes once passes always
 

@@ -22,7 +22,7 @@ from rlnas import agents, bench
 from rlnas.agents.protocol import Agent, AgentConfig, History, run_seeds, seed_keys
 from rlnas.agents.spec import parse
 from rlnas.bench.nb301.genotype import SIZES
-from stand_in import GridBenchmark, scrambled
+from rlnas.bench.stand_ins import GridBenchmark, scrambled
 from surrogates import invented_benchmark
 from tables import small_benchmark
 from test_protocol import python_search

@@ -22,7 +22,7 @@ from rlnas.analysis.landscape.command import Landscape
 from rlnas.bench import landscape
 from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential, Linear
-from stand_in import GridBenchmark, ListBenchmark, make, ring, scrambled
+from rlnas.bench.stand_ins import GridBenchmark, ListBenchmark, make, ring, scrambled
 from tables import small_benchmark, small_table
 
 KEY = jax.random.key(0)

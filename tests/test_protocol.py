@@ -24,7 +24,7 @@ from rlnas.agents.protocol import (
     seed_keys,
 )
 from rlnas.agents.random_search import RandomSearch
-from stand_in import GridBenchmark, ListBenchmark, ring, scrambled
+from rlnas.bench.stand_ins import GridBenchmark, ListBenchmark, ring, scrambled
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.agents.protocol import Agent
-from stand_in import ring
+from rlnas.bench.stand_ins import ring
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Synthetic benchmarks for tests of agents: explicit neighbour lists, NaN on demand, vectors as
+"""Made-up benchmarks that the contract tests run on: neighbour lists, NaN on demand, vectors as
 architectures."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rlnas.bench.draw import draw
 class ListSpace:
     """Rows 0..M-1 with neighbour lists. offsets: int32 [M + 1], flat: int32 [E]."""
 
-    offsets: Int32[Array, " M+1"]
+    offsets: Int32[Array, " ends"]
     flat: Int32[Array, " E"]
     max_degree: int = field(metadata={"static": True})
 
@@ -189,7 +189,7 @@ def scrambled(rows: int, degree: int, seed: int = 0, missing: float = 0.0) -> Li
     return make(neighbours, np.where(rng.random(rows) < missing, np.nan, val))
 
 
-def neighbour_lists(benchmark: ListBenchmark) -> list[set[int]]:
+def neighbour_lists(benchmark: Any) -> list[set[int]]:
     """The neighbours of every row, as plain Python sets; also of a `TableBenchmark`."""
     offsets, flat = np.asarray(benchmark.space.offsets), np.asarray(benchmark.space.flat)
     return [set(flat[a:b].tolist()) for a, b in pairwise(offsets)]
