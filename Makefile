@@ -1,33 +1,53 @@
-# The two commands of the README. Each needs only Python 3.11+, venv and make.
+# The two commands of the README are `make demo` and `make test`. Each needs only Python 3.11+, venv
+# and make. Both install the package as a user does; a changed source is installed again.
+# To work on it: `make dev` links the sources instead, and .venv/bin/pytest tests/test_mdp.py then
+# tests what the editor shows. The next `make test` installs again.
 PYTHON ?= python3
-BIN := .venv/bin
+ROOT := $(CURDIR)
+BIN := $(ROOT)/.venv/bin
+SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name __pycache__)
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test dev lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
 	$(BIN)/rlnas compare
 
-test: .venv/dev  ## ruff, types, tests
+# From an empty folder, so that nothing is found that is not installed.
+test: .venv/tested  ## ruff on the sources; types and tests of the installed package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist loadfile
+	away=$$(mktemp -d) && trap 'rmdir $$away' EXIT && cd $$away && \
+	RLNAS_TEST_INSTALLED=1 $(BIN)/pytest $(ROOT)/tests -n auto --dist worksteal
 
-.venv/core: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable .
-	touch $@
+dev: .venv/dev  ## the sources themselves are what is installed
+	$(PIP) --no-deps --no-build-isolation --editable .
+	rm -f .venv/core .venv/tested
 
-# torch is asked for alone first: pip then takes the pinned build and nothing looser later.
-.venv/dev: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable '.[dev]'
-	touch $@ .venv/core
-
-lint: .venv/dev
+lint: .venv/dev  ## mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+# setuptools would install what an earlier build/ left there.
+.venv/core: pyproject.toml setup.py $(SOURCES)
+	$(PYTHON) -m venv .venv
+	rm -rf build
+	$(PIP) .
+	touch $@
+
+# torch is asked for alone first: pip then takes the pinned build and nothing looser later.
+.venv/dev: pyproject.toml setup.py
+	$(PYTHON) -m venv .venv
+	rm -rf build
+	$(PIP) torch==2.13.0
+	$(PIP) '.[dev]'
+	touch $@
+
+.venv/tested: .venv/dev $(SOURCES)
+	rm -rf build
+	$(PIP) --no-deps --no-build-isolation --force-reinstall .
+	touch $@ .venv/core

@@ -4,6 +4,7 @@ only here."""
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,17 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 install_import_hook(["rlnas"], "beartype.beartype")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`make test` tests what is installed; to test the sources, `make dev` links them."""
+    for name in ("bench", "agents", "analysis"):
+        spec = find_spec(f"rlnas.{name}")
+        if spec is None or spec.origin is None:
+            raise pytest.UsageError(f"rlnas.{name} is not installed; run `make dev` first")
+        sources = Path(spec.origin).resolve().parent == TESTS.parent / name
+        if sources and os.environ.get("RLNAS_TEST_INSTALLED"):
+            raise pytest.UsageError(f"rlnas.{name} is {spec.origin}: expected an installed package")
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 
 PYPROJECT = """
 [build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
 
 [project]
 name = "rlnas-outside"
@@ -32,8 +32,8 @@ random_search = "rlnas_outside:FirstRow"
 [project.entry-points."rlnas.benchmarks"]
 outside-ring = "rlnas_outside:load"
 
-[tool.hatch.build.targets.wheel]
-include = ["rlnas_outside.py"]
+[tool.setuptools]
+py-modules = ["rlnas_outside"]
 """
 
 MODULE = '''
