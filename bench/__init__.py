@@ -1,40 +1,56 @@
 """What is searched, and what a look at it costs: `load(name)` opens a benchmark, `names()` lists
-them."""
+them. Nothing heavy is imported before it is used."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from rlnas.bench.registry import Registry
+from rlnas.bench.errors import UserError
+from rlnas.bench.family import families, family_of, load, names
+from rlnas.bench.noise import Noise
 
-REGISTRY = Registry(
-    "rlnas.benchmarks",
-    {"nb101-digits": "rlnas.bench.nb101.benchmark:load", "nb301": "rlnas.bench.nb301.store:load"},
-)
+if TYPE_CHECKING:
+    from rlnas.bench.benchmark import Benchmark, QueryResult, SearchSpace
+    from rlnas.bench.check import check_benchmark
+    from rlnas.bench.mdp import IncrementalMDP
+    from rlnas.bench.rewards import Exponential, Linear
+    from rlnas.bench.table_benchmark import TableBenchmark
+
+__all__ = [
+    "Benchmark",
+    "Exponential",
+    "IncrementalMDP",
+    "Linear",
+    "Noise",
+    "QueryResult",
+    "SearchSpace",
+    "TableBenchmark",
+    "UserError",
+    "check_benchmark",
+    "families",
+    "family_of",
+    "load",
+    "names",
+]
+
+_LAZY = {
+    "Benchmark": "benchmark",
+    "Exponential": "rewards",
+    "IncrementalMDP": "mdp",
+    "Linear": "rewards",
+    "QueryResult": "benchmark",
+    "SearchSpace": "benchmark",
+    "TableBenchmark": "table_benchmark",
+    "check_benchmark": "check",
+}
 
 
-def names() -> list[str]:
-    """The registered benchmarks; converted tables (`rlnas bench list`) open by their name or path
-    as well."""
-    return REGISTRY.names()
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"rlnas.bench.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def load(name: str, *, epochs: int | None = None, noise: str = "mean", **options: Any) -> Any:
-    """Open a benchmark.
-
-    name: a registered benchmark, a table's name, the path of an `.npz` table, or
-    `nb301-<surrogate>`. epochs: the training budget, default the largest there is. noise: `mean`,
-    `sample` or `repeat=i`. options: what only some benchmarks take
-    (`load("nb301", surrogate="yahpo")`). An entry point of the group `rlnas.benchmarks` is a
-    function of these arguments. Raises `UserError` when there is none.
-    """
-    if name in REGISTRY.names():
-        return REGISTRY.load(name)(name, epochs=epochs, noise=noise, **options)
-    from rlnas.bench.nb301 import store
-
-    if name.startswith(store.PREFIX) or (name.endswith(".npz") and store.is_surrogate(Path(name))):
-        return store.load(name, epochs=epochs, noise=noise, **options)
-    from rlnas.bench.nb101.benchmark import load as load_table
-
-    return load_table(name, epochs=epochs, noise=noise, **options)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

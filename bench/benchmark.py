@@ -1,12 +1,17 @@
-"""What a benchmark and a search space promise to agents, environments and the runner."""
+"""What a benchmark and a search space promise to agents, environments and the runner.
+
+`SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
+its own (`Indexed`, `Listed`, `Part`, `Sized`, `Restrictable`), asked for by `isinstance`.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from rlnas.bench.errors import UserError
+from rlnas.bench.noise import Noise
 
 Arch = Any
 """An architecture: an integer array of the space's fixed shape (NAS-Bench-101: an int32 scalar, the
@@ -33,6 +38,10 @@ class QueryResult(NamedTuple):
 class SearchSpace(Protocol):
     """A set of architectures with a neighbourhood. A pytree; the array methods are pure, jit- and
     vmap-safe."""
+
+    @property
+    def arch_shape(self) -> tuple[int, ...]:
+        """Shape of one architecture; () for a scalar."""
 
     @property
     def size(self) -> int:
@@ -85,14 +94,26 @@ class Benchmark(Protocol):
         """E.g. `nb101-digits`."""
 
     @property
-    def noise(self) -> str:
-        """The noise policy: `mean` (over repeats), `sample` (one repeat, drawn with the key) or
-        `repeat=i`."""
+    def family(self) -> str:
+        """The registered family (`rlnas.bench.family`) it belongs to; "" for none."""
+
+    @property
+    def epochs(self) -> int | None:
+        """The training budget that is looked up; None where that is not a number of epochs."""
+
+    @property
+    def noise(self) -> Noise:
+        """The noise policy."""
 
     @property
     def reports(self) -> str:
-        """What `reported` returns: `test accuracy`, or `validation accuracy` where no test accuracy
-        exists."""
+        """What `reported` returns, as captions name it: `test accuracy`, or `validation accuracy`
+        where no test accuracy exists; another measure, mapped to fractions, by its own name."""
+
+    @property
+    def distilled(self) -> str:
+        """"" for a benchmark to report from. Else the name of the one that it imitates: it is for
+        training on."""
 
     @property
     def optimum(self) -> Float[Array, ""]:
@@ -107,19 +128,69 @@ class Benchmark(Protocol):
         agent."""
 
     def describe(self) -> dict[str, Any]:
-        """JSON-ready facts for manifests: name, budget, noise policy, sha256 of the file, sizes."""
+        """JSON-ready facts for manifests: at least name, family, epochs, noise (its text), reports
+        and sha256 (of the file; "" for none); `about`, where captions should say what it is."""
 
 
-def parse_noise(text: str, repeats: int) -> int:
-    """A noise policy as an integer: -1 `mean`, -2 `sample`, i >= 0 `repeat=i`."""
-    if text in ("mean", "sample"):
-        return {"mean": -1, "sample": -2}[text]
-    kind, _, number = text.partition("=")
-    if kind != "repeat" or not number.isdecimal():
-        raise UserError(f"unknown noise policy {text!r}; expected mean, sample or repeat=i")
-    if int(number) >= repeats:
-        raise UserError(
-            f"noise policy {text!r}, but the table has {repeats} repeats; expected i below "
-            f"{repeats}"
-        )
-    return int(number)
+# Abilities of a search space
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """A space that numbers its architectures 0 <= i < size: one number each. jit- and vmap-safe."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def index(self, arch: Arch) -> Int[Array, ""]:
+        """int32: the number of `arch`; -1 for what is no architecture of the space."""
+
+    def at(self, index: Int[Array, ""]) -> Arch:
+        """Architecture number `index`, 0 <= index < size."""
+
+
+@runtime_checkable
+class Listed(Indexed, Protocol):
+    """A space that holds all its neighbour lists, in `neighbour`'s order: architecture number i has
+    the neighbours flat[offsets[i] : offsets[i + 1]], numbers too. offsets: int32 [size + 1]; flat:
+    int32 [E]."""
+
+    offsets: Any
+    flat: Any
+
+
+@runtime_checkable
+class Part(Indexed, Protocol):
+    """A space that may hold only some architectures of a larger one. rows: int32 [size], ascending:
+    their numbers there."""
+
+    rows: Any
+
+
+@runtime_checkable
+class Sized(Indexed, Protocol):
+    """A space whose architectures are of different sizes."""
+
+    def num_vertices(self) -> np.ndarray:
+        """int [size]: vertices of every architecture."""
+
+
+def numbers_of(space: Any) -> np.ndarray | None:
+    """int [size]: the number of each architecture in the whole that `space` may be a part of, so
+    that what was seen in one part is known in another; None where architectures have no numbers."""
+    if isinstance(space, Part):
+        return np.asarray(space.rows)
+    return np.arange(space.size) if isinstance(space, Indexed) else None
+
+
+# Abilities of a benchmark
+
+
+@runtime_checkable
+class Restrictable(Protocol):
+    """A benchmark that can be cut down to some of its architectures."""
+
+    def restrict(self, places: np.ndarray) -> Any:
+        """The `Benchmark` of architectures number `places` (ascending) and the ways between them;
+        its optimum is theirs."""

@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, sha256
-from rlnas.bench.nb101.published import FULL, ONLY_108
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
@@ -36,96 +35,6 @@ class Download:
     sha256: str | None  # None: nobody has published one
     size: int | None = None  # bytes; None: unknown, the checksum alone decides
     convertible: bool = True  # whether `rlnas bench convert` makes something of it
-
-
-def _google(filename: str) -> tuple[str, ...]:
-    """The three names under which Google serves one public bucket."""
-    return (
-        f"https://storage.googleapis.com/nasbench/{filename}",
-        f"https://nasbench.storage.googleapis.com/{filename}",
-        f"https://commondatastorage.googleapis.com/nasbench/{filename}",
-    )
-
-
-DOWNLOADS: dict[str, Download] = {}
-
-
-def register(download: Download) -> Download:
-    """Make a file known to `rlnas bench fetch`."""
-    if download.name in DOWNLOADS:
-        raise ValueError(f"download {download.name!r} is registered already")
-    DOWNLOADS[download.name] = download
-    return download
-
-
-register(
-    Download(
-        "nb101",
-        "NAS-Bench-101, 108 epochs, 423,624 cells x 3 repeats (0.5 GB)",
-        ONLY_108.filename,
-        _google(ONLY_108.filename),
-        ONLY_108.sha256,
-        ONLY_108.size,
-    )
-)
-register(
-    Download(
-        "nb101-full",
-        "NAS-Bench-101, 4, 12, 36 and 108 epochs (2.1 GB)",
-        FULL.filename,
-        _google(FULL.filename),
-        FULL.sha256,
-        FULL.size,
-    )
-)
-
-
-register(
-    Download(
-        "nb301-yahpo",
-        "NAS-Bench-301: YAHPO Gym's network of its learning curves, 98 budgets (2.6 MB)",
-        "nb301_yahpo_v1.onnx",
-        tuple(
-            f"https://raw.githubusercontent.com/slds-lmu/yahpo_data/{at}/nb301/model.onnx"
-            for at in ("main", "v1.0")
-        ),
-        "3c6a6fb3a70998bf6c55883bdc5cc71cff190e1859468d72cc6960b88f06d280",
-        2_578_406,
-    )
-)
-register(
-    Download(
-        "nb301-v1.0",
-        "NAS-Bench-301: the official ensembles xgb_v1.0 and lgb_runtime_v1.0 (1.8 GB)",
-        "nb301_models_v1.0.zip",
-        (
-            "https://ndownloader.figshare.com/files/24992018",
-            "https://figshare.com/ndownloader/files/24992018",
-        ),
-        # by a third party's catalogue
-        "e807411d6a454841965d3157a977896683b716dc48743049bd6be0ce94210824",
-        1_848_669_012,
-    )
-)
-register(
-    Download(
-        "nb301-v0.9",
-        "NAS-Bench-301: the official ensembles xgb_v0.9 and lgb_runtime_v0.9 (1.6 GB; no "
-        "published checksum)",
-        "nb301_models_v0.9.zip",
-        (
-            "https://ndownloader.figshare.com/files/24693026",
-            "https://figshare.com/ndownloader/files/24693026",
-        ),
-        None,
-    )
-)
-
-
-def download_named(name: str) -> Download:
-    if name not in DOWNLOADS:
-        raise UserError(f"nothing named {name!r} to fetch; expected one of {', '.join(DOWNLOADS)}")
-    return DOWNLOADS[name]
 
 
 def downloads_dir() -> Path:

@@ -21,20 +21,22 @@ class Registry:
     group: str
     builtin: Mapping[str, str]
 
-    def _entries(self) -> dict[str, EntryPoint]:
+    def entries(self) -> dict[str, EntryPoint]:
+        """Every entry by its name, ours first; nothing is imported."""
         found = {entry.name: entry for entry in entry_points(group=self.group)}
         ours = {name: EntryPoint(name, target, self.group) for name, target in self.builtin.items()}
-        return found | ours
+        return ours | {name: entry for name, entry in found.items() if name not in ours}
 
     def names(self) -> list[str]:
         """All registered names, sorted; nothing is imported."""
-        return sorted(self._entries())
+        return sorted(self.entries())
 
     def load(self, name: str) -> Any:
         """What `name` stands for; `UserError` when it is unknown."""
-        entries = self._entries()
+        entries = self.entries()
         if name not in entries:
-            kind = self.group.removeprefix("rlnas.")[:-1]
+            kind = self.group.removeprefix("rlnas.")
+            kind = f"{kind[:-3]}y" if kind.endswith("ies") else kind[:-1]
             raise UserError(
                 f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}"
             )

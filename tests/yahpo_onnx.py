@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rlnas.bench.nb301.network import HEADS, expected_shapes
+from rlnas.bench.nb301.yahpo import HEADS, expected_shapes
 
 
 def write(path: Path, seed: int = 0) -> None:

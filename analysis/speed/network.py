@@ -20,7 +20,7 @@ def measure() -> list[Measure]:
 
     from rlnas.bench.nb301.forms import yahpo_codes
     from rlnas.bench.nb301.genotype import DartsSpace
-    from rlnas.bench.nb301.network import EPOCHS, build, expected_shapes
+    from rlnas.bench.nb301.yahpo import EPOCHS, build, expected_shapes
 
     rng = np.random.default_rng(0)
     arrays: dict[str, Any] = {
@@ -51,7 +51,7 @@ def measure() -> list[Measure]:
 
 def plain(arrays: dict[str, Any], row: np.ndarray) -> float:
     """The accuracy of one architecture, head after head, as the ONNX graph says."""
-    from rlnas.bench.nb301.network import EPOCHS, HEADS
+    from rlnas.bench.nb301.yahpo import EPOCHS, HEADS
 
     embedded = [arrays[f"embds_fct.{i}.weight"][code] for i, code in enumerate(row)]
     x = np.concatenate([*embedded, [EPOCHS * arrays["epoch_scale"]]])

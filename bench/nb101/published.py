@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from rlnas.bench.fetch import Download
+
 
 class Official(NamedTuple):
     """One of the two published files."""
@@ -28,3 +30,19 @@ OFFICIAL = (ONLY_108, FULL)
 # Ying et al. 2019, section 2: what the accuracies in the official files were measured on.
 OFFICIAL_SPLITS = {"train": 40_000, "validation": 10_000, "test": 10_000}
 OFFICIAL_RECIPE = {"data": "CIFAR-10", "paper": "Ying et al. 2019, arXiv 1902.09635"}
+
+
+def _download(name: str, what: str, file: Official) -> Download:
+    """From the three names under which Google serves one public bucket."""
+    urls = (
+        f"https://storage.googleapis.com/nasbench/{file.filename}",
+        f"https://nasbench.storage.googleapis.com/{file.filename}",
+        f"https://commondatastorage.googleapis.com/nasbench/{file.filename}",
+    )
+    return Download(name, what, file.filename, urls, file.sha256, file.size)
+
+
+DOWNLOADS = (
+    _download("nb101", "NAS-Bench-101, 108 epochs, 423,624 cells x 3 repeats (0.5 GB)", ONLY_108),
+    _download("nb101-full", "NAS-Bench-101, 4, 12, 36 and 108 epochs (2.1 GB)", FULL),
+)

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import spearmanr
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.graph import cells, parameters
+from rlnas.bench.nb101.space import make_space
+from rlnas.bench.nb101.table import Table, find, make_meta, new_path
+from rlnas.bench.repeats import repeat_mean
 
 
-@dataclass(frozen=True)
-class RehearseConfig:
-    """Predict every cell of the space from a partial table, to rehearse training and search at full
-    size.
-
-    The new table is no benchmark, and says so: its accuracies are a regressor's (gradient boosting
-    on the encoding), fitted to the cells of the partial table. Needs the extra `retrain`
-    (scikit-learn).
-    """
-
-    table: Annotated[str, tyro.conf.Positional]
-    """The table to learn from, by name or path."""
-    max_vertices: int = 7
-    """Predict all cells with at most so many vertices."""
-    out: Path | None = None
-    """Where to write it; default: the cache folder, under the name TABLE-rehearsal."""
-
-
-def run_rehearse(config: RehearseConfig) -> None:
-    """`rlnas bench rehearse`."""
-    import jax.numpy as jnp
-    import numpy as np
-    from scipy.stats import spearmanr
-
-    from rlnas.bench.nb101.graph import cells, parameters
-    from rlnas.bench.nb101.space import make_space
-    from rlnas.bench.nb101.table import Table, find, make_meta, new_path, repeat_mean
-
+def rehearse(table: str, max_vertices: int, out: Path | None) -> str:
+    """Write the table and say what it is. table: name or path of the partial one. out: default, the
+    cache folder. Raises `UserError` without scikit-learn."""
     try:
-        from sklearn.ensemble import HistGradientBoostingRegressor
+        from sklearn.ensemble import HistGradientBoostingRegressor  # an extra
     except ImportError:
         raise UserError(
             "scikit-learn is not installed; `pip install 'rlnas[retrain]'` to rehearse"
         ) from None
-    source = Table.load(find(config.table))
+    source = Table.load(find(table))
     if len(source.row) < 100:
         raise UserError(
             f"{source.name} has {len(source.row)} cells; expected at least 100 to learn from"
         )
     name = f"{source.name}-rehearsal"
-    out = config.out or new_path(name)
-    every = cells(config.max_vertices)
-    space = make_space(np.arange(len(every.bits)), config.max_vertices)
+    out = out or new_path(name)
+    every = cells(max_vertices)
+    space = make_space(np.arange(len(every.bits)), max_vertices)
     features = np.asarray(space.encode(jnp.arange(len(every.bits), dtype=jnp.int32)), np.float32)
     params = parameters(every)
     edges, labels = features[:, :49].sum(1), features[:, 49:].reshape(-1, 7, 5).sum(1)
@@ -79,7 +58,7 @@ def run_rehearse(config: RehearseConfig) -> None:
         f"NOT A BENCHMARK: predicted from {source.name} ({len(rows)} cells), held-out Spearman "
         f"{agreement:.3f}."
     )
-    table = Table(
+    Table(
         row=np.arange(len(params), dtype=np.int32),
         epochs=source.epochs[-1:],
         params=params,
@@ -89,10 +68,9 @@ def run_rehearse(config: RehearseConfig) -> None:
         seconds=seconds.clip(0),
         meta=make_meta(
             name,
-            max_vertices=config.max_vertices,
+            max_vertices=max_vertices,
             source=f"rehearsal of {source.name}",
             notes=[note],
         ),
-    )
-    table.save(out)
-    print(f"{out}: {len(params):,} cells. {note}")
+    ).save(out)
+    return f"{out}: {len(params):,} cells. {note}"

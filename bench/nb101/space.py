@@ -42,6 +42,7 @@ class CellSpace:
     max_degree: int = field(metadata={"static": True})
 
     num_features = NUM_FEATURES
+    arch_shape = ()
 
     @property
     def size(self) -> int:
@@ -50,6 +51,13 @@ class CellSpace:
     def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
         """A cell of the table, uniformly."""
         return jax.random.randint(key, (), 0, self.rows.shape[-1], jnp.int32)
+
+    def index(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
+        """The row itself; -1 for one that is not there."""
+        return jnp.where((arch >= 0) & (arch < self.rows.shape[-1]), arch, -1)
+
+    def at(self, index: Int32[Array, ""]) -> Int32[Array, ""]:
+        return index
 
     def degree(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
         return self.offsets[arch + 1] - self.offsets[arch]

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, cache_dir
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
+from rlnas.bench.repeats import Agreement, agreement, repeat_mean
 
 FORMAT, VERSION = "rlnas-nb101-table", 1
 MEASURES = ("val", "test", "train", "seconds")
@@ -60,9 +61,9 @@ class Table:
         """Best mean test accuracy at the largest budget; NaN when there is none."""
         return _best(self.test)
 
-    def noise(self, budget: int = -1) -> Noise:
+    def agreement(self, budget: int = -1) -> Agreement:
         """How far the repeats' validation accuracies agree at `epochs[budget]`."""
-        return noise_of(self.val[:, budget])
+        return agreement(self.val[:, budget])
 
     def validate(self, where: str = "table") -> None:
         """Raise `UserError`, naming the first thing that is wrong."""
@@ -182,57 +183,6 @@ class Table:
         small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             (np.savez_compressed if small else np.savez)(file, **arrays)
-
-
-class Noise(NamedTuple):
-    """A table's own noise, over the cells whose repeats are all there. NaN where it has no
-    meaning."""
-
-    cells: int
-    repeats: int
-    spearman: float  # rank correlation between two repeats, mean over the pairs
-    sd_between_cells: float  # of the mean over repeats
-    sd_between_repeats: float  # of a cell (n - 1), mean over the cells
-    share_between_cells: float  # of the variance of a single repeat
-    reliability: float  # the same share for the mean over all repeats (Spearman-Brown)
-
-
-def noise_of(values: np.ndarray) -> Noise:
-    """values float [M, R]. One repeat, or fewer than three complete cells, tell nothing of
-    noise."""
-    from scipy.stats import rankdata
-
-    values = values[~np.isnan(values).any(axis=1)].astype(np.float64)
-    cells, repeats = values.shape
-    nan = float("nan")
-    if cells < 3:
-        return Noise(cells, repeats, nan, nan, nan, nan, nan)
-    between = float(values.mean(axis=1).std(ddof=1))
-    if repeats < 2:
-        return Noise(cells, repeats, nan, between, nan, nan, nan)
-    ranks = rankdata(values, axis=0)
-    constant = bool((ranks.std(axis=0) == 0).any())
-    correlation = np.full((repeats, repeats), nan) if constant else np.corrcoef(ranks, rowvar=False)
-    within = float(values.var(axis=1, ddof=1).mean())
-    signal = max(between**2 - within / repeats, 0.0)  # one-way analysis of variance
-    share = signal / (signal + within) if signal + within else nan
-    return Noise(
-        cells,
-        repeats,
-        float(correlation[np.triu_indices(repeats, 1)].mean()),
-        between,
-        float(values.std(axis=1, ddof=1).mean()),
-        share,
-        repeats * share / (1 + (repeats - 1) * share),
-    )
-
-
-def repeat_mean(values: np.ndarray) -> np.ndarray:
-    """float64 [..., R] -> [...]: the mean over the repeats that are there, NaN where none is."""
-    there = ~np.isnan(values)
-    total = np.where(there, values, 0).sum(axis=-1, dtype=np.float64)
-    count = there.sum(axis=-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def _best(values: np.ndarray) -> float:

@@ -3,10 +3,11 @@
 A TFRecord file is a sequence of frames: u64 length, masked CRC-32C of the length, payload, masked
 CRC-32C of the payload, all little endian. The payload is the JSON list
 `[module_hash, epochs, adjacency, operations, base64 of a ModelMetrics protobuf]`
-(google-research/nasbench; the field numbers stand in the project's notes on the format):
+(google-research/nasbench, api.py and model_metrics.proto):
 
-    ModelMetrics    repeated EvaluationData = 1; int32 trainable_parameters = 2; double total_time =
-    3 EvaluationData  doubles current_epoch = 1, training_time = 2, train_accuracy = 3,
+    ModelMetrics    repeated EvaluationData = 1; int32 trainable_parameters = 2;
+                    double total_time = 3
+    EvaluationData  doubles current_epoch = 1, training_time = 2, train_accuracy = 3,
                     validation_accuracy = 4, test_accuracy = 5
 
 What counts as a run's result is its last evaluation. Unknown fields are skipped (EC-NAS adds
@@ -111,6 +112,15 @@ def frame(payload: bytes) -> bytes:
             struct.pack("<I", masked_crc(payload)),
         )
     )
+
+
+def is_tfrecord(path: Path) -> bool:
+    """Whether a file begins as a TFRecord file does: a length and its checksum."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        header = file.read(HEADER.size)
+    return len(header) == HEADER.size and masked_crc(header[:8]) == HEADER.unpack(header)[1]
 
 
 def read_blocks(

@@ -13,6 +13,7 @@ from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts
 from rlnas.bench.nb301.genotype import DartsSpace, from_genotype, inside
+from rlnas.bench.noise import MEAN, Noise
 
 REPORTS = "validation accuracy (surrogate)"
 """The surrogates know no test accuracy, so none is ever reported under that name."""
@@ -33,16 +34,18 @@ class SurrogateBenchmark:
     model: Any
     name: str = field(metadata={"static": True})
     epochs: int = field(metadata={"static": True})
-    noise: str = field(default="mean", metadata={"static": True})
+    noise: Noise = field(default=MEAN, metadata={"static": True})
     distilled: str = field(default="", metadata={"static": True})
     sha256: str = field(default="", metadata={"static": True})
 
+    family = "nb301"
+
     def __post_init__(self) -> None:
-        if self.noise not in ("mean", "sample"):
+        if self.noise.kind == "repeat":
             raise UserError(
-                f"unknown noise policy {self.noise!r} for {self.name}; expected mean or sample"
+                f"unknown noise policy '{self.noise}' for {self.name}; expected mean or sample"
             )
-        if self.noise == "sample" and self.members == 1:
+        if self.noise.kind == "sample" and self.members == 1:
             raise UserError(
                 f"{self.name} is a single network and predicts no noise; expected noise policy mean"
             )
@@ -70,7 +73,7 @@ class SurrogateBenchmark:
         valid = inside(arch)
         predicted = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8))
         val = predicted.mean
-        if self.noise == "sample":
+        if self.noise.kind == "sample":
             val = val + predicted.std * jax.random.normal(key)
         nan = jnp.float32(jnp.nan)
         return QueryResult(
@@ -88,7 +91,7 @@ class SurrogateBenchmark:
     ) -> QueryResult:
         """Python side: ask for a genotype, or its text, in any order of inputs. `UserError` with
         the reason."""
-        if self.noise == "sample" and key is None:
+        if self.noise.kind == "sample" and key is None:
             raise UserError(
                 "noise policy 'sample' draws an accuracy, but no key was given; pass a "
                 "jax.random.key"
@@ -104,8 +107,9 @@ class SurrogateBenchmark:
         )
         return {
             "name": self.name,
+            "family": self.family,
             "epochs": self.epochs,
-            "noise": self.noise,
+            "noise": str(self.noise),
             "reports": self.reports,
             "members": self.members,
             "distilled": self.distilled,

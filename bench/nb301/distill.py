@@ -9,7 +9,7 @@ where agents go. An eighth of each round's labels is never fitted to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Float32, Int8, Key
-from tyro.conf import Positional
+from scipy.stats import spearmanr
+from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import store
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
-from rlnas.bench.nb301.distilled import DistilledNetwork, new_network
+from rlnas.bench.nb301.distilled import FORMAT, DistilledNetwork, new_network, to_arrays
 from rlnas.bench.nb301.genotype import DartsSpace
+from rlnas.bench.nb301.load import load
+from rlnas.bench.npz import save_npz
 
 HELD_OUT = 8
 """One label of so many is held out."""
@@ -36,34 +40,16 @@ CHUNK = 1024
 """Architectures labelled at a time."""
 
 
-@dataclass(frozen=True)
-class Distill:
-    """Fit a small network to a surrogate of NAS-Bench-301, and say how well it imitates it.
+class Fitting(NamedTuple):
+    """How to fit. labels: exact look-ups, half of them uniform draws, the rest where climbs on the
+    network lead. rounds: how often climbs add labels. width: of the two hidden layers. steps:
+    batches learnt from in each round. seed: root of all randomness."""
 
-    Agents may train on what comes of it (`rlnas train --benchmark nb301-distilled-...`); searches
-    are compared on the exact surrogate. Prints rank correlations and errors on held-out
-    architectures.
-    """
-
-    surrogate: Positional[str] = "nb301"
-    """What to imitate: the name of a surrogate that `rlnas bench list` shows."""
     labels: int = 24_000
-    """Exact look-ups, half of them uniform draws, the rest where climbs on the network lead."""
     rounds: int = 3
-    """How often climbs add labels; 0: all are uniform draws."""
     width: int = 256
-    """Of the two hidden layers."""
     steps: int = 6_000
-    """Batches of 256 learnt from in each round."""
     seed: int = 0
-    """Root of all randomness."""
-    out: Path | None = None
-    """File to write; default: the cache folder, as nb301-distilled-<surrogate>."""
-
-    def __post_init__(self) -> None:
-        for name, least in {"labels": 64, "rounds": 0, "width": 1, "steps": 1, "seed": 0}.items():
-            if getattr(self, name) < least:
-                raise UserError(f"--{name} is {getattr(self, name)}; expected at least {least}")
 
 
 class Fidelity(NamedTuple):
@@ -94,28 +80,28 @@ class Labels(NamedTuple):
 
 
 def distill(
-    benchmark: SurrogateBenchmark, config: Distill, progress: Any = None
+    benchmark: SurrogateBenchmark, how: Fitting, progress: Any = None
 ) -> tuple[DistilledNetwork, Labels]:
     """The network, and all labels that were paid for. progress: told how many labels are there."""
     tell = progress or (lambda count: None)
-    half = config.labels // 2 if config.rounds else config.labels
+    half = how.labels // 2 if how.rounds else how.labels
     sample_key, net_key, *round_keys = jax.random.split(
-        jax.random.key(config.seed), 2 + config.rounds
+        jax.random.key(how.seed), 2 + how.rounds
     )
     labels = label(
         benchmark,
         np.asarray(jax.vmap(DartsSpace().sample)(jax.random.split(sample_key, half))),
         tell,
     )
-    network = fit(labels, config, benchmark, net_key)
+    network = fit(labels, how, benchmark, net_key)
     for i, key in enumerate(round_keys):
-        share = (config.labels - half) * (i + 1) // config.rounds - (
-            config.labels - half
-        ) * i // config.rounds
+        share = (how.labels - half) * (i + 1) // how.rounds - (
+            how.labels - half
+        ) * i // how.rounds
         found = np.asarray(climbs(network, jax.random.split(key, share)))
         more = label(benchmark, found, tell)
         labels = Labels(*(np.concatenate(pair) for pair in zip(labels, more, strict=True)))
-        network = fit(labels, config, benchmark, net_key)
+        network = fit(labels, how, benchmark, net_key)
     return network, labels
 
 
@@ -132,7 +118,7 @@ def label(benchmark: SurrogateBenchmark, archs: np.ndarray, tell: Any) -> Labels
 
 
 def fit(
-    labels: Labels, config: Distill, benchmark: SurrogateBenchmark, key: Key[Array, ""]
+    labels: Labels, how: Fitting, benchmark: SurrogateBenchmark, key: Key[Array, ""]
 ) -> DistilledNetwork:
     """Adam with a cosine schedule on the squared error of the standardised outputs."""
     shown = ~labels.held_out
@@ -144,10 +130,10 @@ def fit(
     ).astype(np.float32)
     init_key, fit_key = jax.random.split(key)
     network = new_network(
-        init_key, config.width, shift, np.where(known, scale, 0), benchmark.members
+        init_key, how.width, shift, np.where(known, scale, 0), benchmark.members
     )
     return _fit(
-        network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), config.steps, fit_key
+        network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), how.steps, fit_key
     )
 
 
@@ -202,8 +188,6 @@ def climbs(network: DistilledNetwork, keys: Key[Array, " n"]) -> Int8[Array, "n 
 
 def fidelity(network: DistilledNetwork, labels: Labels) -> Fidelity:
     """How well the network ranks and hits the held-out labels."""
-    from scipy.stats import spearmanr
-
     archs, exact = labels.archs[labels.held_out], labels.values[labels.held_out, 0]
     guess = np.asarray(jax.jit(jax.vmap(network.predict))(jnp.asarray(archs)).mean)
     error = np.abs(guess - exact)
@@ -220,45 +204,36 @@ def fidelity(network: DistilledNetwork, labels: Labels) -> Fidelity:
     )
 
 
-def run(config: Distill) -> None:
-    """Label, fit, save, and print the fidelity."""
-    import time
-
-    from tqdm import tqdm
-
-    from rlnas.bench.nb301 import store
-    from rlnas.bench.nb301.distilled import to_arrays
-
-    benchmark = store.load(config.surrogate)
+def write_distilled(surrogate: str, how: Fitting, out: Path | None = None) -> str:
+    """Label, fit, save, and say how faithful it is. surrogate: the name of an exact one. out:
+    default, the cache folder."""
+    benchmark = load(surrogate)
     if benchmark.distilled:
         raise UserError(
             f"{benchmark.name} is distilled itself; expected an exact surrogate, "
             f"{benchmark.distilled}"
         )
-    path = (
-        config.out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
-    )
+    path = out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
     started = time.monotonic()
-    with tqdm(total=config.labels, unit="label", desc="distill", disable=None) as bar:
-        network, labels = distill(benchmark, config, bar.update)
+    with tqdm(total=how.labels, unit="label", desc="distill", disable=None) as bar:
+        network, labels = distill(benchmark, how, bar.update)
     found = fidelity(network, labels)
-    settings = {key: getattr(config, key) for key in ("labels", "rounds", "width", "steps", "seed")}
-    store.save_npz(
-        path, store.DISTILLED, to_arrays(network), of=benchmark.describe(), settings=settings,
-        fidelity=found._asdict(), members=benchmark.members,
-    )  # fmt: skip
-    print(
-        f"{path}: distilled from {benchmark.name} with {config.labels:,} look-ups, "
-        f"{time.monotonic() - started:.0f} s"
+    save_npz(
+        path,
+        FORMAT,
+        to_arrays(network),
+        of=benchmark.describe(),
+        settings=how._asdict(),
+        fidelity=found._asdict(),
+        members=benchmark.members,
     )
-    print(
+    return (
+        f"{path}: distilled from {benchmark.name} with {how.labels:,} look-ups, "
+        f"{time.monotonic() - started:.0f} s\n"
         f"on {found.held_out:,} held-out architectures: rank correlation {found.spearman:.4f}, in "
-        f"the best {found.top} "
-        f"{found.top_spearman:.3f}; {found.recall:.0%} of these are in the network's own best "
-        f"{found.top}\n"
+        f"the best {found.top} {found.top_spearman:.3f}; {found.recall:.0%} of these are in the "
+        f"network's own best {found.top}\n"
         f"error in percentage points: root mean square {100 * found.rmse:.3f}, largest "
-        f"{100 * found.largest:.3f}"
-    )
-    print(
-        f"next: rlnas train --benchmark {store.PREFIX + path.stem if config.out is None else path}"
+        f"{100 * found.largest:.3f}\n"
+        f"next: rlnas train --benchmark {store.PREFIX + path.stem if out is None else path}"
     )

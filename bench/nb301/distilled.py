@@ -14,6 +14,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.genotype import NUM_FEATURES, DartsSpace
 from rlnas.bench.nb301.surrogate import Prediction
 
+FORMAT = ("rlnas-nb301-distilled", 1)
 OUTPUTS = 3
 """Accuracy, the members' standard deviation, seconds; each standardised by `shift` and `scale`."""
 

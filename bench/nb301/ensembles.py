@@ -25,8 +25,9 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.grouping import FORMAT, join
 from rlnas.bench.nb301.leafsets import pack
 from rlnas.bench.nb301.legacy import read_member
-from rlnas.bench.nb301.store import folder, load_npz, save_npz
+from rlnas.bench.nb301.store import folder
 from rlnas.bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
+from rlnas.bench.npz import load_npz, save_npz
 
 ACCURACY = ("xgb_v1.0", "xgb_v0.9")
 RUNTIME = ("lgb_runtime_v1.0", "lgb_runtime_v0.9")

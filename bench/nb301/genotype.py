@@ -48,6 +48,7 @@ class DartsSpace:
     size = prod(map(int, SIZES))
     max_degree = MAX_DEGREE
     num_features = NUM_FEATURES
+    arch_shape = (NUM_DIGITS,)
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 22"]:
         """Every architecture equally likely: so are all values of a digit."""

@@ -1,196 +1,22 @@
-"""YAHPO Gym's neural surrogate of the NAS-Bench-301 learning curves, evaluated in JAX.
-
-Pfisterer et al. 2022 (arXiv 2109.03670) fitted it to the learning curves that Zela et al. published
-with NAS-Bench-301 (arXiv 2008.09777); the file is `nb301/model.onnx` of slds-lmu/yahpo_data
-(Apache-2.0). 34 embeddings and the scaled epoch make 337 features; a wide, a deep and a deeper head
-are added up and squashed. Multi-fidelity: the epoch, 1 to 98, is the training budget.
-"""
+"""How a DARTS genotype becomes a network, said without torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float32, Int8
-
-from rlnas.bench.errors import UserError
-from rlnas.bench.nb301.darts import NODES, OPS, PAIRS
-from rlnas.bench.nb301.forms import BY_NAME
-from rlnas.bench.nb301.genotype import NUM_CODES, NUM_EDGES, codes
-from rlnas.bench.nb301.surrogate import Prediction
-
-EPOCHS = 98
-HEADS = {"deep": ("0.1", "1.1", "2.0"), "deeper": ("0.1", "1.1", "2.1", "3.1", "4.0")}
-"""Linear layers of the heads as the file names them; SELU between them."""
-OP_TYPES = {
-    "Gather", "Constant", "Concat", "Mul", "Cast", "Unsqueeze", "Shape", "ConstantOfShape", "Gemm", "Add", "Selu",
-    "Sigmoid", "Div", "Sub",
-}  # fmt: skip
+from rlnas.bench.nb301.darts import Genotype
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class YahpoNetwork:
-    """The network at one epoch.
+class DartsNetwork:
+    """A `rlnas.bench.family.NetworkPlan`."""
 
-    table: float32 [34, 11, 12], a code's embedding at place code + 1, filled up with zeros. first:
-    [34 * 12, 770] and first_bias [770], the first layers of all heads side by side, the epoch
-    already in the bias. deep, deeper: the other layers, (weights [in, out], bias [out]). scale: the
-    runtime's factor, offset and place, in seconds.
-    """
+    genotype: Genotype
 
-    table: Float32[Array, "codes values width"]
-    first: Float32[Array, "inputs hidden"]
-    first_bias: Float32[Array, " hidden"]
-    deep: tuple[tuple[Array, Array], ...]
-    deeper: tuple[tuple[Array, Array], ...]
-    scale: Float32[Array, " 3"]
-    epochs: int = field(metadata={"static": True})
+    def build(
+        self, settings: Any, *, in_channels: int, classes: int, seed: int, fast: bool = True
+    ) -> tuple[Any, list[Any]]:
+        from rlnas.bench.retrain.networks import from_settings  # torch
 
-    members = 1
-
-    def predict(self, arch: Int8[Array, " 22"]) -> Prediction:
-        """Validation accuracy (a fraction) and runtime in seconds at the network's epoch."""
-        code = codes(arch).astype(jnp.int32) + 1
-        embedded = self.table[jnp.arange(NUM_CODES), code].reshape(-1)
-        hidden = embedded @ self.first + self.first_bias
-        wide, deep, deeper = jnp.split(hidden, [2, 2 + self.deep[0][0].shape[0]])
-        out = jax.nn.sigmoid(wide + _head(deep, self.deep) + _head(deeper, self.deeper))
-        factor, offset, least = self.scale
-        return Prediction(out[0], jnp.float32(0), (out[1] - least) * factor + offset)
-
-
-def _head(
-    x: Float32[Array, " hidden"], layers: tuple[tuple[Array, Array], ...]
-) -> Float32[Array, " 2"]:
-    for weights, bias in layers:
-        x = jax.nn.selu(x) @ weights + bias
-    return x
-
-
-def read_onnx(path: Path) -> dict[str, np.ndarray]:
-    """The numbers of YAHPO's file, by the names they have in it, plus `epoch_scale` and
-    `runtime_scale` [3].
-
-    Raises `UserError` for a damaged file, one of another structure, or when the `onnx` package is
-    missing.
-    """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-        from onnx import numpy_helper
-    except ImportError:
-        raise UserError("reading an ONNX file takes the onnx package, which is not installed; "
-                        "pip install 'rlnas[nb301]'") from None  # fmt: skip
-    try:
-        graph = onnx.load(str(path), load_external_data=False).graph
-        arrays = {
-            tensor.name: np.array(numpy_helper.to_array(tensor)) for tensor in graph.initializer
-        }
-        constants = {
-            node.output[0]: np.asarray(numpy_helper.to_array(node.attribute[0].t))
-            for node in graph.node
-            if node.op_type == "Constant"
-        }
-    except (DecodeError, ValueError, TypeError, IndexError, OSError) as error:
-        raise UserError(
-            f"{path}: no readable ONNX file ({str(error).splitlines()[0]}); fetch it again"
-        ) from None
-
-    def second(op_type: str) -> list[float]:
-        """The constant that each node of a type works with, in the graph's order."""
-        nodes = [node for node in graph.node if node.op_type == op_type]
-        found = [constants[name] for node in nodes for name in node.input if name in constants]
-        return [float(value) for value in found if value.size == 1]
-
-    shapes = {name: array.shape for name, array in arrays.items()}
-    wrong = [name for name, shape in expected_shapes().items() if shapes.get(name) != shape]
-    scales = {op: second(op) for op in ("Mul", "Sub", "Div")}
-    adds = [value for value in second("Add") if value]
-    strange = sorted({node.op_type for node in graph.node} - OP_TYPES)
-    if (
-        wrong
-        or strange
-        or [len(scales["Mul"]), len(scales["Sub"]), len(scales["Div"]), len(adds)] != [2, 1, 1, 1]
-    ):
-        what = (
-            f"{wrong[0]} of shape {shapes.get(wrong[0])}"
-            if wrong
-            else f"operations {strange or 'out of place'}"
-        )
-        raise UserError(
-            f"{path}: found {what}; expected YAHPO Gym's network for nb301 (version 1), fetch it "
-            "again"
-        )
-    kept = {name: arrays[name].astype(np.float32) for name in expected_shapes()}
-    kept["epoch_scale"] = np.array(scales["Mul"][0], np.float32)
-    kept["runtime_scale"] = np.array([scales["Mul"][1], adds[0], scales["Sub"][0]], np.float32)
-    return kept
-
-
-def expected_shapes() -> dict[str, tuple[int, ...]]:
-    """name -> shape of all numbers in YAHPO's file."""
-    pairs = [len(PAIRS[node]) + 1 for node in NODES[1:]] * 2
-    values = [len(OPS) + 1] * (2 * NUM_EDGES) + pairs
-    shapes: dict[str, tuple[int, ...]] = {
-        f"embds_fct.{i}.weight": (count, {4: 6, 7: 10, 8: 10, 11: 12}[count])
-        for i, count in enumerate(values)
-    }
-    width = sum(shape[1] for shape in shapes.values()) + 1
-    for head, sizes in {
-        "wide": [2],
-        "deep": [512, 512, 2],
-        "deeper": [256, 256, 128, 128, 2],
-    }.items():
-        names = HEADS.get(head, ("0",))
-        for name, fan_in, fan_out in zip(names, [width, *sizes], sizes, strict=False):
-            shapes |= {
-                f"{head}.{name}.weight": (fan_out, fan_in),
-                f"{head}.{name}.bias": (fan_out,),
-            }
-    return shapes
-
-
-def build(arrays: dict[str, np.ndarray], epochs: int) -> YahpoNetwork:
-    """The network at `epochs`, of what `read_onnx` gives (or its `.npz` holds)."""
-    if not 1 <= epochs <= EPOCHS:
-        raise UserError(
-            f"found a budget of {epochs} epochs; expected 1 to {EPOCHS}, what YAHPO's surrogate "
-            "knows"
-        )
-    embeddings = [arrays[f"embds_fct.{i}.weight"] for i in range(NUM_CODES)]
-    embeddings = [e[BY_NAME] if i < 2 * NUM_EDGES else e for i, e in enumerate(embeddings)]
-    values, width = (max(e.shape[axis] for e in embeddings) for axis in (0, 1))
-    table = np.stack(
-        [np.pad(e, ((0, values - e.shape[0]), (0, width - e.shape[1]))) for e in embeddings]
-    )
-    firsts = [arrays[f"{head}.weight"].T for head in ("wide.0", "deep.0.1", "deeper.0.1")]
-    first = np.concatenate(firsts, axis=1)
-    bias = np.concatenate([arrays[f"{head}.bias"] for head in ("wide.0", "deep.0.1", "deeper.0.1")])
-    bias = bias + np.float32(epochs) * arrays["epoch_scale"] * first[-1]
-    # The rows of the padded embeddings: those of the narrow ones, zeros between.
-    rows = np.zeros((NUM_CODES, width, first.shape[1]), np.float32)
-    at = 0
-    for i, e in enumerate(embeddings):
-        rows[i, : e.shape[1]] = first[at : at + e.shape[1]]
-        at += e.shape[1]
-
-    def layers(head: str) -> tuple[tuple[Any, Any], ...]:
-        names = [f"{head}.{name}" for name in HEADS[head][1:]]
-        return tuple(
-            (jnp.asarray(arrays[f"{n}.weight"].T), jnp.asarray(arrays[f"{n}.bias"])) for n in names
-        )
-
-    return YahpoNetwork(
-        table=jnp.asarray(table),
-        first=jnp.asarray(rows.reshape(-1, first.shape[1])),
-        first_bias=jnp.asarray(bias),
-        deep=layers("deep"),
-        deeper=layers("deeper"),
-        scale=jnp.asarray(arrays["runtime_scale"]),
-        epochs=epochs,
-    )
+        return from_settings(self.genotype, settings, in_channels, classes, seed, fast=fast)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.fetch import Download, downloads_dir, fetch, register
+from rlnas.bench.fetch import Download, downloads_dir, fetch
 
 CLASSES, SIDE, CHANNELS = 10, 32, 3
 RECORD_BYTES = 1 + CHANNELS * SIDE * SIDE
@@ -23,20 +23,18 @@ TEST_FILES = ("test_batch.bin",)
 
 # Its authors publish an MD5 (c32a1d4ab5d03f1284b67883e8d87530); the SHA-256 is the one
 # MLDatasets.jl and others check.
-CIFAR10 = register(
-    Download(
-        "cifar10",
-        "CIFAR-10, 60,000 images of 32 x 32, binary version (0.17 GB)",
-        "cifar-10-binary.tar.gz",
-        (
-            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-            "https://cave.cs.toronto.edu/kriz/cifar-10-binary.tar.gz",
-            "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/cifar-10-binary.tar.gz",
-        ),
-        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-        170_052_171,
-        convertible=False,
-    )
+CIFAR10 = Download(
+    "cifar10",
+    "CIFAR-10, 60,000 images of 32 x 32, binary version (0.17 GB)",
+    "cifar-10-binary.tar.gz",
+    (
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "https://cave.cs.toronto.edu/kriz/cifar-10-binary.tar.gz",
+        "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/cifar-10-binary.tar.gz",
+    ),
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    170_052_171,
+    convertible=False,
 )
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

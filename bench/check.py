@@ -1,0 +1,126 @@
+"""What a benchmark must say of itself, checked when it is opened: one line names what is missing.
+
+The contract tests (`rlnas.bench.testing`) look at its answers too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rlnas.bench.benchmark import Benchmark, QueryResult, SearchSpace
+from rlnas.bench.errors import UserError
+from rlnas.bench.noise import Noise
+
+FACTS = ("name", "family", "epochs", "noise", "reports", "sha256")
+"""What `describe()` has at least."""
+
+
+def check_benchmark(benchmark: Any, name: str = "") -> None:
+    """`UserError` for the first thing that a benchmark lacks or says in the wrong way.
+
+    Looked at: the members of `Benchmark` and `SearchSpace`, that both are pytrees whose leaves are
+    arrays (strings and other Python values are static fields), and the shapes that the methods
+    return, by tracing; nothing is computed.
+    """
+    said = f"benchmark {name or getattr(benchmark, 'name', '') or type(benchmark).__name__!r}"
+
+    def refuse(found: str, expected: str) -> None:
+        raise UserError(f"{said}: {found}; expected {expected}")
+
+    for protocol, what, where in (
+        (Benchmark, benchmark, ""),
+        (SearchSpace, getattr(benchmark, "space", None), "space."),
+    ):
+        for member in _members(protocol):
+            if not hasattr(what, member):
+                refuse(f"no {where}{member}", f"it as in rlnas.bench.{protocol.__name__}")
+    for member, kinds in {
+        "name": str,
+        "family": str,
+        "reports": str,
+        "distilled": str,
+        "noise": Noise,
+        "epochs": int | None,
+    }.items():
+        value = getattr(benchmark, member)
+        if not isinstance(value, kinds):
+            refuse(f"{member} is {value!r}", f"{getattr(kinds, '__name__', kinds)}")
+    if not benchmark.name or not benchmark.reports:
+        refuse("name or reports is empty", "a word, and e.g. 'test accuracy'")
+    _check_pytree(benchmark, refuse)
+    _check_shapes(benchmark, refuse)
+    facts = benchmark.describe()
+    try:
+        json.dumps(facts, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        refuse(f"describe() is not ready for JSON ({error})", "texts and finite numbers")
+    for key in FACTS:
+        if key not in facts:
+            refuse(f"describe() says no {key!r}", f"at least {', '.join(FACTS)}")
+    if facts["noise"] != str(benchmark.noise):
+        refuse(f"describe() says noise {facts['noise']!r}", f"{str(benchmark.noise)!r}")
+
+
+def _members(protocol: type) -> list[str]:
+    return sorted(name for name in vars(protocol) if not name.startswith("_"))
+
+
+def _check_pytree(benchmark: Any, refuse: Any) -> None:
+    leaves, structure = jax.tree.flatten(benchmark)
+    if any(leaf is benchmark for leaf in leaves):
+        refuse(
+            f"{type(benchmark).__name__} is no pytree",
+            "a dataclass under jax.tree_util.register_dataclass",
+        )
+    for path, leaf in jax.tree_util.tree_flatten_with_path(benchmark)[0]:
+        if not isinstance(leaf, jax.Array | np.ndarray | np.generic | int | float):
+            refuse(
+                f"its field {jax.tree_util.keystr(path)} is {type(leaf).__name__} data",
+                'a static field, field(metadata={"static": True}), or an array',
+            )
+    try:
+        hash(structure)
+    except TypeError as error:
+        refuse(f"a static field cannot be hashed ({error})", "texts, numbers or tuples of them")
+
+
+def _check_shapes(benchmark: Any, refuse: Any) -> None:
+    space, key = benchmark.space, jax.random.key(0)
+    for member in ("size", "max_degree", "num_features"):
+        value = getattr(space, member)
+        if not isinstance(value, int | np.integer) or value < 1:
+            refuse(f"space.{member} is {value!r}", "a whole number of at least 1")
+    arch = jax.eval_shape(space.sample, key)
+    if not isinstance(arch, jax.ShapeDtypeStruct) or not jnp.issubdtype(arch.dtype, jnp.integer):
+        refuse(f"space.sample gives {arch}", "an array of integers")
+    if tuple(arch.shape) != tuple(space.arch_shape):
+        refuse(f"space.sample gives shape {arch.shape}", f"arch_shape, {space.arch_shape}")
+    one = jax.ShapeDtypeStruct((), jnp.int32)
+    near, mask = jax.eval_shape(lambda key, arch: space.neighbours(key, arch, 3), key, arch)
+    code = jax.eval_shape(space.encode, arch)
+    answer = jax.eval_shape(benchmark.query, arch, key)
+    if not isinstance(answer, QueryResult):
+        refuse(f"query gives {type(answer).__name__}", "a QueryResult")
+    for what, found, shape, dtype in (
+        ("space.degree", jax.eval_shape(space.degree, arch), (), jnp.integer),
+        ("space.neighbour", jax.eval_shape(space.neighbour, arch, one), arch.shape, arch.dtype),
+        ("space.neighbours", near, (3, *arch.shape), arch.dtype),
+        ("space.neighbours' mask", mask, (3,), jnp.bool_),
+        ("space.encode", code, (space.num_features,), jnp.int8),
+        ("query's val", answer.val, (), jnp.floating),
+        ("query's test", answer.test, (), jnp.floating),
+        ("query's sim_seconds", answer.sim_seconds, (), jnp.floating),
+        ("query's valid", answer.valid, (), jnp.bool_),
+        ("reported", jax.eval_shape(benchmark.reported, arch), (), jnp.floating),
+        ("optimum", jnp.asarray(benchmark.optimum), (), jnp.floating),
+    ):
+        if tuple(found.shape) != tuple(shape) or not jnp.issubdtype(found.dtype, dtype):
+            refuse(
+                f"{what} gives {found.dtype} {list(found.shape)}",
+                f"{getattr(dtype, '__name__', dtype)} {list(shape)}",
+            )

@@ -1,0 +1,46 @@
+"""`rlnas bench distill`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from rlnas.bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Distill:
+    """Fit a small network to a surrogate of NAS-Bench-301, and say how well it imitates it.
+
+    Agents may train on what comes of it (`rlnas train --benchmark nb301-distilled-...`); searches
+    are compared on the exact surrogate. Prints rank correlations and errors on held-out
+    architectures.
+    """
+
+    surrogate: Positional[str] = "nb301"
+    """What to imitate: the name of a surrogate that `rlnas bench list` shows."""
+    labels: int = 24_000
+    """Exact look-ups, half of them uniform draws, the rest where climbs on the network lead."""
+    rounds: int = 3
+    """How often climbs add labels; 0: all are uniform draws."""
+    width: int = 256
+    """Of the two hidden layers."""
+    steps: int = 6_000
+    """Batches of 256 learnt from in each round."""
+    seed: int = 0
+    """Root of all randomness."""
+    out: Path | None = None
+    """File to write; default: the cache folder, as nb301-distilled-<surrogate>."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"labels": 64, "rounds": 0, "width": 1, "steps": 1, "seed": 0}.items():
+            if getattr(self, name) < least:
+                raise UserError(f"--{name} is {getattr(self, name)}; expected at least {least}")
+
+    def run(self) -> None:
+        from rlnas.bench.nb301.distill import Fitting, write_distilled
+
+        how = Fitting(self.labels, self.rounds, self.width, self.steps, self.seed)
+        print(write_distilled(self.surrogate, how, self.out))

@@ -1,0 +1,60 @@
+"""`rlnas bench import-csv`: for every family that reads CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tyro.conf import Positional
+
+from rlnas.bench.commands.text import announced
+from rlnas.bench.errors import UserError
+from rlnas.bench.family import Made, families, with_importer
+
+
+@dataclass(frozen=True)
+class ImportCsv:
+    """Import a CSV table of trained architectures (`--family`, default nb101).
+
+    What every family's importer has; a family derives from this, says in its docstring which
+    columns it reads, and fills `read`.
+    """
+
+    file: Positional[Path]
+    """A .csv or .csv.gz file with a header line."""
+    name: str
+    """Name of the table."""
+    out: Path | None = None
+    """Where to write the table; default: the cache folder, where commands find it by its name."""
+    columns: tuple[str, ...] = ()
+    """COLUMN=NAME for columns that go by other names, e.g. acc=validation_accuracy."""
+    epochs: int | None = None
+    """The budget, where the file does not say after how many epochs."""
+    percent: bool = False
+    """Accuracies are percentages."""
+    note: tuple[str, ...] = ()
+    """Remarks to keep in the table, e.g. where the file is from."""
+    family: str = "nb101"
+    """The family of benchmarks that the architectures are of; each has options of its own."""
+
+    @classmethod
+    def for_options(cls, options: Sequence[str]) -> Any:
+        """The importer of the family that `--family` in `options` names, its required options
+        missing."""
+        words = [word for option in options for word in option.split("=", 1)]
+        asked = dict(pairwise(words)).get("--family", cls.family)
+        if asked not in with_importer():
+            raise UserError(f"--family {asked}: expected one of {', '.join(with_importer())}")
+        importer: Any = families()[asked].importer
+        return importer(file=tyro.MISSING, name=tyro.MISSING, family=asked)
+
+    def run(self) -> None:
+        print(announced([self.read()]))
+
+    def read(self) -> Made:
+        """Write the table."""
+        raise NotImplementedError

@@ -1,0 +1,31 @@
+"""`rlnas bench rehearse`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+
+@dataclass(frozen=True)
+class Rehearse:
+    """Predict every cell of the space from a partial table, to rehearse training and search at full
+    size.
+
+    The new table is no benchmark, and says so: its accuracies are a regressor's (gradient boosting
+    on the encoding), fitted to the cells of the partial table. Needs the extra `retrain`
+    (scikit-learn).
+    """
+
+    table: Positional[str]
+    """The table of NAS-Bench-101 cells to learn from, by name or path."""
+    max_vertices: int = 7
+    """Predict all cells with at most so many vertices."""
+    out: Path | None = None
+    """Where to write it; default: the cache folder, under the name TABLE-rehearsal."""
+
+    def run(self) -> None:
+        from rlnas.bench.nb101.rehearsal import rehearse
+
+        print(rehearse(self.table, self.max_vertices, self.out))

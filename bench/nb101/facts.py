@@ -1,0 +1,50 @@
+"""What the commands say of a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlnas.bench.family import Made
+from rlnas.bench.nb101.table import Table
+
+
+def made(path: Path, *, named: bool) -> Made:
+    """What `rlnas bench convert` and `import-csv` say of a table. named: it is in its usual
+    place."""
+    table = Table.load(path)
+    return Made(
+        path, table.name if named else str(path), size_of(table), tuple(table.meta["notes"])
+    )
+
+
+def size_of(table: Table) -> str:
+    budgets = ", ".join(map(str, table.epochs))
+    repeats = "1 repeat" if table.repeats == 1 else f"{table.repeats} repeats"
+    return f"{len(table.row):,} cells x {repeats} at {budgets} epochs"
+
+
+def table_facts(table: Table) -> list[tuple[str, str]]:
+    meta, top = table.meta, int(table.epochs[-1])
+
+    def accuracy(value: float) -> str:
+        return "unknown" if value != value else f"{value:.6f} (mean over repeats, {top} epochs)"
+
+    lines = [
+        ("name", table.name),
+        ("source", meta.get("source", "")),
+        ("cells", f"{len(table.row):,}, at most {meta['max_vertices']} vertices"),
+        ("budgets", ", ".join(map(str, table.epochs)) + " epochs"),
+        ("repeats", str(table.repeats)),
+        ("parameters", f"{table.params.min():,} to {table.params.max():,}"),
+        ("best validation", accuracy(table.best_val)),
+        ("best test", accuracy(table.best_test)),
+    ]
+    measured = [(epochs, table.agreement(i)) for i, epochs in enumerate(table.epochs)]
+    measured = [(epochs, found) for epochs, found in measured if found.repeats > 1 and found.cells > 2]
+    if not measured:
+        lines.append(("noise", "unknown: it takes two repeats of three cells"))
+    lines += [(f"noise at {epochs} epochs", str(found)) for epochs, found in measured]
+    for key in ("splits", "recipe"):
+        if meta.get(key):
+            lines.append((key, ", ".join(f"{k} {v}" for k, v in meta[key].items())))
+    return [*lines, *(("note", note) for note in meta.get("notes", []))]

@@ -1,0 +1,98 @@
+"""The family of NAS-Bench-101: tables of its cells. Light to import; see `rlnas.bench.family`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rlnas.bench.family import Conversion, Family, Listing, Made, NetworkPlan
+from rlnas.bench.nb101.published import DOWNLOADS
+from rlnas.bench.noise import Noise
+
+class NasBench101(Family):
+    name = "nb101"
+    title = "NAS-Bench-101"
+    names = ("nb101-digits",)
+    downloads = DOWNLOADS
+    recipe = "nb101"
+
+    def owns(self, name: str) -> bool:
+        from rlnas.bench.nb101.table import FORMAT, available
+        from rlnas.bench.npz import format_of
+
+        return name in available() or (name.endswith(".npz") and format_of(name) == FORMAT)
+
+    def here(self) -> list[Listing]:
+        from rlnas.bench.errors import UserError
+        from rlnas.bench.nb101.table import Table, available, embedded_dir
+
+        found = []
+        for name, path in available().items():
+            try:
+                table = Table.load(path)
+            except UserError as error:
+                found.append(Listing(name, None, "", None, str(error)))
+                continue
+            file = "embedded" if path.parent == embedded_dir() else str(path)
+            budgets = ", ".join(map(str, table.epochs))
+            found.append(Listing(name, len(table.row), budgets, table.repeats, file))
+        return found
+
+    def load(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
+        from rlnas.bench.nb101.benchmark import load
+
+        return load(name, epochs=epochs, noise=noise, **options)
+
+    def facts(self, name: str) -> list[tuple[str, str]]:
+        from rlnas.bench.nb101.facts import table_facts
+        from rlnas.bench.nb101.table import Table, find
+
+        path = find(name)
+        return [("file", str(path)), *table_facts(Table.load(path))]
+
+    def converts(self, path: Path) -> bool:
+        from rlnas.bench.nb101.tfrecord import is_tfrecord
+
+        return path.suffix == ".tfrecord" or is_tfrecord(path)
+
+    def convert(self, asked: Conversion) -> list[Made]:
+        from rlnas.bench.nb101.convert import convert
+        from rlnas.bench.nb101.facts import made
+
+        path = convert(
+            asked.file,
+            asked.out,
+            name=asked.name,
+            sha256=asked.sha256,
+            allow_missing=asked.allow_missing,
+            max_vertices=asked.max_vertices,
+        )
+        return [made(path, named=asked.out is None)]
+
+    @property
+    def importer(self) -> type:
+        from rlnas.bench.nb101.importer import ImportCells
+
+        return ImportCells
+
+    def export(self, name: str, path: Path, shape: str) -> str:
+        from rlnas.bench.nb101.export import export
+        from rlnas.bench.nb101.facts import size_of
+        from rlnas.bench.nb101.table import Table, find
+
+        table = Table.load(find(name))
+        export(table, path, shape=shape)
+        return size_of(table)
+
+    def source_of(self, name: str) -> tuple[str, str] | None:
+        known = {"nb101-digits": ("digits", "digits")}
+        known |= {name: ("cifar10", "nb101") for name in ("nb101-108", "nb101-full")}
+        return known.get(name)
+
+    def network(self, benchmark: Any, arch: Any) -> NetworkPlan:
+        from rlnas.bench.nb101.network import CellNetwork
+
+        return CellNetwork(benchmark.space.cell(int(arch)))
+
+
+FAMILY = NasBench101()

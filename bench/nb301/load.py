@@ -1,0 +1,83 @@
+"""A surrogate's file as a benchmark: YAHPO's network, an official ensemble, or a distilled one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import sha256
+from rlnas.bench.nb301 import distilled, store, yahpo
+from rlnas.bench.nb301.benchmark import SurrogateBenchmark
+from rlnas.bench.nb301.ensembles import open_ensemble
+from rlnas.bench.nb301.grouping import FORMAT as TREES
+from rlnas.bench.noise import Noise
+from rlnas.bench.npz import load_meta, load_npz, save_npz
+
+NETWORK = ("rlnas-nb301-network", 1)
+TRAINED_EPOCHS = 100
+"""What the official ensembles predict the end of (Zela et al. 2022, arXiv 2008.09777)."""
+
+
+def convert_network(source: Path, out: Path | None = None) -> Path:
+    """YAHPO's ONNX file -> `.npz`; returns where. `UserError` when it is another file."""
+    out = out or store.folder() / "yahpo.npz"
+    arrays = yahpo.read_onnx(source)
+    save_npz(out, NETWORK, arrays, source=source.name, source_sha256=sha256(source))
+    return out
+
+
+def budgets(meta: dict[str, Any]) -> str:
+    """The training budgets, in epochs, that a surrogate with such metadata knows."""
+    if meta["format"] == NETWORK[0]:
+        return f"1 to {yahpo.EPOCHS}"
+    return str(TRAINED_EPOCHS if meta["format"] == TREES[0] else meta.get("of", {}).get("epochs", ""))
+
+
+def load(
+    name: str = "nb301",
+    *,
+    epochs: int | None = None,
+    noise: Noise | str = "mean",
+    surrogate: str | Path | None = None,
+) -> SurrogateBenchmark:
+    """Open a surrogate as a benchmark.
+
+    name: `nb301`, `nb301-<surrogate>`, or a file. surrogate: `yahpo`, `xgb_v1.0`, `xgb_v0.9`, a
+    distilled one, or the path of an `.npz`; it goes before the name. epochs: 1 to 98, YAHPO's
+    network only (default 98). noise: `mean` or `sample`. Raises `UserError`.
+    """
+    noise = Noise.parse(noise)
+    asked = str(surrogate) if surrogate is not None else None if name == "nb301" else name
+    path = store.find(asked)
+    meta = load_meta(path, hint=store.HOW)
+    found = meta["format"], meta["version"]
+    label = store.PREFIX + path.stem.removeprefix(store.PREFIX)
+    if found == NETWORK:
+        epochs = yahpo.EPOCHS if epochs is None else epochs
+        built = yahpo.build(load_npz(path)[0], epochs)
+        return SurrogateBenchmark(built, label, epochs, noise, sha256=sha256(path))
+    if found[0] == TREES[0]:
+        _only_budget(label, epochs, TRAINED_EPOCHS)
+        ensemble, runtime, _ = open_ensemble(path)
+        files = [path] if runtime is None else [path, runtime]
+        both = "+".join(map(sha256, files))
+        return SurrogateBenchmark(ensemble, label, TRAINED_EPOCHS, noise, sha256=both)
+    if found == distilled.FORMAT:
+        of = meta["of"]
+        _only_budget(label, epochs, of["epochs"])
+        model = distilled.from_arrays(load_npz(path)[0], meta["members"])
+        return SurrogateBenchmark(
+            model, label, of["epochs"], noise, distilled=of["name"], sha256=sha256(path)
+        )
+    raise UserError(
+        f"{path} is {found[0] or 'of no known format'} version {found[1]}; make it again with "
+        "this rlnas"
+    )
+
+
+def _only_budget(name: str, found: int | None, epochs: int) -> None:
+    if found not in (None, epochs):
+        raise UserError(
+            f"no budget of {found} epochs in {name}; expected {epochs}, the only one it knows"
+        )

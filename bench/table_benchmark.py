@@ -1,0 +1,140 @@
+"""Measured accuracies, an array a repeat, as a `Benchmark` over any space that numbers its
+architectures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, Int, Key
+
+from rlnas.bench.benchmark import Arch, QueryResult
+from rlnas.bench.errors import UserError
+from rlnas.bench.noise import Noise
+from rlnas.bench.repeats import repeat_mean
+
+TEST, VALIDATION = "test accuracy", "validation accuracy"
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TableBenchmark:
+    """M architectures with R repeats at one training budget, under one noise policy.
+
+    space: an `Indexed` space; architecture number i is row i. val, test, seconds: float32 [M, R],
+    NaN where there is no measurement; a mean is over the repeats present. by_test: whether
+    `reported` is the mean test value, else the mean validation value. reports: its name in
+    captions. about: a sentence for captions, "" for the usual one.
+    """
+
+    space: Any
+    val: Float32[Array, "M R"]
+    test: Float32[Array, "M R"]
+    seconds: Float32[Array, "M R"]
+    mean_val: Float32[Array, " M"]
+    mean_test: Float32[Array, " M"]
+    mean_seconds: Float32[Array, " M"]
+    optimum: Float32[Array, ""]
+    name: str = field(metadata={"static": True})
+    family: str = field(metadata={"static": True})
+    epochs: int | None = field(metadata={"static": True})
+    noise: Noise = field(metadata={"static": True})
+    by_test: bool = field(metadata={"static": True})
+    reports: str = field(metadata={"static": True})
+    sha256: str = field(metadata={"static": True})
+    about: str = field(metadata={"static": True})
+
+    distilled = ""
+
+    @classmethod
+    def of(
+        cls,
+        space: Any,
+        val: np.ndarray,
+        test: np.ndarray,
+        seconds: np.ndarray,
+        *,
+        name: str,
+        family: str,
+        epochs: int | None,
+        noise: Noise | str = "mean",
+        reports: str = "",
+        sha256: str = "",
+        about: str = "",
+    ) -> Self:
+        """Of measurements [M, R], NaN where unknown. reports: "" says accuracy. Without a single
+        test value the validation values are reported. `UserError` without any validation value, or
+        for a repeat there is not."""
+        noise = Noise.parse(noise)
+        noise.check(val.shape[1], name)
+        if np.isnan(val).all():
+            raise UserError(f"{name} has no validation accuracy at {epochs} epochs; choose another")
+        by_test = not np.isnan(test).all()
+        columns = [np.asarray(values, np.float32) for values in (val, test, seconds)]
+        means = [repeat_mean(values).astype(np.float32) for values in columns]
+        return cls(
+            space,
+            *map(jnp.asarray, columns),
+            *map(jnp.asarray, means),
+            optimum=jnp.asarray(np.nanmax(means[1] if by_test else means[0])),
+            name=name,
+            family=family,
+            epochs=epochs,
+            noise=noise,
+            by_test=by_test,
+            reports=reports or (TEST if by_test else VALIDATION),
+            sha256=sha256,
+            about=about,
+        )
+
+    def query(self, arch: Arch, key: Key[Array, ""]) -> QueryResult:
+        """Look an architecture up; one outside the space, or without a value, is answered by
+        `valid` False and NaN."""
+        inside, row = self._row(arch)
+        if self.noise.kind == "mean":
+            val, test, seconds = self.mean_val[row], self.mean_test[row], self.mean_seconds[row]
+        else:
+            if self.noise.kind == "repeat":
+                repeat = jnp.int32(self.noise.repeat)
+            else:  # only repeats that were measured are drawn, each equally likely
+                odds = jnp.where(jnp.isnan(self.val[row]), -jnp.inf, 0.0)
+                repeat = jax.random.categorical(key, odds)
+            val, test, seconds = (x[row, repeat] for x in (self.val, self.test, self.seconds))
+        valid = inside & ~jnp.isnan(val)
+        nan = jnp.float32(jnp.nan)
+        val, test, seconds = (jnp.where(valid, x, nan) for x in (val, test, seconds))
+        return QueryResult(val, test, seconds, valid)
+
+    def reported(self, arch: Arch) -> Float32[Array, ""]:
+        inside, row = self._row(arch)
+        return jnp.where(inside, (self.mean_test if self.by_test else self.mean_val)[row], jnp.nan)
+
+    def _row(self, arch: Arch) -> tuple[Any, Int[Array, ""]]:
+        """(whether `arch` is in the table, its row or a wrong one)."""
+        row, rows = self.space.index(arch), self.mean_val.shape[0]
+        return (row >= 0) & (row < rows), jnp.clip(row, 0, rows - 1)
+
+    def part(self, space: Any, places: np.ndarray) -> Self:
+        """The benchmark of the rows `places`, which `space` numbers in that order; its optimum is
+        theirs."""
+        names = ("val", "test", "seconds", "mean_val", "mean_test", "mean_seconds")
+        columns = {name: getattr(self, name)[places] for name in names}
+        best = jnp.nanmax(columns["mean_test" if self.by_test else "mean_val"])
+        return replace(self, space=space, optimum=best, **columns)
+
+    def describe(self) -> dict[str, Any]:
+        facts = {
+            "name": self.name,
+            "family": self.family,
+            "epochs": self.epochs,
+            "noise": str(self.noise),
+            "reports": self.reports,
+            "cells": int(self.space.size),
+            "repeats": int(self.val.shape[1]),
+            "optimum": float(self.optimum),
+            "sha256": self.sha256,
+        }
+        return facts | ({"about": self.about} if self.about else {})
