@@ -39,14 +39,14 @@ COMMANDS: dict[str, str] = {
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "speed": "rlnas.analysis.speed.command:SpeedConfig",
-    "bench list": "rlnas.bench.commands:ListConfig",
-    "bench info": "rlnas.bench.commands:InfoConfig",
-    "bench fetch": "rlnas.bench.commands:FetchConfig",
-    "bench convert": "rlnas.bench.commands:ConvertConfig",
-    "bench import-csv": "rlnas.bench.commands:ImportCsvConfig",
-    "bench export": "rlnas.bench.commands:ExportConfig",
-    "bench distill": "rlnas.bench.nb301.distill:Distill",
-    "bench rehearse": "rlnas.bench.nb101.rehearsal:RehearseConfig",
+    "bench list": "rlnas.bench.commands.list:List",
+    "bench info": "rlnas.bench.commands.info:Info",
+    "bench fetch": "rlnas.bench.commands.fetch:Fetch",
+    "bench convert": "rlnas.bench.commands.convert:Convert",
+    "bench import-csv": "rlnas.bench.commands.import_csv:ImportCsv",
+    "bench export": "rlnas.bench.commands.export:Export",
+    "bench distill": "rlnas.bench.commands.distill:Distill",
+    "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.retrain.assemble:TabulateConfig",
 }
 # Until every command has a method `run`: the function that takes its settings.
@@ -61,14 +61,6 @@ RUN: dict[str, str] = {
     "retrain": "rlnas.analysis.retrain.command:run",
     "oneshot": "rlnas.analysis.oneshot.command:run",
     "speed": "rlnas.analysis.speed.command:run_speed",
-    "bench list": "rlnas.bench.commands:run_list",
-    "bench info": "rlnas.bench.commands:run_info",
-    "bench fetch": "rlnas.bench.commands:run_fetch",
-    "bench convert": "rlnas.bench.commands:run_convert",
-    "bench import-csv": "rlnas.bench.commands:run_import_csv",
-    "bench export": "rlnas.bench.commands:run_export",
-    "bench distill": "rlnas.bench.nb301.distill:run",
-    "bench rehearse": "rlnas.bench.nb101.rehearsal:run_rehearse",
     "bench tabulate": "rlnas.bench.retrain.assemble:run_tabulate",
 }
 GROUPS = {
@@ -167,7 +159,7 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
                 type(given["default"]) if given else command,
                 prog=f"rlnas {name}",
                 args=options,
-                description=inspect.getdoc(command),  # as written; tyro would drop the examples
+                description=inspect.getdoc(type(given["default"]) if given else command),  # as written; tyro would drop the examples
                 **given,
             )
     except SystemExit as stop:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download
@@ -65,6 +65,7 @@ class Conversion:
     max_vertices: int = 7
 
 
+@runtime_checkable
 class NetworkPlan(Protocol):
     """How an architecture becomes a network: small, picklable, without torch until it builds."""
 

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.draw import draw
+from rlnas.bench.noise import MEAN
 
 
 @jax.tree_util.register_dataclass
@@ -26,6 +27,7 @@ class ListSpace:
     max_degree: int = field(metadata={"static": True})
 
     num_features = 1
+    arch_shape = ()
 
     @property
     def size(self) -> int:
@@ -33,6 +35,12 @@ class ListSpace:
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
         return jax.random.randint(key, (), 0, self.offsets.shape[0] - 1, jnp.int32)
+
+    def index(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
+        return jnp.where((arch >= 0) & (arch < self.size), arch, -1)
+
+    def at(self, index: Int32[Array, ""]) -> Int32[Array, ""]:
+        return index
 
     def degree(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
         return self.offsets[arch + 1] - self.offsets[arch]
@@ -56,6 +64,12 @@ class ListSpace:
         return str(int(arch))
 
 
+def facts(benchmark: Any) -> dict[str, Any]:
+    """What every benchmark says of itself."""
+    said = {key: getattr(benchmark, key) for key in ("name", "family", "epochs", "reports")}
+    return said | {"noise": str(benchmark.noise), "sha256": ""}
+
+
 BASE, DIGITS = 3, 4
 
 
@@ -66,6 +80,7 @@ class GridSpace:
     differ in one."""
 
     num_features = DIGITS
+    arch_shape = (DIGITS,)
     size = BASE**DIGITS
     max_degree = DIGITS * (BASE - 1)
 
@@ -105,7 +120,9 @@ class GridBenchmark:
     space: GridSpace = field(default_factory=GridSpace)
 
     name = "grid"
-    noise = "mean"
+    family = distilled = ""
+    epochs = None
+    noise = MEAN
     reports = "test accuracy"
 
     @property
@@ -120,7 +137,7 @@ class GridBenchmark:
         return (arch * BASE ** jnp.arange(DIGITS)).sum() / jnp.float32(128)
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "noise": self.noise, "reports": self.reports}
+        return facts(self)
 
 
 @jax.tree_util.register_dataclass
@@ -135,7 +152,9 @@ class ListBenchmark:
     seconds: float = field(default=2.0, metadata={"static": True})
 
     name = "stand-in"
-    noise = "mean"
+    family = distilled = ""
+    epochs = None
+    noise = MEAN
     reports = "test accuracy"
 
     @property
@@ -154,7 +173,7 @@ class ListBenchmark:
         return self.test[arch]
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "noise": self.noise, "reports": self.reports}
+        return facts(self)
 
 
 def make(neighbours: list[list[int]], val: np.ndarray) -> ListBenchmark:

@@ -4,7 +4,7 @@ architectures."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +64,7 @@ class TableBenchmark:
         reports: str = "",
         sha256: str = "",
         about: str = "",
-    ) -> Self:
+    ) -> Any:
         """Of measurements [M, R], NaN where unknown. reports: "" says accuracy. Without a single
         test value the validation values are reported. `UserError` without any validation value, or
         for a repeat there is not."""
@@ -117,7 +117,7 @@ class TableBenchmark:
         row, rows = self.space.index(arch), self.mean_val.shape[0]
         return (row >= 0) & (row < rows), jnp.clip(row, 0, rows - 1)
 
-    def part(self, space: Any, places: np.ndarray) -> Self:
+    def part(self, space: Any, places: np.ndarray) -> Any:
         """The benchmark of the rows `places`, which `space` numbers in that order; its optimum is
         theirs."""
         names = ("val", "test", "seconds", "mean_val", "mean_test", "mean_seconds")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.distilled import invented
+from rlnas.bench.noise import Noise
 
 
 def invented_benchmark(noise: str = "mean", seed: int = 0) -> SurrogateBenchmark:
-    return SurrogateBenchmark(invented(seed), "nb301-invented", 98, noise)
+    return SurrogateBenchmark(invented(seed), "nb301-invented", 98, Noise.parse(noise))

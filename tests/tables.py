@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rlnas.bench.nb101.benchmark import TableBenchmark, from_table
+from rlnas.bench.nb101.benchmark import CellBenchmark, from_table
 from rlnas.bench.nb101.graph import cells
 from rlnas.bench.nb101.official import parameters
 from rlnas.bench.nb101.table import Table, make_meta
@@ -35,5 +35,5 @@ def small_table(
     )
 
 
-def small_benchmark(max_vertices: int = 4, noise: str = "mean", **kwargs) -> TableBenchmark:
+def small_benchmark(max_vertices: int = 4, noise: str = "mean", **kwargs) -> CellBenchmark:
     return from_table(small_table(max_vertices, **kwargs), noise=noise)

@@ -22,6 +22,7 @@ from rlnas import agents, bench
 from rlnas.agents.protocol import Agent, AgentConfig, History, run_seeds, seed_keys
 from rlnas.agents.spec import parse
 from rlnas.bench.nb301.genotype import SIZES
+from rlnas.bench.noise import MEAN
 from rlnas.bench.stand_ins import GridBenchmark, scrambled
 from surrogates import invented_benchmark
 from tables import small_benchmark
@@ -106,7 +107,7 @@ def test_budget_exact_space_kept_and_best_so_far_monotone(name, on):
     # What was recorded is what the benchmark says (under `sample`, that it has an answer at all).
     values = np.asarray(values).reshape(SEEDS, BUDGET)
     np.testing.assert_array_equal(history.valid, ~np.isnan(values))
-    if there.noise == "mean":
+    if there.noise == MEAN:
         # A surrogate's sums may be taken in another order in a batch of another shape.
         np.testing.assert_allclose(history.val, values, rtol=1e-6 if on == "nb301" else 0)
 

@@ -130,8 +130,8 @@ def register(digest: str) -> str:
     """Lines that make a small file known to `bench fetch`; its own address answers nothing."""
     return (
         "from rlnas.bench import fetch\nfetch.RETRY_WAIT_S = 0.0\n"
-        "fetch.register(fetch.Download('small', 'small', 'small.bin', ('http://127.0.0.1:9/x',), "
-        f"{digest!r}, 200_000))"
+        "from rlnas.bench.nb101.family import FAMILY\nFAMILY.downloads = (fetch.Download("
+        f"'small', 'small', 'small.bin', ('http://127.0.0.1:9/x',), {digest!r}, 200_000),)"
     )
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.bench import commands, fetch
+from rlnas.bench import downloads, fetch
+from rlnas.bench.commands.convert import Convert
+from rlnas.bench.commands.fetch import Fetch
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download
 from rlnas.bench.nb101 import published
+from rlnas.bench.nb101.family import FAMILY
+from rlnas.bench.retrain.cifar import CIFAR10
 
 DATA = np.random.default_rng(0).bytes(200_000)
 
@@ -218,14 +222,17 @@ def test_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
         fetch.fetch(item, tmp_path / "file", progress=False)
 
 
-def test_registered_files_are_the_official_ones() -> None:
-    assert {o.sha256 for o in published.OFFICIAL} <= {d.sha256 for d in fetch.DOWNLOADS.values()}
-    for download in fetch.DOWNLOADS.values():
+def test_registered_files_are_the_official_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = downloads.downloads()
+    assert {o.sha256 for o in published.OFFICIAL} <= {d.sha256 for d in known.values()}
+    assert known["cifar10"] is CIFAR10
+    for download in known.values():
         assert download.urls and all(url.startswith("https://") for url in download.urls)
     with pytest.raises(UserError, match="expected one of nb101, nb101-full"):
-        fetch.download_named("nb102")
-    with pytest.raises(ValueError, match="registered already"):
-        fetch.register(fetch.DOWNLOADS["nb101"])
+        downloads.download_named("nb102")
+    monkeypatch.setattr(FAMILY, "downloads", (CIFAR10,))
+    with pytest.raises(ValueError, match="two downloads are named 'cifar10'"):
+        downloads.downloads()
 
 
 def test_fetch_command_downloads_and_converts(
@@ -236,14 +243,13 @@ def test_fetch_command_downloads_and_converts(
 ) -> None:
     monkeypatch.setenv("RLNAS_CACHE", str(tmp_path))
     sha256 = hashlib.sha256(DATA).hexdigest()
-    monkeypatch.setitem(
-        fetch.DOWNLOADS, "small", Download("small", "a small one", "small.tfrecord", (), sha256)
-    )
-    converted: list[commands.ConvertConfig] = []
-    monkeypatch.setattr(commands, "run_convert", converted.append)
+    small = Download("small", "a small one", "small.tfrecord", (), sha256)
+    monkeypatch.setattr(FAMILY, "downloads", (small,))
+    converted: list[Convert] = []
+    monkeypatch.setattr(Convert, "run", lambda self: converted.append(self))
     url = (server.url("good"),)
-    commands.run_fetch(commands.FetchConfig("small", url=url, convert=False))
+    Fetch("small", url=url, convert=False).run()
     path = tmp_path / "downloads" / "small.tfrecord"
     assert f"next: rlnas bench convert {path}" in capsys.readouterr().out and not converted
-    commands.run_fetch(commands.FetchConfig("small", url=url))
-    assert converted == [commands.ConvertConfig(path, sha256=sha256)] and len(server.asked) == 1
+    Fetch("small", url=url).run()
+    assert converted == [Convert(path, sha256=sha256)] and len(server.asked) == 1

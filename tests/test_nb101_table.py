@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.bench import commands
+from rlnas.bench.agreement import agreement
+from rlnas.bench.commands.convert import Convert
+from rlnas.bench.commands.export import Export
+from rlnas.bench.commands.info import Info
+from rlnas.bench.commands.list import List
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import graph, table
 from rlnas.bench.nb101.export import export
 from rlnas.bench.nb101.import_csv import import_csv
 from rlnas.bench.nb101.measurements import Measurements, assemble
-from rlnas.bench.nb101.table import Table, find, make_meta, noise_of, repeat_mean
+from rlnas.bench.nb101.table import Table, find, make_meta
+from rlnas.bench.repeats import repeat_mean
 
 MEASURES = ("val", "test", "train", "seconds")
 
@@ -240,7 +245,7 @@ def test_noise_by_hand() -> None:
     values = np.array(
         [[0.1, 0.2, 0.15], [0.5, 0.4, 0.45], [0.3, 0.5, 0.1], [0.9, 0.8, 0.7], [0.5, np.nan, 0.5]]
     )
-    noise = noise_of(values)
+    noise = agreement(values)
     whole = values[:4]
     pairs = [spearmanr(whole[:, a], whole[:, b]).statistic for a, b in ((0, 1), (0, 2), (1, 2))]
     assert (noise.cells, noise.repeats) == (4, 3)
@@ -252,7 +257,7 @@ def test_noise_by_hand() -> None:
 def test_noise_recovers_what_was_put_in() -> None:
     rng = np.random.default_rng(0)
     values = 0.9 + 0.02 * rng.standard_normal((20_000, 1)) + 0.01 * rng.standard_normal((20_000, 3))
-    noise = noise_of(values.astype(np.float32))
+    noise = agreement(values.astype(np.float32))
     assert noise.share_between_cells == pytest.approx(0.8, abs=0.01)
     assert noise.reliability == pytest.approx(12 / 13, abs=0.01)
     assert noise.sd_between_repeats == pytest.approx(
@@ -261,9 +266,9 @@ def test_noise_recovers_what_was_put_in() -> None:
 
 
 def test_noise_without_enough_data_is_unknown() -> None:
-    assert np.isnan(noise_of(np.random.default_rng(0).random((10, 1))).spearman)
-    assert np.isnan(noise_of(np.full((10, 3), np.nan)).share_between_cells)
-    constant = noise_of(np.full((10, 3), 0.5))
+    assert np.isnan(agreement(np.random.default_rng(0).random((10, 1))).spearman)
+    assert np.isnan(agreement(np.full((10, 3), np.nan)).share_between_cells)
+    constant = agreement(np.full((10, 3), 0.5))
     assert np.isnan(constant.spearman) and np.isnan(constant.share_between_cells)
 
 
@@ -317,7 +322,7 @@ def test_list_and_info(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixtur
         cache / "tables" / "single.npz"
     )
     (cache / "tables" / "broken.npz").write_bytes(b"no zip")
-    commands.run_list(commands.ListConfig())
+    List().run()
     text = capsys.readouterr().out
     assert (
         "made" in text
@@ -325,7 +330,7 @@ def test_list_and_info(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixtur
         and "damaged" in text
         and "rlnas bench fetch nb101-full" in text
     )
-    commands.run_info(commands.InfoConfig("made"))
+    Info("made").run()
     text = capsys.readouterr().out
     best = repeat_mean(make().val[:, -1]).max()
     lines = [" ".join(line.split()) for line in text.splitlines()]
@@ -334,26 +339,26 @@ def test_list_and_info(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixtur
         and "note invented" in lines
     )
     assert text.count("rank correlation between repeats") == 2 and "91, at most 4 vertices" in text
-    commands.run_info(commands.InfoConfig("single"))
+    Info("single").run()
     assert "unknown: it takes two repeats" in capsys.readouterr().out
 
 
 def test_export_command(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make().save(cache / "tables" / "made.npz")
-    commands.run_export(commands.ExportConfig("made", format="parquet"))
+    Export("made", format="parquet").run()
     assert (tmp_path / "made.parquet").is_file()
-    commands.run_export(commands.ExportConfig("made", out=tmp_path / "other.csv.gz", shape="wide"))
+    Export("made", out=tmp_path / "other.csv.gz", shape="wide").run()
     assert (tmp_path / "other.csv.gz").is_file()
     with pytest.raises(UserError, match="--format xml"):
-        commands.run_export(commands.ExportConfig("made", format="xml"))
+        Export("made", format="xml").run()
 
 
 def test_convert_command(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rlnas.bench.nb101.synthetic import write_synthetic
 
     write_synthetic(tmp_path / "synthetic-4.tfrecord", max_vertices=4)
-    commands.run_convert(commands.ConvertConfig(tmp_path / "synthetic-4.tfrecord", max_vertices=4))
+    Convert(tmp_path / "synthetic-4.tfrecord", max_vertices=4).run()
     text = capsys.readouterr().out
     assert (
         "91 cells x 3 repeats at 108 epochs" in text
@@ -365,7 +370,7 @@ def test_convert_command(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixt
 def test_opening_a_table_loads_nothing_heavy(tmp_path: Path) -> None:
     make().save(tmp_path / "t.npz")
     code = (
-        "import sys; from rlnas.bench import commands, fetch; "
+        "import sys; from rlnas.bench import fetch; from rlnas.bench.commands import info; "
         "from rlnas.bench.nb101.table import Table; "
         f"Table.load({str(tmp_path / 't.npz')!r}); "
         "print([m for m in ('jax', 'torch', 'pandas', 'scipy', 'pyarrow', 'matplotlib') if m in "

@@ -13,10 +13,12 @@ from rlnas import bench
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
 from rlnas.analysis.cli import main
+from rlnas.bench.commands.distill import Distill
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts, distill, store
-from rlnas.bench.nb301.distilled import invented, to_arrays
+from rlnas.bench.nb301.distilled import FORMAT, invented, to_arrays
 from rlnas.bench.nb301.genotype import DartsSpace, to_genotype
+from rlnas.bench.npz import save_npz
 from surrogates import invented_benchmark
 
 SMALL = ["--labels", "256", "--rounds", "1", "--steps", "300", "--width", "16"]
@@ -31,9 +33,9 @@ def cache(tmp_path, monkeypatch):
 def save_invented(name: str = "tiny", members: int = 3) -> None:
     """A file of the format that distillation writes, as if it were a surrogate in its own right."""
     of = {"name": "nothing", "epochs": 98}
-    store.save_npz(
+    save_npz(
         store.folder() / f"{name}.npz",
-        store.DISTILLED,
+        FORMAT,
         to_arrays(invented(members=members)),
         of=of,
         members=members,
@@ -95,9 +97,9 @@ def test_other_files_are_refused(cache):
     folder = store.folder()
     folder.mkdir(parents=True)
     (folder / "text.npz").write_text("hello")
-    with pytest.raises(UserError, match="no surrogate made by rlnas"):
+    with pytest.raises(UserError, match="damaged, or not made by rlnas"):
         bench.load("nb301-text")
-    store.save_npz(folder / "later.npz", ("rlnas-nb301-network", 99), {})
+    save_npz(folder / "later.npz", ("rlnas-nb301-network", 99), {})
     with pytest.raises(UserError, match="version 99; make it again"):
         bench.load("nb301-later")
     with pytest.raises(UserError, match="no such file"):
@@ -122,7 +124,7 @@ def test_equal_digits_are_seen_again():
 def test_a_distilled_network_ranks_what_it_never_saw():
     teacher = invented_benchmark()
     network, labels = distill.distill(
-        teacher, distill.Distill(labels=2_048, rounds=1, width=32, steps=1_500)
+        teacher, distill.Fitting(labels=2_048, rounds=1, width=32, steps=1_500)
     )
     assert labels.held_out.mean() == pytest.approx(1 / 8, abs=0.01)
     found = distill.fidelity(network, labels)
@@ -141,7 +143,7 @@ def test_distill_command_names_its_product_and_comparisons_refuse_it(cache, caps
     assert main(["bench", "distill", "nb301-tiny", *SMALL]) == 2
     assert "is distilled itself" in capsys.readouterr().err
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "load", lambda name: invented_benchmark())
+        patch.setattr(distill, "load", lambda name: invented_benchmark())
         assert main(["bench", "distill", *SMALL]) == 0
     out = capsys.readouterr().out
     assert "held-out architectures: rank correlation" in out and "distilled-invented.npz" in out
@@ -175,4 +177,4 @@ def test_distill_command_names_its_product_and_comparisons_refuse_it(cache, caps
 @pytest.mark.parametrize("option", ["labels", "width", "steps"])
 def test_distill_settings_are_checked(option):
     with pytest.raises(UserError, match=f"--{option} is 0"):
-        distill.Distill(**{option: 0})
+        Distill(**{option: 0})

@@ -230,13 +230,14 @@ def test_fetching_a_zip_whose_checksum_nobody_published(
     import dataclasses
 
     from rlnas.analysis.cli import main
-    from rlnas.bench import fetch
+    from rlnas.bench.downloads import download_named
+    from rlnas.bench.nb301.family import FAMILY
 
     content = zipped(official(tmp_path / "there", 2), tmp_path / "there.zip").read_bytes()
     server.content |= {"good": content, "wrong": content[:-100]}
     for name, status in (("wrong", 2), ("good", 0)):
-        item = dataclasses.replace(fetch.DOWNLOADS["nb301-v0.9"], urls=(server.url(name),))
-        monkeypatch.setitem(fetch.DOWNLOADS, "nb301-v0.9", item)
+        item = dataclasses.replace(download_named("nb301-v0.9"), urls=(server.url(name),))
+        monkeypatch.setattr(FAMILY, "downloads", (item,))
         assert main(["bench", "fetch", "nb301-v0.9", "--folder", str(tmp_path / name)]) == status
         printed = capsys.readouterr()
     assert "no checksum is published" in printed.out and "lgb_runtime_v1.0.npz" in printed.out

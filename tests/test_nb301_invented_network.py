@@ -13,9 +13,11 @@ import pytest
 from rlnas import bench
 from rlnas.analysis.cli import main
 from rlnas.analysis.speed.network import plain
-from rlnas.bench import fetch
+from rlnas.bench.downloads import download_named
+from rlnas.bench.fetch import Download
 from rlnas.bench.files import sha256
-from rlnas.bench.nb301 import network, store
+from rlnas.bench.nb301 import store, yahpo
+from rlnas.bench.nb301.family import FAMILY
 from rlnas.bench.nb301.forms import yahpo_codes
 from rlnas.bench.nb301.genotype import DartsSpace
 from test_fetch import Server, server  # noqa: F401
@@ -44,7 +46,7 @@ def test_parity_with_onnxruntime(file: Path, archs: np.ndarray, epochs: int) -> 
     expected = np.concatenate(
         [session.run(None, {"x_cat": row[None], "x_cont": time})[0] for row in asked]
     )
-    model = network.build(network.read_onnx(file), epochs)
+    model = yahpo.build(yahpo.read_onnx(file), epochs)
     found = jax.jit(lambda m, a: jax.vmap(m.predict)(a))(model, jnp.asarray(archs))
     assert np.ptp(expected[:, 0]) > 0.1
     np.testing.assert_allclose(100 * found.mean, expected[:, 0], atol=1e-4)
@@ -52,8 +54,8 @@ def test_parity_with_onnxruntime(file: Path, archs: np.ndarray, epochs: int) -> 
 
 
 def test_the_plain_reference_of_the_speed_report_agrees(file: Path, archs: np.ndarray) -> None:
-    arrays = network.read_onnx(file)
-    found = jax.vmap(network.build(arrays, 98).predict)(jnp.asarray(archs)).mean
+    arrays = yahpo.read_onnx(file)
+    found = jax.vmap(yahpo.build(arrays, 98).predict)(jnp.asarray(archs)).mean
     asked = np.asarray(yahpo_codes(jnp.asarray(archs)))
     np.testing.assert_allclose(found, [plain(arrays, row) for row in asked], atol=1e-6)
 
@@ -68,11 +70,11 @@ def test_fetch_resumes_converts_and_opens(
     monkeypatch.setenv("RLNAS_CACHE", str(tmp_path))
     content = file.read_bytes()
     server.content["drops"] = server.content["good"] = content
-    known = fetch.DOWNLOADS["nb301-yahpo"]
-    item = fetch.Download(
+    known = download_named("nb301-yahpo")
+    item = Download(
         known.name, known.what, known.filename, (server.url("drops"),), sha256(file), len(content)
     )
-    monkeypatch.setitem(fetch.DOWNLOADS, "nb301-yahpo", item)
+    monkeypatch.setattr(FAMILY, "downloads", (item,))
     assert main(["bench", "fetch", "nb301-yahpo"]) == 0
     assert len(server.ranges("drops")) > 2  # the connection broke each time, and it went on
     assert "next: rlnas bench info nb301-yahpo" in capsys.readouterr().out

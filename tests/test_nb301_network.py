@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.nb301 import darts, network, store
+from rlnas.bench.nb301 import darts, load, yahpo
 from rlnas.bench.nb301.forms import yahpo_codes
 from rlnas.bench.nb301.genotype import NUM_EDGES, SIZES, codes, from_genotype
 
@@ -28,7 +28,7 @@ def archs(real_data):
 
 @pytest.fixture(scope="module")
 def file(real_data, tmp_path_factory):
-    return store.convert_network(
+    return load.convert_network(
         real_data / "nb301_yahpo_v1.onnx", tmp_path_factory.mktemp("nb301") / "yahpo.npz"
     )
 
@@ -44,7 +44,7 @@ def test_the_published_predictions_at_seven_epochs(real_data, archs, file, epoch
     with gzip.open(real_data / "nb301_yahpo_v1_predictions_sample.csv.gz", "rt") as sample:
         rows = list(csv.DictReader(sample))
     at = [int(next(iter(row.values()))) for row in rows]
-    found = answers(store.load(surrogate=file, epochs=epochs), archs[at])
+    found = answers(load.load(surrogate=file, epochs=epochs), archs[at])
     expected = [float(row[f"val_acc_ep{epochs}"]) for row in rows]
     np.testing.assert_allclose(
         100 * found.val, expected, atol=1.1e-4
@@ -80,7 +80,7 @@ def test_parity_with_onnxruntime(real_data, archs, file, epochs):
         session.run(None, {"x_cat": np.array([row], np.int32), "x_cont": time})[0][0]
         for row in rows
     ]
-    found = answers(store.load(surrogate=file, epochs=epochs), archs[:100])
+    found = answers(load.load(surrogate=file, epochs=epochs), archs[:100])
     np.testing.assert_allclose(100 * found.val, np.array(expected)[:, 0], atol=1e-4)
     np.testing.assert_allclose(found.sim_seconds, np.array(expected)[:, 1], rtol=1e-5, atol=0.02)
 
@@ -91,15 +91,15 @@ def test_it_agrees_with_the_official_labels_as_published(real_data, archs, file)
 
     with gzip.open(real_data / "nb301_xgb_v0.9_labels_sample.csv.gz", "rt") as sample:
         labels = [float(row["val_acc_xgb_v0.9_noisy"]) for row in csv.DictReader(sample)]
-    assert spearmanr(answers(store.load(surrogate=file), archs).val, labels).statistic > 0.89
+    assert spearmanr(answers(load.load(surrogate=file), archs).val, labels).statistic > 0.89
 
 
 def test_budgets_and_noise_it_does_not_know(file):
     for epochs in (0, 99):
         with pytest.raises(UserError, match=f"budget of {epochs} epochs; expected 1 to 98"):
-            store.load(surrogate=file, epochs=epochs)
+            load.load(surrogate=file, epochs=epochs)
     with pytest.raises(UserError, match="predicts no noise"):
-        store.load(surrogate=file, noise="sample")
+        load.load(surrogate=file, noise="sample")
 
 
 def test_other_files_are_refused(tmp_path, real_data):
@@ -107,16 +107,16 @@ def test_other_files_are_refused(tmp_path, real_data):
 
     with pytest.raises(UserError, match=r"no readable ONNX file|expected YAHPO"):
         (tmp_path / "text.onnx").write_text("hello")
-        network.read_onnx(tmp_path / "text.onnx")
+        yahpo.read_onnx(tmp_path / "text.onnx")
     whole = (real_data / "nb301_yahpo_v1.onnx").read_bytes()
     with pytest.raises(UserError, match=r"no readable ONNX file|expected YAHPO"):
         (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
-        network.read_onnx(tmp_path / "half.onnx")
+        yahpo.read_onnx(tmp_path / "half.onnx")
     model = onnx.load_from_string(whole)
     model.graph.initializer[0].CopyFrom(
         onnx.numpy_helper.from_array(np.zeros((3, 3), np.float32), "embds_fct.0.weight")
     )
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(UserError, match=r"embds_fct.0.weight of shape \(3, 3\)"):
-        network.read_onnx(tmp_path / "other.onnx")
+        yahpo.read_onnx(tmp_path / "other.onnx")
     assert len(SIZES) == 22

@@ -12,6 +12,7 @@ import pytest
 
 from rlnas import agents, bench
 from rlnas.bench.errors import UserError
+from rlnas.bench.family import FAMILIES
 from rlnas.bench.registry import Registry
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +57,7 @@ class FirstRow:
         return Agent(lambda key: (), lambda key, state: (jnp.int32(self.row), state), lambda state, arch, result: state)
 
 
-def load(name, *, epochs=None, noise="mean"):
+def load(name, *, epochs, noise):
     return ring(np.linspace(0.1, 0.9, 9))
 '''
 
@@ -148,4 +149,4 @@ def test_every_builtin_is_declared_as_an_entry_point():
 
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     assert declared["rlnas.agents"] == dict(agents.REGISTRY.builtin)
-    assert declared["rlnas.benchmarks"] == dict(bench.REGISTRY.builtin)
+    assert declared["rlnas.families"] == dict(FAMILIES.builtin)

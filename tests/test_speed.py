@@ -20,7 +20,7 @@ from rlnas.analysis.speed.reference import PlainMDP, PlainTable
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP, State
 from rlnas.bench.nb101 import graph
-from rlnas.bench.nb101.benchmark import TableBenchmark
+from rlnas.bench.table_benchmark import TableBenchmark
 from rlnas.bench.nb101.cell import module_hash
 from rlnas.bench.nb101.convert import convert
 from rlnas.bench.nb101.synthetic import write_synthetic

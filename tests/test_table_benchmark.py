@@ -73,7 +73,7 @@ def test_an_unknown_noise_policy_is_refused(table, noise):
         UserError, match=f"unknown noise policy '{noise}'; expected mean, sample or repeat=i"
     ):
         from_table(table, noise=noise)
-    with pytest.raises(UserError, match="the table has 3 repeats; expected i below 3"):
+    with pytest.raises(UserError, match="small has 3 repeats; expected i below 3"):
         from_table(table, noise="repeat=3")
 
 

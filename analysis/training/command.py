@@ -23,7 +23,7 @@ from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
     from rlnas.agents.dqn import TrainState
-    from rlnas.bench.nb101.benchmark import TableBenchmark
+    from rlnas.bench.table_benchmark import TableBenchmark
 
 STATE, CURVE = "state.npz", "curve.csv"
 BASELINES = ("random_search", "local_search")

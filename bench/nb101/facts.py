@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rlnas.bench.agreement import agreement
 from rlnas.bench.family import Made
 from rlnas.bench.nb101.table import Table
 
@@ -39,7 +40,7 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("best validation", accuracy(table.best_val)),
         ("best test", accuracy(table.best_test)),
     ]
-    measured = [(epochs, table.agreement(i)) for i, epochs in enumerate(table.epochs)]
+    measured = [(epochs, agreement(table.val[:, i])) for i, epochs in enumerate(table.epochs)]
     measured = [(epochs, found) for epochs, found in measured if found.repeats > 1 and found.cells > 2]
     if not measured:
         lines.append(("noise", "unknown: it takes two repeats of three cells"))

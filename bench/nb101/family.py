@@ -9,6 +9,7 @@ from rlnas.bench.family import Conversion, Family, Listing, Made, NetworkPlan
 from rlnas.bench.nb101.published import DOWNLOADS
 from rlnas.bench.noise import Noise
 
+
 class NasBench101(Family):
     name = "nb101"
     title = "NAS-Bench-101"

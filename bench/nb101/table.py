@@ -18,7 +18,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, cache_dir
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
-from rlnas.bench.repeats import Agreement, agreement, repeat_mean
+from rlnas.bench.repeats import repeat_mean
 
 FORMAT, VERSION = "rlnas-nb101-table", 1
 MEASURES = ("val", "test", "train", "seconds")
@@ -60,10 +60,6 @@ class Table:
     def best_test(self) -> float:
         """Best mean test accuracy at the largest budget; NaN when there is none."""
         return _best(self.test)
-
-    def agreement(self, budget: int = -1) -> Agreement:
-        """How far the repeats' validation accuracies agree at `epochs[budget]`."""
-        return agreement(self.val[:, budget])
 
     def validate(self, where: str = "table") -> None:
         """Raise `UserError`, naming the first thing that is wrong."""
