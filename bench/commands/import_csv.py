@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,18 +26,14 @@ class ImportCsv:
 
     file: Positional[Path]
     """A .csv or .csv.gz file with a header line."""
-    name: str
-    """Name of the table."""
     out: Path | None = None
-    """Where to write the table; default: the cache folder, where commands find it by its name."""
+    """Where to write; default: the cache folder, where commands find it by its name."""
     columns: tuple[str, ...] = ()
     """COLUMN=NAME for columns that go by other names, e.g. acc=validation_accuracy."""
     epochs: int | None = None
     """The budget, where the file does not say after how many epochs."""
-    percent: bool = False
-    """Accuracies are percentages."""
     note: tuple[str, ...] = ()
-    """Remarks to keep in the table, e.g. where the file is from."""
+    """Remarks to keep with the numbers, e.g. where the file is from."""
     family: str = "nb101"
     """The family of benchmarks that the architectures are of; each has options of its own."""
 
@@ -50,11 +46,16 @@ class ImportCsv:
         if asked not in with_importer():
             raise UserError(f"--family {asked}: expected one of {', '.join(with_importer())}")
         importer: Any = families()[asked].importer
-        return importer(file=tyro.MISSING, name=tyro.MISSING, family=asked)
+        return importer(family=asked, **dict.fromkeys(required(importer), tyro.MISSING))
 
     def run(self) -> None:
-        print(announced([self.read()]))
+        print(announced(self.read()))
 
-    def read(self) -> Made:
-        """Write the table."""
+    def read(self) -> Sequence[Made]:
+        """Write a table or several."""
         raise NotImplementedError
+
+
+def required(importer: type) -> list[str]:
+    """The options without a default."""
+    return [f.name for f in fields(importer) if f.default is f.default_factory is MISSING]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlnas.bench.commands.import_csv import required
 from rlnas.bench.commands.text import aligned
 from rlnas.bench.family import Listing, broken, everything, families
 
@@ -27,7 +28,7 @@ class List:
         to_be_had = [(f"rlnas bench fetch {name}", d.what) for name, d in downloads().items()]
         to_be_had += [
             (
-                f"rlnas bench import-csv FILE --name NAME --family {name}",
+                f"rlnas bench import-csv {_required(family.importer)} --family {name}",
                 f"any CSV of {family.title} cells",
             )
             for name, family in families().items()
@@ -37,6 +38,11 @@ class List:
         to_be_had += [hint for family in families().values() for hint in family.hints]
         print("\nto be had")
         print(aligned([(f"  {command}", what) for command, what in to_be_had]))
+
+
+def _required(importer: type) -> str:
+    """The options that an importer asks for, e.g. `FILE --name NAME`."""
+    return " ".join(n.upper() if n == "file" else f"--{n} {n.upper()}" for n in required(importer))
 
 
 def _spelled(line: Listing) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlnas.bench.commands.import_csv import ImportCsv
 from rlnas.bench.family import Made
@@ -17,10 +17,14 @@ class ImportCells(ImportCsv):
     Long form: columns epochs and repeat. Wide form: validation_accuracy_108ep_repeat0 and so on.
     """
 
+    name: str = field(kw_only=True)
+    """Name of the table."""
+    percent: bool = False
+    """Accuracies are percentages."""
     max_vertices: int = 7
     """Look for cells with at most so many vertices."""
 
-    def read(self) -> Made:
+    def read(self) -> list[Made]:
         from rlnas.bench.nb101.facts import made
         from rlnas.bench.nb101.import_csv import import_csv
 
@@ -34,4 +38,4 @@ class ImportCells(ImportCsv):
             notes=self.note,
             max_vertices=self.max_vertices,
         )
-        return made(path, named=self.out is None)
+        return [made(path, named=self.out is None)]
