@@ -28,6 +28,7 @@ FAMILIES = Registry(
     "rlnas.families",
     {
         "nb101": "rlnas.bench.nb101.family:FAMILY",
+        "nb201": "rlnas.bench.nb201.family:FAMILY",
         "nb301": "rlnas.bench.nb301.family:FAMILY",
     },
 )

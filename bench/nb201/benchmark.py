@@ -1,0 +1,78 @@
+"""A table of NAS-Bench-201 or TransNAS-Bench-101 micro as a `Benchmark`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+
+from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import sha256
+from rlnas.bench.nb201 import table as tables
+from rlnas.bench.nb201.space import CellSpace
+from rlnas.bench.nb201.table import Table
+from rlnas.bench.nb201.tasks import ACCURACY
+from rlnas.bench.noise import Noise
+from rlnas.bench.table_benchmark import TableBenchmark
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class CellBenchmark(TableBenchmark):
+    """One data set or task, over a `CellSpace`; row i is cell number i, measured or not."""
+
+    def lookup(self, text: str, key: Key[Array, ""] | None = None) -> QueryResult:
+        """Python side: look a cell up by its text. Raises `UserError` with the reason when it
+        cannot be."""
+        if self.noise.kind == "sample" and key is None:
+            raise UserError(
+                "noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key"
+            )
+        arch = self.space.parse(text)
+        result = self.query(arch, jax.random.key(0) if key is None else key)
+        if not result.valid:
+            raise UserError(
+                f"cell {self.space.format(arch)} has no value under noise '{self.noise}' in "
+                f"{self.name}; choose another cell or noise policy"
+            )
+        return result
+
+
+def from_table(table: Table, *, noise: Noise | str = "mean", sha256: str = "") -> CellBenchmark:
+    """The benchmark of a table: it reports the test measure, or the validation measure where there
+    is no other."""
+    split = "validation" if np.isnan(table.test).all() else "test"
+    return CellBenchmark.of(
+        CellSpace(table.task.variant.ops), table.val, table.test, table.seconds,
+        name=table.name, family="nb201", epochs=table.epochs, noise=noise,
+        reports=f"{split} {table.measure}", sha256=sha256, about=about(table),
+    )  # fmt: skip
+
+
+def about(table: Table) -> str:
+    """What captions must say of the numbers; "" where they are plain accuracies of all cells."""
+    said = []
+    if table.cells < table.task.variant.size:
+        said.append(f"{table.cells:,} of {table.task.variant.size:,} cells have a value")
+    if table.task.metric is not ACCURACY:
+        said.append(f"its fractions are {table.task.metric.name}")
+    if table.selection == "best":
+        said.append("each value is the best over the epochs, which is optimistic")
+    return f"{table.name}: {'; '.join(said)}" if said else ""
+
+
+def load(
+    name_or_path: str, *, epochs: int | None = None, noise: Noise | str = "mean"
+) -> CellBenchmark:
+    """Open a table by name or path. `UserError` for a budget it lacks: it has one."""
+    path = tables.find(name_or_path)
+    table = tables.load(path)
+    if epochs not in (None, table.epochs):
+        raise UserError(
+            f"no budget of {epochs} epochs in {table.name}; expected {table.epochs}, the only one "
+            "it has"
+        )
+    return from_table(table, noise=noise, sha256=sha256(path))

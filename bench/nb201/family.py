@@ -1,0 +1,74 @@
+"""The family of NAS-Bench-201 and TransNAS-Bench-101 micro: tables of cells of six edges. Light to
+import; see `rlnas.bench.family`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlnas.bench.errors import UserError
+from rlnas.bench.family import Family, Listing, NetworkPlan
+from rlnas.bench.nb201 import cell
+from rlnas.bench.noise import Noise
+
+
+class NasBench201(Family):
+    name = "nb201"
+    title = "NAS-Bench-201 and TransNAS-Bench-101 micro"
+    recipe = "nb201"
+
+    def owns(self, name: str) -> bool:
+        from rlnas.bench.nb201.table import FORMAT
+        from rlnas.bench.npz import format_of
+
+        if name.endswith(".npz"):
+            return format_of(name) == FORMAT[0]
+        return name.startswith(tuple(f"{variant.prefix}-" for variant in cell.VARIANTS))
+
+    def here(self) -> list[Listing]:
+        from rlnas.bench.nb201.table import available, load
+
+        found = []
+        for name, path in available().items():
+            try:
+                table = load(path)
+            except UserError as error:
+                found.append(Listing(name, None, (), None, str(error)))
+                continue
+            found.append(Listing(name, table.cells, (table.epochs,), table.repeats, str(path)))
+        return found
+
+    def load(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
+        from rlnas.bench.nb201.benchmark import load
+
+        return load(name, epochs=epochs, noise=noise, **options)
+
+    def facts(self, name: str) -> list[tuple[str, str]]:
+        from rlnas.bench.nb201.facts import table_facts
+        from rlnas.bench.nb201.table import find, load
+
+        path = find(name)
+        return [("file", str(path)), *table_facts(load(path))]
+
+    @property
+    def importer(self) -> type:
+        from rlnas.bench.nb201.importer import ImportCells
+
+        return ImportCells
+
+    def source_of(self, name: str) -> tuple[str, str] | None:
+        return ("cifar10", "nb201") if name == "nb201-cifar10-valid" else None
+
+    def network(self, benchmark: Any, arch: Any) -> NetworkPlan:
+        from rlnas.bench.nb201.network import CellNetwork
+
+        space = benchmark.space
+        if space.variant is not cell.NB201:
+            raise UserError(
+                f"{benchmark.name}: the networks of {space.variant.title} are made for other tasks "
+                "and images of 256 pixels, rlnas does not build them; expected a benchmark of "
+                f"{cell.NB201.title}"
+            )
+        return CellNetwork(tuple(int(digit) for digit in arch))
+
+
+FAMILY = NasBench201()

@@ -1,0 +1,150 @@
+"""The two spaces in JAX: six digits, their one-edit neighbours, numbers and isomorphic cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, Int8, Int32, Key
+
+from rlnas.bench.draw import draw
+from rlnas.bench.nb201 import cell
+from rlnas.bench.nb201.cell import EDGES, Variant
+
+NUM_EDGES = len(EDGES)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class CellSpace:
+    """All cells of six edges with `ops` operations each: 5 are NAS-Bench-201, 4 TransNAS-Bench-101
+    micro.
+
+    A neighbour has another operation on one edge. Isomorphic cells were trained apart and are
+    architectures of their own here; `representative` says which belong together.
+    """
+
+    ops: int = field(metadata={"static": True})
+
+    @property
+    def variant(self) -> Variant:
+        return cell.of_ops(self.ops)
+
+    @property
+    def arch_shape(self) -> tuple[int, ...]:
+        return (NUM_EDGES,)
+
+    @property
+    def size(self) -> int:
+        return self.variant.size
+
+    @property
+    def max_degree(self) -> int:
+        return NUM_EDGES * (self.ops - 1)
+
+    @property
+    def num_features(self) -> int:
+        return NUM_EDGES * self.ops
+
+    @property
+    def num_distinct(self) -> int:
+        """How many cells are left when isomorphic ones count as one: 6,466 of NAS-Bench-201."""
+        return len(set(cell.representatives(self.variant)))
+
+    def sample(self, key: Key[Array, ""]) -> Int8[Array, " 6"]:
+        return jax.random.randint(key, (NUM_EDGES,), 0, self.ops).astype(jnp.int8)
+
+    def degree(self, arch: Int8[Array, " 6"]) -> Int[Array, ""]:
+        return jnp.int32(self.max_degree)
+
+    def neighbour(self, arch: Int8[Array, " 6"], index: Int[Array, ""]) -> Int8[Array, " 6"]:
+        """Neighbour 0 to 23 (or 17): edge after edge, the operations that follow its own in a
+        circle."""
+        edge, shift = index // (self.ops - 1), 1 + index % (self.ops - 1)
+        edited = (arch + shift) % self.ops
+        return jnp.where(jnp.arange(NUM_EDGES) == edge, edited, arch).astype(jnp.int8)
+
+    def neighbours(
+        self, key: Key[Array, ""], arch: Int8[Array, " 6"], n: int
+    ) -> tuple[Int8[Array, "n 6"], Bool[Array, " n"]]:
+        index, mask = draw(key, self.degree(arch), n)
+        archs = jax.vmap(lambda i: self.neighbour(arch, i))(index)
+        return jnp.where(mask[:, None], archs, arch), mask
+
+    def encode(self, arch: Int8[Array, "*n 6"]) -> Int8[Array, "*n f"]:
+        """int8 [30] (or [24]): whether each edge is there (has an operation but none), then its
+        operation one-hot among the others, zeros where it is not there. Ours."""
+        one_hot = (arch[..., None] == jnp.arange(1, self.ops)).astype(jnp.int8)
+        there = (arch > 0).astype(jnp.int8)
+        return jnp.concatenate([there, one_hot.reshape(*arch.shape[:-1], -1)], axis=-1)
+
+    @property
+    def offsets(self) -> Int32[np.ndarray, " bounds"]:
+        """int32 [size + 1]: all neighbour lists, with `flat`; see `Listed`."""
+        return np.arange(0, self.size * self.max_degree + 1, self.max_degree, dtype=np.int32)
+
+    @property
+    def flat(self) -> Int32[np.ndarray, " E"]:
+        """int32 [size * max_degree]: the numbers of all cells' neighbours."""
+        return _flat(self.ops)
+
+    def inside(self, arch: Int[Array, " 6"]) -> Bool[Array, ""]:
+        """Whether every digit is an operation."""
+        return ((arch >= 0) & (arch < self.ops)).all()
+
+    def index(self, arch: Int[Array, " 6"]) -> Int32[Array, ""]:
+        """The cell's number, 0 to size - 1: NAS-Bench-201's official index; for TransNAS-Bench-101
+        the place in the order of the digits. -1 outside the space."""
+        place = jnp.dot(arch.astype(jnp.int32), jnp.asarray(_weights(self.ops)))
+        number = jnp.asarray(_numbers(self.ops)[0])[jnp.where(self.inside(arch), place, 0)]
+        return jnp.where(self.inside(arch), number, -1)
+
+    def at(self, index: Int[Array, ""] | int) -> Int8[Array, " 6"]:
+        """Cell number `index`."""
+        return jnp.asarray(_numbers(self.ops)[1])[index]
+
+    def representative(self, arch: Int8[Array, " 6"]) -> Int8[Array, " 6"]:
+        """The isomorphic cell of the lowest number (`cell.unique_text` has the rule): two cells are
+        isomorphic when theirs are equal."""
+        return self.at(jnp.asarray(_numbers(self.ops)[2])[self.index(arch)])
+
+    def parse(self, text: str) -> Int8[Array, " 6"]:
+        """The cell of an official string or of six digits."""
+        return jnp.asarray(np.array(cell.from_text(self.variant, text), np.int8))
+
+    def format(self, arch: Int[Array, " 6"] | Int[np.ndarray, " 6"]) -> str:
+        """The official string."""
+        return cell.to_text(self.variant, np.asarray(arch).tolist())
+
+
+def _weights(ops: int) -> Int32[np.ndarray, " 6"]:
+    return ops ** np.arange(NUM_EDGES - 1, -1, -1, dtype=np.int32)
+
+
+@cache
+def _numbers(
+    ops: int,
+) -> tuple[Int32[np.ndarray, " size"], Int8[np.ndarray, "size 6"], Int32[np.ndarray, " size"]]:
+    """By place in the order of digits: the number; by number: the digits, and the representative's
+    number."""
+    variant = cell.of_ops(ops)
+    digits = np.array(cell.official_order(variant), np.int8)
+    number = np.empty(variant.size, np.int32)
+    number[digits.astype(np.int32) @ _weights(ops)] = np.arange(variant.size)
+    return number, digits, np.array(cell.representatives(variant), np.int32)
+
+
+@cache
+def _flat(ops: int) -> Int32[np.ndarray, " E"]:
+    number, digits, _ = _numbers(ops)
+    weights = _weights(ops)
+    place = digits.astype(np.int32) @ weights
+    columns = []
+    for edge in range(NUM_EDGES):
+        for shift in range(1, ops):
+            old = digits[:, edge].astype(np.int32)
+            columns.append(number[place + ((old + shift) % ops - old) * weights[edge]])
+    return np.stack(columns, axis=1).ravel()

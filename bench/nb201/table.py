@@ -1,0 +1,128 @@
+"""One data set's or task's table of a cell space: an `.npz` of val, test and seconds by number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import cache_dir
+from rlnas.bench.nb201 import tasks
+from rlnas.bench.nb201.tasks import Task
+from rlnas.bench.npz import load_npz, save_npz
+
+FORMAT = ("rlnas-nb201-table", 1)
+MEASURES = ("val", "test", "seconds")
+SELECTIONS = {"last": "at the last epoch", "best": "best over the epochs"}
+"""What a value is. A maximum over the epochs is optimistic, that of a test measure most of all."""
+HOW = "`rlnas bench import-csv --family nb201` makes it of a CSV file"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """val, test: fractions, larger is better, NaN where there is no measurement. seconds: of a
+    training."""
+
+    task: Task
+    val: Float32[np.ndarray, "size repeats"]
+    test: Float32[np.ndarray, "size repeats"]
+    seconds: Float32[np.ndarray, "size repeats"]
+    selection: str = "last"
+    epochs: int = 0
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.task.benchmark
+
+    @property
+    def cells(self) -> int:
+        """How many cells have a validation value."""
+        return int((~np.isnan(self.val)).any(axis=1).sum())
+
+    @property
+    def repeats(self) -> int:
+        return int(self.val.shape[1])
+
+    @property
+    def measure(self) -> str:
+        """What the fractions are, e.g. `SSIM (best over the epochs)`."""
+        best = f" ({SELECTIONS['best']})" if self.selection == "best" else ""
+        return self.task.metric.name + best
+
+    def validate(self, where: str) -> None:
+        """`UserError` naming the first thing that is wrong."""
+        size = self.task.variant.size
+        for key in MEASURES:
+            values = getattr(self, key)
+            if values.ndim != 2 or not values.size or values.shape != (size, self.val.shape[-1]):
+                raise UserError(
+                    f"{where}: {key} has the shape {values.shape}; expected ({size}, repeats); "
+                    "import it again"
+                )
+            highest = np.inf if key == "seconds" else 1.0
+            if values.dtype != np.float32 or ((values < 0) | (values > highest)).any():
+                raise UserError(
+                    f"{where}: {key} is {values.dtype} from {np.nanmin(values):g} to "
+                    f"{np.nanmax(values):g}; expected float32 from 0 to {highest:g}"
+                )
+        if self.selection not in SELECTIONS:
+            raise UserError(f"{where}: selection {self.selection!r}; expected last or best")
+        if not self.cells:
+            raise UserError(
+                f"{where}: no cell has a validation value; expected one, there is nothing else to "
+                "search by"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the whole table or nothing."""
+        self.validate(self.name)
+        arrays = {key: np.asarray(getattr(self, key), np.float32) for key in MEASURES}
+        save_npz(
+            path, FORMAT, arrays, compressed=True, name=self.name, selection=self.selection,
+            epochs=self.epochs, source=self.source, notes=list(self.notes),
+        )  # fmt: skip
+
+
+def load(path: Path) -> Table:
+    """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
+    arrays, meta = load_npz(path, hint=HOW)
+    found = meta["format"], meta["version"]
+    if found != FORMAT or any(key not in arrays for key in MEASURES):
+        raise UserError(
+            f"{path}: format {found[0]!r} version {found[1]}; expected {FORMAT[0]!r} version "
+            f"{FORMAT[1]}; {HOW}"
+        )
+    table = Table(
+        tasks.of_benchmark(meta["name"]), *(arrays[key] for key in MEASURES),
+        selection=meta["selection"], epochs=meta["epochs"], source=meta["source"],
+        notes=tuple(meta["notes"]),
+    )  # fmt: skip
+    table.validate(str(path))
+    return table
+
+
+def folder() -> Path:
+    """Where imported tables are kept."""
+    return cache_dir() / "nb201"
+
+
+def available() -> dict[str, Path]:
+    """name -> file of the tables that are here."""
+    paths = {name: folder() / f"{name}.npz" for name in tasks.names()}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def find(name_or_path: str) -> Path:
+    """The file of a table given by name or path."""
+    if name_or_path.endswith(".npz"):
+        return Path(name_or_path)
+    tasks.of_benchmark(name_or_path)
+    here = available()
+    if name_or_path not in here:
+        raise UserError(f"no table {name_or_path} here (found {', '.join(here) or 'none'}); {HOW}")
+    return here[name_or_path]
