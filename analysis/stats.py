@@ -6,8 +6,9 @@ Seeds are the last axis everywhere, so that sorting them is fast.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -20,13 +21,26 @@ Statistic = Callable[[Float[np.ndarray, "*points seeds"]], Float[np.ndarray, "*p
 """Reduces the last axis."""
 
 
-class Estimate(NamedTuple):
-    """A statistic and the ends of its bootstrap interval, all of one shape; NaN where it is not
-    defined."""
+class Interval(NamedTuple):
+    """A statistic and the ends of its 95 % bootstrap interval: three numbers, or three arrays of
+    one shape. NaN where one is not defined, or there is too little to say."""
 
-    value: Float[np.ndarray, "*points"]
-    low: Float[np.ndarray, "*points"]
-    high: Float[np.ndarray, "*points"]
+    value: Any
+    low: Any
+    high: Any
+
+
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
+
+
+def interval(value: float, replicates: Float[np.ndarray, " n"], level: float = LEVEL) -> Interval:
+    """`value` and the percentiles of its bootstrap replicates. NaNs among these say nothing and are
+    left out; without any other, the ends are NaN."""
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
+        return Interval(value, math.nan, math.nan)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high))
 
 
 def iqm(values: Float[np.ndarray, "*points seeds"]) -> Float[np.ndarray, "*points"]:
@@ -60,7 +74,7 @@ def bootstrap(
     replicates: int = REPLICATES,
     level: float = LEVEL,
     seed: int = 0,
-) -> Estimate:
+) -> Interval:
     """Stratified percentile bootstrap of a statistic of all seeds of all strata together.
 
     strata: one array a benchmark (a single one in a comparison on one benchmark), equal but for the
@@ -86,16 +100,14 @@ def bootstrap(
             [rows[part][:, draw] for rows, draw in zip(flat, draws, strict=True)], axis=-1
         )
         low[part], high[part] = np.quantile(statistic(resampled), tails, axis=-1)
-    return Estimate(value.reshape(points), low.reshape(points), high.reshape(points))
+    return Interval(value.reshape(points), low.reshape(points), high.reshape(points))
 
 
 class Improvement(NamedTuple):
-    """How often a run of X ends above a run of Y. equal: how often they tie (half of it is in
-    `value`)."""
+    """How often a run of X ends above a run of Y, a tie counting as half. equal: how often they
+    tie."""
 
-    value: float
-    low: float
-    high: float
+    above: Interval
     equal: float
 
 
@@ -113,7 +125,7 @@ def probability_of_improvement(
     It is the Mann-Whitney U statistic of X over n m. NaN as soon as one value is.
     """
     if np.isnan(x).any() or np.isnan(y).any():
-        return Improvement(*[float("nan")] * 4)
+        return Improvement(UNKNOWN, math.nan)
     n, m = len(x), len(y)
     above, equal = x[:, None] > y[None, :], x[:, None] == y[None, :]
     wins = above + 0.5 * equal
@@ -122,16 +134,4 @@ def probability_of_improvement(
     times_x = rng.multinomial(n, np.full(n, 1 / n), size=replicates)
     times_y = rng.multinomial(m, np.full(m, 1 / m), size=replicates)
     resampled = ((times_x @ wins) * times_y).sum(axis=1) / (n * m)
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    return Improvement(float(wins.mean()), float(low), float(high), float(equal.mean()))
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rho along the last axis, ties sharing their mean rank; NaN where one side is
-    constant."""
-    from scipy.stats import rankdata
-
-    a, b = (rankdata(v, axis=-1) for v in (x, y))
-    a, b = (v - v.mean(axis=-1, keepdims=True) for v in (a, b))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1)))
+    return Improvement(interval(float(wins.mean()), resampled, level), float(equal.mean()))

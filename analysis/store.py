@@ -87,6 +87,11 @@ def hash_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def folder_of(out: Path, kind: str, identity: Any) -> Path:
+    """Where the results of these settings belong: `<out>/<kind>-<hash of identity>`."""
+    return out / f"{kind}-{hash_of(identity)}"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Indented JSON, written whole or not at all."""
     with atomic_path(path) as temporary:

@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
+from rlnas.bench.rank import spearman
 from rlnas.bench.rewards import Exponential, Shaping
 
 Values = Float[np.ndarray, " M"]
@@ -302,8 +303,6 @@ class RankProfile(NamedTuple):
 def rank_profile(values: Values, offsets: Offsets, flat: Flat, groups: int = 20) -> RankProfile:
     """Ties in accuracy are ordered by row. gain and better: over cells that have a neighbour with a
     value."""
-    from scipy.stats import rankdata
-
     known = ~np.isnan(values)
     cells = np.flatnonzero(known)
     cells = cells[np.argsort(-values[cells], kind="stable")]
@@ -323,13 +322,8 @@ def rank_profile(values: Values, offsets: Offsets, flat: Flat, groups: int = 20)
 
     ends = np.cumsum([0, *map(len, parts)]) / len(cells)
     low, high = np.array([np.quantile(degree[part], (0.1, 0.9)) for part in parts]).T
-    x, y = rankdata(values[cells]), rankdata(degree[cells])
-    spread = x.std() * y.std()
-    spearman = (
-        float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else float("nan")
-    )
     columns = (mean(values), mean(degree.astype(float)), low, high, mean(gain), mean(better))
-    return RankProfile((ends[1:] + ends[:-1]) / 2, *columns, spearman)
+    return RankProfile((ends[1:] + ends[:-1]) / 2, *columns, float(spearman(values[cells], degree[cells])))
 
 
 # Shaped rewards

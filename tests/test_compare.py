@@ -21,6 +21,7 @@ from rlnas.analysis.comparison import redraw, sweep
 from rlnas.analysis.comparison import table as report
 from rlnas.analysis.comparison.command import Compare
 from rlnas.analysis.comparison.redraw import Plot
+from rlnas.analysis.text import humanise
 from rlnas.bench.errors import UserError
 from tables import small_table
 
@@ -326,7 +327,7 @@ def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
 
 def test_durations_are_for_people() -> None:
     spelled = [
-        report.humanise(s)
+        humanise(s)
         for s in (0.0, 119.94, 120.0, 7199.0, 7200.0, 172_799.0, 172_800.0, 1e9, None)
     ]
     assert spelled == [

@@ -27,7 +27,6 @@ pytest.importorskip("sklearn", reason=REASON)
 from rlnas import bench  # noqa: E402
 from rlnas.analysis import (
     cli,
-    stats,
     store,
 )
 from rlnas.analysis.comparison import command as compare
@@ -42,6 +41,7 @@ from rlnas.analysis.retrain import verdict as retrain_verdict
 from rlnas.analysis.retrain.command import Retrain  # noqa: E402
 from rlnas.analysis.retrain.text import label  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.rank import spearman  # noqa: E402
 from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
 from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
 from rlnas.bench.workers import Failure  # noqa: E402
@@ -494,7 +494,7 @@ def test_correlations_are_scipys() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 6, (2, 40, 9)).astype(float)  # with ties
     for mine, theirs in (
-        (stats.spearman, scipy_stats.spearmanr),
+        (spearman, scipy_stats.spearmanr),
         (retrain_verdict.kendall, scipy_stats.kendalltau),
     ):
         wanted = [theirs(a, b).statistic for a, b in zip(x, y, strict=True)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,14 +85,10 @@ def run(config: Compare) -> None:
 
 def check(config: Compare) -> None:
     """`UserError` for an option out of its range."""
-    if config.budget < 1:
-        raise UserError(f"--budget is {config.budget}; expected at least 1 query")
-    if config.seeds < 2:
-        raise UserError(f"--seeds is {config.seeds}; expected at least 2, an interval needs them")
-    if not 0 <= config.seed < 2**32:
-        raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
-    if config.out.exists() and not config.out.is_dir():
-        raise UserError(f"--out {config.out} is a file; expected a folder, or a name that is free")
+    check_at_least(1, " query", budget=config.budget)
+    check_at_least(2, ", an interval needs them", seeds=config.seeds)
+    check_seed(config.seed)
+    check_folder(config.out)
 
 
 def parse_agents(words: tuple[str, ...]) -> list[Contender]:
@@ -142,8 +139,8 @@ def finish(config: Compare, runs: list[Run]) -> None:
     from rlnas.analysis import store
     from rlnas.analysis.comparison import redraw
 
-    folder = (
-        config.out / f"compare-{store.hash_of([[run.manifest['hash'], run.label] for run in runs])}"
+    folder = store.folder_of(
+        config.out, "compare", [[run.manifest["hash"], run.label] for run in runs]
     )
     redraw.write(runs, folder)
     for run in runs:

@@ -1,4 +1,4 @@
-"""The figure of a comparison. Matplotlib is imported inside, and its global state is left alone."""
+"""The figure of a comparison."""
 
 from __future__ import annotations
 
@@ -6,56 +6,21 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from rlnas.analysis import stats
 from rlnas.analysis.comparison import curves
 from rlnas.analysis.comparison import table as report
 from rlnas.analysis.store import Run
-from rlnas.bench.files import atomic_path
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# Okabe and Ito's palette, ordered so that neighbours differ in lightness too; each comes with its
-# own dashes and marker, so that no curve depends on its colour. Random search is black and dotted
-# in every figure.
-REFERENCE_STYLE: tuple[str, Any, str] = ("#000000", (0, (1.2, 1.6)), "o")
-STYLES: tuple[tuple[str, Any, str], ...] = (
-    ("#E69F00", "-", "s"),
-    ("#0072B2", (0, (6, 1.5)), "^"),
-    ("#D55E00", "-", "D"),
-    ("#009E73", (0, (5, 1.5, 1.2, 1.5)), "v"),
-    ("#CC79A7", (0, (3, 1.2)), "P"),
-    ("#56B4E9", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X"),
-    ("#777777", "-", "*"),
-)
-RC: dict[Any, Any] = {
-    "svg.hashsalt": "rlnas",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.labelsize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#444444",
-    "axes.linewidth": 0.8,
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "xtick.labelcolor": "#222222",
-    "ytick.labelcolor": "#222222",
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.7,
-    "lines.linewidth": 1.9,
-    "lines.markersize": 5,
-    "legend.frameon": False,
-}
 WIDTH, PANEL_HEIGHT, ROW_GAP = 9.6, 2.75, 0.62  # inches
 FOOT_COLUMNS = 152  # characters a line of the note at full width
 SUBTITLE_COLUMNS = 118
@@ -67,9 +32,9 @@ class Curve:
     """One agent in one panel. band: of the reported accuracy, a fraction."""
 
     label: str
-    style: tuple[str, Any, str]
+    style: Style
     x: Float[np.ndarray, " points"]
-    band: stats.Estimate
+    band: stats.Interval
 
 
 def comparison(runs: Sequence[Run]) -> Figure:
@@ -80,10 +45,6 @@ def comparison(runs: Sequence[Run]) -> Figure:
     row of regrets is left out when the optimum is unknown, the column of seconds when the benchmark
     has none.
     """
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     manifest = runs[0].manifest
     styles = styles_of(runs)
     columns = [("Queries", by_queries(runs, styles))]
@@ -142,21 +103,7 @@ def comparison(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def save(figure: Figure, folder: Path) -> list[Path]:
-    """`figure.png` (150 dots an inch) and `figure.svg` in `folder`; equal figures are equal
-    bytes."""
-    import matplotlib
-
-    paths = [folder / "figure.png", folder / "figure.svg"]
-    with matplotlib.rc_context(RC):
-        for path in paths:
-            dated = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            with atomic_path(path) as temporary:
-                figure.savefig(temporary, dpi=150, metadata=dated, facecolor="white")
-    return paths
-
-
-def styles_of(runs: Sequence[Run]) -> dict[str, tuple[str, Any, str]]:
+def styles_of(runs: Sequence[Run]) -> dict[str, Style]:
     """label -> (colour, dashes, marker)."""
     reference = report.reference_of(runs)
     others = [run.label for run in runs if run is not reference]
@@ -258,31 +205,6 @@ def limits(axes: Axes, kind: str, drawn: Sequence[Curve], optimum: float | None)
         axes.set_yscale("log", nonpositive="clip")
         axes.set_ylim(positive.min() / 1.5, max(np.nanmax(high) for *_, high in ends) * 1.12)
         plain_ticks(axes.yaxis)
-
-
-def plain_ticks(axis: Any) -> None:
-    """1, 2, 5, 10, ... instead of powers of ten, closer over less than a decade; no minor ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axis.set_minor_locator(NullLocator())
-
-
-def handle(style: tuple[str, Any, str]) -> Any:
-    from matplotlib.lines import Line2D
-
-    colour, dashes, marker = style
-    return Line2D(
-        [],
-        [],
-        color=colour,
-        linestyle=dashes,
-        marker=marker,
-        markeredgecolor="white",
-        markeredgewidth=0.6,
-    )
 
 
 def legend_entries(runs: Sequence[Run]) -> list[str]:

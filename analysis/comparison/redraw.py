@@ -86,19 +86,20 @@ def write(runs: Sequence[Run], folder: Path) -> None:
     from rlnas.analysis import store
     from rlnas.analysis.comparison import figure as plots
     from rlnas.analysis.comparison import table as report
+    from rlnas.analysis.style import save
+    from rlnas.analysis.text import places
 
     report.check_comparable(runs)
     table = report.rows(runs)
     report.write_csv(folder / "table.csv", table)
-    paths = plots.save(plots.comparison(runs), folder)
+    paths = save(plots.comparison(runs), folder)
     store.write_json(folder / SUMMARY, report.summary(runs, table))
     print(report.text(runs, table))
     print()
-    places = {
+    files = {
         "figure": paths[0],
         "": paths[1],
         "table": folder / "table.csv",
         "summary": folder / SUMMARY,
     }
-    for what, path in places.items():
-        print(f"{what:8} {path}")
+    print(places(files))

@@ -15,6 +15,7 @@ import numpy as np
 from rlnas.analysis import stats, store
 from rlnas.analysis.comparison import curves
 from rlnas.analysis.store import Run
+from rlnas.analysis.text import aligned, humanise, number
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 
@@ -122,9 +123,9 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
             "regret_mean_low": optimum - mean.high[i],
             "regret_mean_high": optimum - mean.low[i],
             "regret_median": optimum - median[i],
-            "improvement_over_random": better and better.value,
-            "improvement_over_random_low": better and better.low,
-            "improvement_over_random_high": better and better.high,
+            "improvement_over_random": better and better.above.value,
+            "improvement_over_random_low": better and better.above.low,
+            "improvement_over_random_high": better and better.above.high,
             "equal_to_random": better and better.equal,
             "distinct_queries_mean": distinct[i],
             "simulated_seconds_mean": seconds[i],
@@ -181,7 +182,6 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
                 row["trained_on"] or "-",
             ]
         lines.append(line)
-    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
     right = {
         "queries",
         "validation %",
@@ -190,11 +190,7 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
         "pre-training look-ups",
         "unseen %",
     }
-
-    def aligned(line: Sequence[str]) -> str:
-        cells = zip(line, widths, header, strict=True)
-        return "  ".join(c.rjust(w) if h in right else c.ljust(w) for c, w, h in cells).rstrip()
-
+    columns = aligned([header, *lines], {i for i, name in enumerate(header) if name in right})
     title = f"{ground(manifest)}, {seeds_of(runs)}"
     notes = [
         "Interquartile means over seeds [95 % bootstrap interval] of the incumbent, the best by "
@@ -205,16 +201,7 @@ def text(runs: Sequence[Run], table: Sequence[Row]) -> str:
     ]
     if learned:
         notes.append("Unseen: runs whose incumbent was never looked up in training.")
-    body = [
-        title,
-        "",
-        aligned(header),
-        "  ".join("-" * w for w in widths),
-        *map(aligned, lines),
-        "",
-        *notes,
-    ]
-    return "\n".join(body)
+    return "\n".join([title, "", columns, "", *notes])
 
 
 def ground(manifest: dict[str, Any], *, named: bool = True) -> str:
@@ -239,26 +226,12 @@ def seeds_of(runs: Sequence[Run]) -> str:
     return f"{' to '.join(f'{n:,}' for n in dict.fromkeys((seeds[0], seeds[-1])))} seeds an agent"
 
 
-def number(value: float | None, scale: float, digits: int) -> str:
-    return "-" if value is None else f"{value * scale:,.{digits}f}"
-
-
 def interval(row: Row, key: str, scale: float, digits: int) -> str:
     """`value [low, high]`."""
     value, low, high = (
         number(row[name], scale, digits) for name in (key, f"{key}_low", f"{key}_high")
     )
     return value if value == "-" else f"{value} [{low}, {high}]"
-
-
-def humanise(seconds: float | None) -> str:
-    """A duration with its unit: 7.2 s, 12.0 min, 3.4 h, 5.1 days."""
-    if seconds is None:
-        return "-"
-    for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < until:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 86_400:,.1f} days"
 
 
 def write_csv(path: Path, table: Sequence[Row]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def run(config: Landscape) -> None:
     """Measure, write the files, print the table and where they lie."""
     from rlnas import bench
     from rlnas.analysis import store
-    from rlnas.analysis.comparison.figure import save
     from rlnas.analysis.landscape import figure as landscape_plot
+    from rlnas.analysis.style import save
 
     check(config)
     benchmark = bench.load(config.benchmark, epochs=config.epochs, noise="mean")
@@ -110,7 +111,7 @@ def run(config: Landscape) -> None:
         **settings,
     }
     measured = measure(config, benchmark)
-    folder = config.out / f"landscape-{store.hash_of(identity)}"
+    folder = store.folder_of(config.out, "landscape", identity)
     for name, rows in tables(measured).items():
         write_csv(folder / f"{name}.csv", rows)
     paths = save(landscape_plot.figure(measured), folder)
@@ -131,8 +132,7 @@ def run(config: Landscape) -> None:
 
 def check(config: Landscape) -> None:
     """`UserError` for an option out of its range."""
-    if config.walks < 2:
-        raise UserError(f"--walks is {config.walks}; expected at least 2, an interval needs them")
+    check_at_least(2, ", an interval needs them", walks=config.walks)
     if not 1 <= config.lags < config.length:
         raise UserError(
             f"--lags is {config.lags}; expected at least 1 and less than --length {config.length}"
@@ -142,10 +142,8 @@ def check(config: Landscape) -> None:
             f"--alphas is {' '.join(map(str, config.alphas)) or 'empty'}; expected numbers from 0 "
             "to 1000"
         )
-    if not 0 <= config.seed < 2**32:
-        raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
-    if config.out.exists() and not config.out.is_dir():
-        raise UserError(f"--out {config.out} is a file; expected a folder, or a name that is free")
+    check_seed(config.seed)
+    check_folder(config.out)
 
 
 def measure(config: Landscape, benchmark: Any) -> Measured:

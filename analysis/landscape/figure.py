@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from rlnas.analysis.comparison.figure import RC, REFERENCE_STYLE, STYLES, plain_ticks
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

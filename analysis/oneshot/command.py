@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ class Truth(NamedTuple):
 def run(config: OneShot) -> None:
     """Train what is missing, compare, write the files, print the table and where they lie."""
     from rlnas.analysis import store
-    from rlnas.analysis.comparison.figure import save
     from rlnas.analysis.oneshot import figure as oneshot_plot
     from rlnas.analysis.oneshot import measures as oneshot_measures
+    from rlnas.analysis.style import save
     from rlnas.bench.files import sha256
     from rlnas.bench.nb101.table import Table, find
 
@@ -142,7 +143,7 @@ def run(config: OneShot) -> None:
         "benchmark": {"name": table.name, "sha256": sha256(path)},
     }
     identity |= {name: getattr(config, name) for name in kept}
-    folder = config.out / f"oneshot-{store.hash_of(identity)}"
+    folder = store.folder_of(config.out, "oneshot", identity)
     scored = train_and_score(config, truth.cells, images, recipe, folder)
     timed = time_apart(config, truth.cells, images, recipe, folder)
     report = oneshot_measures.compare(
@@ -174,18 +175,15 @@ def run(config: OneShot) -> None:
 def check(config: OneShot) -> None:
     """`UserError` for an option out of its range, or without what it needs."""
     for name in ("epochs", "steps", "seeds", "trainings"):
-        if getattr(config, name) < 1:
-            raise UserError(f"--{name} is {getattr(config, name)}; expected at least 1")
+        check_at_least(1, **{name: getattr(config, name)})
     if not 3 <= config.max_vertices <= 7:
         raise UserError(f"--max-vertices is {config.max_vertices}; expected 3 to 7")
     if not 0 < config.learning_rate < 10:
         raise UserError(
             f"--learning-rate is {config.learning_rate}; expected a number from 0 to 10"
         )
-    if not 0 <= config.seed < 2**32:
-        raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
-    if config.out.exists() and not config.out.is_dir():
-        raise UserError(f"--out {config.out} is a file; expected a folder, or a name that is free")
+    check_seed(config.seed)
+    check_folder(config.out)
     from importlib.util import find_spec
 
     for package in ("torch", "nasbench_pytorch", "sklearn"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlnas.analysis.comparison.figure import RC, STYLES, plain_ticks
 from rlnas.analysis.oneshot.measures import RETRAINED, Report
+from rlnas.analysis.style import RC, STYLES, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

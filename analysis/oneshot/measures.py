@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rlnas.analysis import stats
+from rlnas.analysis.stats import Interval
+from rlnas.bench.rank import spearman
 
 if TYPE_CHECKING:
     from rlnas.analysis.oneshot.command import Scored, Truth
@@ -19,22 +21,12 @@ KS = (10, 50, 250)  # of precision; those above half of the cells are left out
 RETRAINED = 10  # cells that are trained for real after scoring, as ENAS does
 REPLICATES = 500
 RANDOM_ORDERS = 1000
-LEVEL = 0.95
 SHARED, SHARED_MEAN = "shared weights, seed {}", "shared weights, mean of {} seeds"
 ONE_TRAINING, EARLY, PARAMETERS = (
     "one real training",
     "one real training, {} epochs",
     "number of parameters",
 )
-
-
-class Interval(NamedTuple):
-    """A statistic and the ends of its 95 % percentile bootstrap interval over cells; NaN where it
-    is not defined."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Ranker(NamedTuple):
@@ -140,11 +132,6 @@ class Report:
         }
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Of two columns [M]; NaN where one is constant."""
-    return float(stats.spearman(x, y))
-
-
 def kendall(x: np.ndarray, y: np.ndarray) -> float:
     """Kendall's tau-b of two columns [M]; NaN where one is constant."""
     from scipy.stats import kendalltau
@@ -152,16 +139,13 @@ def kendall(x: np.ndarray, y: np.ndarray) -> float:
     return float(kendalltau(x, y).statistic)
 
 
-def interval(statistic: Callable[[np.ndarray], float], cells: int, seed: int = 0) -> Interval:
+def interval(
+    statistic: Callable[[np.ndarray], float], cells: int, seed: int = 0
+) -> Interval:
     """statistic: of chosen places among the cells; they are drawn with replacement."""
     rng = np.random.default_rng(seed)
     drawn = np.array([statistic(rng.integers(cells, size=cells)) for _ in range(REPLICATES)])
-    ends = (
-        np.quantile(drawn[~np.isnan(drawn)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        if (drawn == drawn).any()
-        else drawn
-    )
-    return Interval(statistic(np.arange(cells)), float(ends[0]), float(ends[1]))
+    return stats.interval(statistic(np.arange(cells)), drawn)
 
 
 def rankers(truth: Truth, scored: Sequence[Scored], kind: str) -> list[Ranker]:

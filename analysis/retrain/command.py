@@ -13,6 +13,7 @@ from typing import Literal
 
 import tyro
 
+from rlnas.analysis.settings import check_at_least, check_folder
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import Options, require
 from rlnas.bench.retrain.presets import PRESETS, Settings
@@ -136,14 +137,9 @@ def check(config: Retrain) -> None:
         ("workers", 0),
         ("plain_loop_batches", 0),
     ):
-        if getattr(config, name) < least:
-            raise UserError(
-                f"--{name.replace('_', '-')} is {getattr(config, name)}; expected at least {least}"
-            )
-    if config.top is not None and config.top < 0:
-        raise UserError(f"--top is {config.top}; expected at least 0")
-    if config.out.exists() and not config.out.is_dir():
-        raise UserError(f"--out {config.out} is a file; expected a folder, or a name that is free")
+        check_at_least(least, **{name: getattr(config, name)})
+    check_at_least(0, top=config.top or 0)
+    check_folder(config.out)
     require()
 
 

@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rlnas.analysis.comparison.figure import RC, REFERENCE_STYLE, STYLES
 from rlnas.analysis.retrain.select import GROUPS
 from rlnas.analysis.retrain.text import plain, points
 from rlnas.analysis.retrain.verdict import Line, Verdict, relation
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

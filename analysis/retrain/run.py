@@ -58,7 +58,7 @@ def train(
         "settings": asdict(config.settings),
         "numerics": made.numerics(),
     }
-    shared = config.out / f"trainings-{store.hash_of(ground)}"
+    shared = store.folder_of(config.out, "trainings", ground)
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     jobs = [
         Job(
@@ -78,7 +78,7 @@ def train(
         "format": FORMAT, "version": VERSION, "benchmark": benchmark.describe(), **ground,
         "chosen": [asdict(c) for c in chosen], "seeds": list(seeds),
     }  # fmt: skip
-    folder = config.out / f"retrain-{store.hash_of(identity)}"
+    folder = store.folder_of(config.out, "retrain", identity)
     before = _sessions(folder)
     records = {(job.arch, job.seed): record for job in jobs if (record := finished(job))}
     missing = [job for job in jobs if (job.arch, job.seed) not in records]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rlnas.analysis.comparison.table import humanise, number
-from rlnas.analysis.retrain.verdict import CONTROL, Interval, Verdict, relation
+from rlnas.analysis.retrain.verdict import CONTROL, Verdict, relation
+from rlnas.analysis.text import aligned, humanise, percent, plain, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,42 +157,3 @@ def cost(manifest: Mapping[str, Any], results: pd.DataFrame) -> list[str]:
                 f"{label(speed['arch'])}"
             )
     return lines
-
-
-def percent(value: float) -> str:
-    return number(None if math.isnan(value) else value, 100.0, 2)
-
-
-def points(interval: Interval) -> str:
-    """In percentage points."""
-    return _interval(interval, 100.0)
-
-
-def plain(interval: Interval) -> str:
-    return _interval(interval, 1.0)
-
-
-def _interval(interval: Interval, scale: float) -> str:
-    if math.isnan(interval.value):
-        return "-"
-    ends = (
-        "too few for an interval"
-        if math.isnan(interval.low)
-        else f"{scale * interval.low:.2f}, {scale * interval.high:.2f}"
-    )
-    return f"{scale * interval.value:.2f} [{ends}]"
-
-
-def aligned(rows: Sequence[Sequence[str]], right: set[int]) -> str:
-    """Columns, with a rule under the first row."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.rjust(w) if i in right else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    return "\n".join(
-        line.rstrip() for line in [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
-    )

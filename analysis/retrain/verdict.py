@@ -7,13 +7,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlnas.analysis import stats
 from rlnas.analysis.retrain.select import GROUPS
+from rlnas.analysis.stats import UNKNOWN, Interval
 from rlnas.bench.errors import UserError
+from rlnas.bench.rank import spearman
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +23,6 @@ if TYPE_CHECKING:
 CONTROL = "random"
 FEWEST = 4  # architectures, for an interval of a rank correlation
 BLOCK = 2_000_000  # signs of pairs at a time
-
-
-class Interval(NamedTuple):
-    """A value and the ends of its 95 % bootstrap interval; NaN where there are too few to say."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -129,9 +123,9 @@ def judge(results: pd.DataFrame) -> Verdict:
         measure={"test": "test accuracy", "val": "validation accuracy"}[kind],
         lines=tuple(lines),
         missing=missing,
-        spearman=_correlation(table[known], means[known], stats.spearman),
+        spearman=_correlation(table[known], means[known], spearman),
         kendall=_correlation(table[known], means[known], kendall),
-        regret=Interval(math.nan) if choice is None else _regret(values, choice),
+        regret=UNKNOWN if choice is None else _regret(values, choice),
         choice="" if choice is None else archs[choice],
         best=lines[0].arch,
         seed_sd=float(np.sqrt(np.mean(spread))) if spread else math.nan,
@@ -152,17 +146,17 @@ def _correlation(x: np.ndarray, y: np.ndarray, statistic: Any) -> Interval:
     left out."""
     n = len(x)
     if n < 2:
-        return Interval(math.nan)
+        return UNKNOWN
     value = float(statistic(x, y))
     if n < FEWEST or math.isnan(value):
-        return Interval(value)
+        return Interval(value, math.nan, math.nan)
     rng = np.random.default_rng(0)
     draws = rng.integers(n, size=(stats.REPLICATES, n))
     step = max(1, BLOCK // n**2)
     found = np.concatenate(
         [statistic(x[d], y[d]) for d in np.split(draws, range(step, len(draws), step))]
     )
-    return Interval(value, *_ends(found[~np.isnan(found)]))
+    return stats.interval(value, found)
 
 
 def _regret(values: Sequence[np.ndarray], choice: int) -> Interval:
@@ -170,12 +164,12 @@ def _regret(values: Sequence[np.ndarray], choice: int) -> Interval:
     means = np.array([v.mean() for v in values])
     value = float(means.max() - means[choice])
     if min(map(len, values)) < 2 or len(values) < 2:
-        return Interval(value)
+        return Interval(value, math.nan, math.nan)
     rng = np.random.default_rng(0)
     drawn = np.stack(
         [v[rng.integers(len(v), size=(stats.REPLICATES, len(v)))].mean(1) for v in values], axis=1
     )
-    return Interval(value, *_ends(drawn.max(1) - drawn[:, choice]))
+    return stats.interval(value, drawn.max(1) - drawn[:, choice])
 
 
 def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
@@ -191,7 +185,7 @@ def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
             continue
         values = np.array([line.retrained for line in of])
         against = (
-            difference(values, control) if name != CONTROL and len(control) else Interval(math.nan)
+            difference(values, control) if name != CONTROL and len(control) else UNKNOWN
         )
         means = {key: mean(of, key) for key in ("table_val", "val", "table_test", "test")}
         found.append(Group(name=name, size=len(of), against=against, **means))
@@ -202,17 +196,10 @@ def difference(x: np.ndarray, y: np.ndarray) -> Interval:
     """Mean of x minus mean of y, each drawn again by itself."""
     value = float(x.mean() - y.mean())
     if min(len(x), len(y)) < 2:
-        return Interval(value)
+        return Interval(value, math.nan, math.nan)
     rng = np.random.default_rng(0)
     drawn = [v[rng.integers(len(v), size=(stats.REPLICATES, len(v)))].mean(1) for v in (x, y)]
-    return Interval(value, *_ends(drawn[0] - drawn[1]))
-
-
-def _ends(found: np.ndarray) -> tuple[float, float]:
-    if not len(found):
-        return math.nan, math.nan
-    low, high = np.quantile(found, [(1 - stats.LEVEL) / 2, (1 + stats.LEVEL) / 2])
-    return float(low), float(high)
+    return stats.interval(value, drawn[0] - drawn[1])
 
 
 def relation(manifest: Mapping[str, Any]) -> tuple[str, str]:
@@ -281,18 +268,18 @@ def write(folder: Path) -> None:
     """Verdict, table and figure of a finished folder into it; all of it onto stdout, and where it
     lies."""
     from rlnas.analysis import store
-    from rlnas.analysis.comparison import figure as plots
     from rlnas.analysis.comparison import table as report
     from rlnas.analysis.retrain import figure as retrain_plot
     from rlnas.analysis.retrain import run as retrain_run
     from rlnas.analysis.retrain import text as retrain_text
+    from rlnas.analysis.style import save
 
     manifest, results = retrain_run.read(folder)
     verdict = judge(results)
     store.write_json(folder / "verdict.json", to_json(verdict) | {"relation": relation(manifest)})
     rows = [asdict(line) | {"groups": ",".join(line.groups)} for line in verdict.lines]
     report.write_csv(folder / "table.csv", store.to_json(rows))
-    figure = plots.save(retrain_plot.figure(verdict, manifest), folder)[0]
+    figure = save(retrain_plot.figure(verdict, manifest), folder)[0]
     print(retrain_text.text(verdict, manifest, results))
     print()
     places = {

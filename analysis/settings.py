@@ -1,0 +1,27 @@
+"""Checks that many commands make of their options. `UserError` names the option and its range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlnas.bench.errors import UserError
+
+
+def check_at_least(least: int, what: str = "", **options: int) -> None:
+    """options: values by the name of their field. what: said behind the number, e.g. " query"."""
+    for name, value in options.items():
+        if value < least:
+            option = name.replace("_", "-")
+            raise UserError(f"--{option} is {value}; expected at least {least}{what}")
+
+
+def check_seed(seed: int) -> None:
+    """A root of randomness is a 32-bit number."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed is {seed}; expected 0 to {2**32 - 1}")
+
+
+def check_folder(out: Path) -> None:
+    """A folder of results is a folder, or is not there yet."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; expected a folder, or a name that is free")

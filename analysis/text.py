@@ -1,0 +1,66 @@
+"""Numbers, durations, tables and paths for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from rlnas.analysis.stats import Interval
+
+
+def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
+    """`value` times `scale`; `-` where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value * scale:,.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """A fraction in percent."""
+    return number(value, 100.0)
+
+
+def plain(interval: Interval[float], scale: float = 1.0) -> str:
+    """`value [low, high]`; it says so where there is a value and too little for an interval."""
+    if math.isnan(interval.value):
+        return "-"
+    ends = (
+        "too few for an interval"
+        if math.isnan(interval.low)
+        else f"{number(interval.low, scale)}, {number(interval.high, scale)}"
+    )
+    return f"{number(interval.value, scale)} [{ends}]"
+
+
+def points(interval: Interval[float]) -> str:
+    """A difference of fractions in percentage points."""
+    return plain(interval, 100.0)
+
+
+def humanise(seconds: float | None) -> str:
+    """A duration with its unit: 7.2 s, 12.0 min, 3.4 h, 5.1 days."""
+    if seconds is None:
+        return "-"
+    for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < until:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 86_400:,.1f} days"
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    """Columns, with a rule under the first row. right: which columns stand to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(w) if i in right else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(
+        line.rstrip() for line in [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
+    )
+
+
+def places(paths: Mapping[str, Path]) -> str:
+    """What lies where: a line a path."""
+    return "\n".join(f"{what:8} {path}" for what, path in paths.items())
