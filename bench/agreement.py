@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+
+from rlnas.bench.rank import spearman
 
 
 class Agreement(NamedTuple):
@@ -41,16 +42,14 @@ def agreement(values: np.ndarray) -> Agreement:
     between = float(values.mean(axis=1).std(ddof=1))
     if repeats < 2:
         return Agreement(cells, repeats, nan, between, nan, nan, nan)
-    ranks = rankdata(values, axis=0)
-    constant = bool((ranks.std(axis=0) == 0).any())
-    correlation = np.full((repeats, repeats), nan) if constant else np.corrcoef(ranks, rowvar=False)
+    one, other = np.triu_indices(repeats, 1)
     within = float(values.var(axis=1, ddof=1).mean())
     signal = max(between**2 - within / repeats, 0.0)  # one-way analysis of variance
     share = signal / (signal + within) if signal + within else nan
     return Agreement(
         cells,
         repeats,
-        float(correlation[np.triu_indices(repeats, 1)].mean()),
+        float(spearman(values.T[one], values.T[other]).mean()),
         between,
         float(values.std(axis=1, ddof=1).mean()),
         share,

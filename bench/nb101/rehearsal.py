@@ -6,12 +6,12 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import spearmanr
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.graph import cells, parameters
 from rlnas.bench.nb101.space import make_space
 from rlnas.bench.nb101.table import Table, find, make_meta, new_path
+from rlnas.bench.rank import spearman
 from rlnas.bench.repeats import repeat_mean
 
 
@@ -53,7 +53,8 @@ def rehearse(table: str, max_vertices: int, out: Path | None) -> str:
             features[rows[fit]][usable[fit]], values[fit][usable[fit]]
         ).predict(features)
         if into is predicted:
-            agreement = spearmanr(into[rows[held], 0, 0], values[held], nan_policy="omit").statistic
+            there = held[usable[held]]
+            agreement = float(spearman(into[rows[there], 0, 0], values[there]))
     note = (
         f"NOT A BENCHMARK: predicted from {source.name} ({len(rows)} cells), held-out Spearman "
         f"{agreement:.3f}."

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Float32, Int8, Key
-from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
@@ -29,6 +28,7 @@ from rlnas.bench.nb301.distilled import FORMAT, DistilledNetwork, new_network, t
 from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.nb301.load import load
 from rlnas.bench.npz import save_npz
+from rlnas.bench.rank import spearman
 
 HELD_OUT = 8
 """One label of so many is held out."""
@@ -196,8 +196,8 @@ def fidelity(network: DistilledNetwork, labels: Labels) -> Fidelity:
     return Fidelity(
         held_out=len(exact),
         top=top,
-        spearman=float(spearmanr(exact, guess).statistic),
-        top_spearman=float(spearmanr(exact[best], guess[best]).statistic),
+        spearman=float(spearman(exact, guess)),
+        top_spearman=float(spearman(exact[best], guess[best])),
         recall=len(np.intersect1d(best, guessed)) / top,
         rmse=float(np.sqrt((error**2).mean())),
         largest=float(error.max()),
