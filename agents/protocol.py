@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
@@ -35,6 +36,20 @@ class AgentConfig(Protocol):
 
     def build(self, space: SearchSpace) -> Agent:
         """The agent on `space`. Called while tracing: use the space's arrays, copy none of them."""
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """Settings of an agent that may have been trained before the search."""
+
+    @property
+    def pretraining(self) -> dict[str, Any] | None:
+        """What was looked up before the search, JSON-ready: {"lookups": how many queries,
+        "trained_on": on what}; None where nothing was."""
+
+    def unseen(self, benchmark: Benchmark, archs: np.ndarray) -> np.ndarray | None:
+        """bool: which architectures (of `benchmark`, any leading shape) were never looked up
+        before; None where that is unknown."""
 
 
 class History(NamedTuple):

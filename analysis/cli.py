@@ -30,7 +30,7 @@ from rlnas.bench.errors import UserError
 
 COMMANDS: dict[str, str] = {
     "compare": "rlnas.analysis.comparison.command:Compare",
-    "plot": "rlnas.analysis.comparison.redraw:Plot",
+    "plot": "rlnas.analysis.comparison.command:Plot",
     "report": "rlnas.analysis.report.command:Report",
     "train": "rlnas.analysis.training.command:Train",
     "landscape": "rlnas.analysis.landscape.command:Landscape",
@@ -38,7 +38,7 @@ COMMANDS: dict[str, str] = {
     "ablate": "rlnas.analysis.ablation.command:Ablate",
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
-    "speed": "rlnas.analysis.speed.command:SpeedConfig",
+    "speed": "rlnas.analysis.speed.command:Speed",
     "bench list": "rlnas.bench.commands.list:List",
     "bench info": "rlnas.bench.commands.info:Info",
     "bench fetch": "rlnas.bench.commands.fetch:Fetch",
@@ -51,16 +51,12 @@ COMMANDS: dict[str, str] = {
 }
 # Until every command has a method `run`: the function that takes its settings.
 RUN: dict[str, str] = {
-    "compare": "rlnas.analysis.comparison.command:run",
-    "plot": "rlnas.analysis.comparison.redraw:run",
-    "report": "rlnas.analysis.report.command:run",
     "train": "rlnas.analysis.training.command:run",
     "landscape": "rlnas.analysis.landscape.command:run",
     "scale": "rlnas.analysis.scale.command:run",
     "ablate": "rlnas.analysis.ablation.command:run",
     "retrain": "rlnas.analysis.retrain.command:run",
     "oneshot": "rlnas.analysis.oneshot.command:run",
-    "speed": "rlnas.analysis.speed.command:run_speed",
     "bench tabulate": "rlnas.bench.retrain.assemble:run_tabulate",
 }
 GROUPS = {
@@ -159,7 +155,9 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
                 type(given["default"]) if given else command,
                 prog=f"rlnas {name}",
                 args=options,
-                description=inspect.getdoc(type(given["default"]) if given else command),  # as written; tyro would drop the examples
+                description=inspect.getdoc(
+                    type(given["default"]) if given else command
+                ),  # as written; tyro would drop the examples
                 **given,
             )
     except SystemExit as stop:

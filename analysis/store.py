@@ -3,13 +3,16 @@ a run is done."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import json
 import math
 import platform
+import resource
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -100,6 +103,15 @@ def write_json(path: Path, value: Any) -> None:
         )
 
 
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Tidy: a line a row, under the names of the first. Floats in the shortest form that reads back
+    the same; an empty field where there is no number."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(to_json(list(rows)))
+
+
 def versions() -> dict[str, str]:
     """Who made a run: the versions its bytes may depend on."""
 
@@ -116,9 +128,6 @@ def versions() -> dict[str, str]:
 
 def peak_mb() -> float:
     """Peak resident memory of this process in megabytes."""
-    import resource
-    import sys
-
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1e6 if sys.platform == "darwin" else 1e3
     )

@@ -75,8 +75,7 @@ def test_importing_analysis_is_light() -> None:
         for name in (
             "store",
             "comparison.command",
-            "comparison.sweep",
-            "comparison.redraw",
+            "comparison.runs",
             "report.command",
         )
     )

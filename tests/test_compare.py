@@ -15,12 +15,11 @@ import pytest
 
 from rlnas.agents.random_search import RandomSearch
 from rlnas.analysis import store
-from rlnas.analysis.comparison import command as compare
 from rlnas.analysis.comparison import figure as plots
-from rlnas.analysis.comparison import redraw, sweep
-from rlnas.analysis.comparison import table as report
-from rlnas.analysis.comparison.command import Compare
-from rlnas.analysis.comparison.redraw import Plot
+from rlnas.analysis.comparison import measures, sweep
+from rlnas.analysis.comparison.command import Compare, Plot
+from rlnas.analysis.comparison.runs import collect
+from rlnas.analysis.comparison.table import text
 from rlnas.analysis.text import humanise
 from rlnas.bench.errors import UserError
 from tables import small_table
@@ -41,7 +40,7 @@ def config(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Compare:
     """A small comparison that has been run."""
     out = tmp_path_factory.mktemp("runs")
     config = Compare(benchmark=str(table), agents=AGENTS, budget=12, seeds=6, out=out)
-    compare.run(config)
+    config.run()
     return config
 
 
@@ -54,7 +53,7 @@ def folders(out: Path) -> tuple[list[Path], Path]:
 
 
 def runs_of(config: Compare) -> list[store.Run]:
-    return redraw.collect([folders(config.out)[1]])
+    return collect([folders(config.out)[1]])
 
 
 def test_everything_is_left_behind(config: Compare) -> None:
@@ -118,11 +117,11 @@ def test_what_is_done_is_not_done_again(config: Compare, monkeypatch: pytest.Mon
     before = {path: path.stat().st_mtime_ns for path in config.out.glob("*/history.npz")}
     bytes_before = {path: path.read_bytes() for path in folders(config.out)[1].iterdir()}
     monkeypatch.setattr(sweep, "run_seeds", None)
-    compare.run(config)
+    config.run()
     assert {path: path.stat().st_mtime_ns for path in config.out.glob("*/history.npz")} == before
     assert {path: path.read_bytes() for path in folders(config.out)[1].iterdir()} == bytes_before
     with pytest.raises(TypeError):
-        compare.run(dataclasses.replace(config, redo=True))
+        dataclasses.replace(config, redo=True).run()
 
 
 def test_chunks_and_kills_change_nothing(
@@ -145,10 +144,10 @@ def test_chunks_and_kills_change_nothing(
     again = dataclasses.replace(config, out=tmp_path)
     for _ in range(5):
         with pytest.raises(KeyboardInterrupt):
-            compare.run(again)
+            again.run()
     assert len(list(tmp_path.glob("*/part-*"))) == 2
     assert not list(tmp_path.glob("compare-*"))
-    compare.run(again)
+    again.run()
     assert chunks.count((2,)) == 6 and len(chunks) == 11  # no chunk was run twice
     for folder in folders(config.out)[0]:
         assert (tmp_path / folder.name / "history.npz").read_bytes() == (
@@ -157,10 +156,10 @@ def test_chunks_and_kills_change_nothing(
     assert not list(tmp_path.glob("*/part-*"))
 
     monkeypatch.setattr(sweep, "run_seeds", run_seeds)
-    compare.run(
-        dataclasses.replace(config, seeds=7, out=tmp_path / "more")
-    )  # four chunks, the last one filled up
-    longer = redraw.collect([next((tmp_path / "more").glob("compare-*"))])[0].history
+    dataclasses.replace(
+        config, seeds=7, out=tmp_path / "more"
+    ).run()  # four chunks, the last one filled up
+    longer = collect([next((tmp_path / "more").glob("compare-*"))])[0].history
     np.testing.assert_array_equal(longer.arch[:6], runs_of(config)[0].history.arch)
     assert longer.arch.shape == (7, 12)
 
@@ -169,14 +168,14 @@ def test_a_damaged_run_is_named_and_redone(
     config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     small = dataclasses.replace(config, agents=("random_search",), out=tmp_path)
-    compare.run(small)
+    small.run()
     (folder,), comparison = folders(tmp_path)
     whole = (folder / "history.npz").read_bytes()
     (folder / "history.npz").write_bytes(whole[:-50])
     with pytest.raises(store.DamagedRun, match="history"):
-        redraw.run(Plot((comparison,), tmp_path / "figures"))
+        Plot((comparison,), tmp_path / "figures").run()
     capsys.readouterr()
-    compare.run(small)
+    small.run()
     assert f"redoing random_search: {folder / 'history.npz'}" in capsys.readouterr().err
     assert (folder / "history.npz").read_bytes() == whole
 
@@ -188,8 +187,8 @@ def test_redrawn_from_histories_alone(
     at."""
     monkeypatch.setattr("rlnas.bench.load", None)
     runs, comparison = folders(config.out)
-    redraw.run(Plot((comparison,), tmp_path / "a"))
-    redraw.run(Plot((comparison, *runs), tmp_path / "b"))  # each run once
+    Plot((comparison,), tmp_path / "a").run()
+    Plot((comparison, *runs), tmp_path / "b").run()  # each run once
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (comparison / name).read_bytes(), name
         assert (tmp_path / "b" / name).read_bytes() == (comparison / name).read_bytes(), name
@@ -207,9 +206,9 @@ def test_runs_of_different_grounds_are_not_mixed(
     config: Compare, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     other = dataclasses.replace(config, agents=("random_walk",), out=tmp_path, **change)
-    compare.run(other)
+    other.run()
     with pytest.raises(UserError, match=message):
-        redraw.run(Plot((folders(config.out)[1], *folders(tmp_path)[0]), tmp_path / "figures"))
+        Plot((folders(config.out)[1], *folders(tmp_path)[0]), tmp_path / "figures").run()
     assert not (tmp_path / "figures").exists()
 
 
@@ -220,13 +219,13 @@ def test_the_same_agent_twice_is_refused(config: Compare) -> None:
         "evolution:tournament=2,population=4",
     )
     with pytest.raises(UserError, match="are the same"):
-        compare.run(dataclasses.replace(config, agents=spelled))
+        dataclasses.replace(config, agents=spelled).run()
 
 
 def test_without_random_search_the_column_says_so(
     config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    compare.run(dataclasses.replace(config, agents=AGENTS[1:], out=tmp_path))
+    dataclasses.replace(config, agents=AGENTS[1:], out=tmp_path).run()
     assert "no random_search here" in capsys.readouterr().out
     summary = json.loads((folders(tmp_path)[1] / "summary.json").read_text())
     assert summary["reference"] is None
@@ -243,6 +242,9 @@ class Learned(RandomSearch):
     def pretraining(self) -> dict[str, Any]:
         return {"lookups": 64_000, "trained_on": "other-table"}
 
+    def unseen(self, benchmark: Any, archs: np.ndarray) -> None:
+        """Nobody knows."""
+
 
 def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> None:
     from rlnas import bench
@@ -252,11 +254,11 @@ def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> 
     spec = sweep.spec_of(contender, benchmark, config.budget, 0, config.seeds)
     learned = sweep.run_agent(contender, benchmark, spec, tmp_path / "run")
     runs = [*runs_of(config), learned]
-    table = report.rows(runs)
+    table = measures.rows(runs)
     assert [row["pretraining_lookups"] for row in table[:3]] == [0, 0, 64_000]
     assert table[2]["trained_on"] == "other-table"
-    text = report.text(runs, table)
-    assert "pre-training look-ups" in text and "64,000         -  other-table" in text
+    said = text(runs, table)
+    assert "pre-training look-ups" in said and "64,000         -  other-table" in said
     assert "trained on other-table with 64,000 look-ups" in plots.legend_entries(runs)[2]
     assert not texts_that_overlap(plots.comparison(runs))
 
@@ -314,7 +316,7 @@ def test_the_figure_makes_do_with_less(config: Compare) -> None:
     )
     for odd in (solved, lost, single):
         assert not texts_that_overlap(plots.comparison([odd]))
-        assert report.text([odd], report.rows([odd]))
+        assert text([odd])
 
 
 def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
@@ -327,8 +329,7 @@ def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
 
 def test_durations_are_for_people() -> None:
     spelled = [
-        humanise(s)
-        for s in (0.0, 119.94, 120.0, 7199.0, 7200.0, 172_799.0, 172_800.0, 1e9, None)
+        humanise(s) for s in (0.0, 119.94, 120.0, 7199.0, 7200.0, 172_799.0, 172_800.0, 1e9, None)
     ]
     assert spelled == [
         "0.0 s",
@@ -344,7 +345,7 @@ def test_durations_are_for_people() -> None:
 
 
 def test_checkpoints_end_with_the_budget() -> None:
-    assert report.checkpoints(150) == [10, 20, 50, 100, 150]
-    assert report.checkpoints(30) == [10, 20, 30]
-    assert report.checkpoints(3) == [3]
-    assert report.checkpoints(400) == [10, 20, 50, 100, 150, 200, 300, 400]
+    assert measures.checkpoints(150) == [10, 20, 50, 100, 150]
+    assert measures.checkpoints(30) == [10, 20, 30]
+    assert measures.checkpoints(3) == [3]
+    assert measures.checkpoints(400) == [10, 20, 50, 100, 150, 200, 300, 400]

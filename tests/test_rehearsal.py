@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rlnas.bench.errors import UserError
 from rlnas.bench.commands.rehearse import Rehearse
+from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.table import Table
 from tables import small_table
 

@@ -29,11 +29,9 @@ from rlnas.analysis import (
     cli,
     store,
 )
-from rlnas.analysis.comparison import command as compare
-from rlnas.analysis.comparison import redraw
 from rlnas.analysis.comparison.command import Compare  # noqa: E402
+from rlnas.analysis.comparison.runs import collect  # noqa: E402
 from rlnas.analysis.report.command import Report  # noqa: E402
-from rlnas.analysis.report.command import run as run_report  # noqa: E402
 from rlnas.analysis.retrain import command as retrain
 from rlnas.analysis.retrain import run as retrain_run
 from rlnas.analysis.retrain import select as retrain_select
@@ -55,13 +53,13 @@ TINY = ["--dataset", "digits", "--preset", "quick", "--channels", "4", "--stacks
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a comparison on the embedded table: 2 agents, 3 seeds, 12 queries."""
     out = tmp_path_factory.mktemp("runs")
-    compare.run(Compare(agents=("random_search", "random_walk"), budget=12, seeds=3, out=out))
+    Compare(agents=("random_search", "random_walk"), budget=12, seeds=3, out=out).run()
     return out
 
 
 @pytest.fixture(scope="module")
 def runs(out: Path) -> list[store.Run]:
-    return redraw.collect(list(out.glob("compare-*")))
+    return collect(list(out.glob("compare-*")))
 
 
 @pytest.fixture(scope="module")
@@ -388,33 +386,33 @@ def test_the_report_again(
 ) -> None:
     folder, _ = retrained
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    run_report(Report((folder,)))
+    Report((folder,)).run()
     said = capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     for text in ("The data are the table's, the recipe is not", "Spearman", "Kendall", "regret", "(the controls)",
                  "a plain loop", "images/s", str(folder / "figure.png")):  # fmt: skip
         assert text in said
     comparison = next(out.glob("compare-*"))
-    run_report(Report((comparison, folder)))
+    Report((comparison, folder)).run()
     said = capsys.readouterr().out
     assert "queries" in said and "Spearman" in said and str(comparison / "figure.png") in said
 
 
 def test_reports_of_what_is_none(tmp_path: Path, retrained: tuple[Path, Path]) -> None:
     with pytest.raises(UserError, match="no folders given"):
-        run_report(Report())
+        Report().run()
     with pytest.raises(UserError, match="no finished run"):
-        run_report(Report((tmp_path,)))
+        Report((tmp_path,)).run()
     copy = tmp_path / "retrain-copy"
     copy.mkdir()
     for path in retrained[0].iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     (copy / "results.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"results\.parquet is not what manifest\.json says"):
-        run_report(Report((copy,)))
+        Report((copy,)).run()
     (copy / "results.parquet").unlink()
     with pytest.raises(UserError, match="holds no finished retraining"):
-        run_report(Report((copy,)))
+        Report((copy,)).run()
 
 
 def test_what_failed_is_told_and_tried_again(

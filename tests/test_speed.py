@@ -13,19 +13,20 @@ import pytest
 
 from rlnas import agents
 from rlnas.agents.protocol import run_seeds, seed_keys
-from rlnas.analysis.speed import command as speed
 from rlnas.analysis.speed import reference as speed_reference
-from rlnas.analysis.speed.command import Measure, SpeedConfig
+from rlnas.analysis.speed import sections as speed
+from rlnas.analysis.speed.command import Speed
+from rlnas.analysis.speed.measure import Measure, best_of
 from rlnas.analysis.speed.reference import PlainMDP, PlainTable
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP, State
 from rlnas.bench.nb101 import graph
-from rlnas.bench.table_benchmark import TableBenchmark
 from rlnas.bench.nb101.cell import module_hash
 from rlnas.bench.nb101.convert import convert
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.nb101.table import Table
 from rlnas.bench.rewards import Exponential
+from rlnas.bench.table_benchmark import TableBenchmark
 from tables import small_benchmark
 
 
@@ -36,7 +37,7 @@ def benchmark() -> TableBenchmark:
 
 @pytest.fixture(scope="module")
 def plain(benchmark: TableBenchmark) -> PlainTable:
-    return speed._plain(benchmark)
+    return speed.plain_of(benchmark)
 
 
 def test_ratio_is_how_many_times_faster_ours_is() -> None:
@@ -139,7 +140,7 @@ def test_the_plain_searches_find_as_much(
 def test_timing_counts_the_fastest_run_after_the_first() -> None:
     calls = []
     assert (
-        speed.best_of(
+        best_of(
             lambda: jax.block_until_ready(jnp.zeros(len(calls) + 1)) if calls.append(0) else 0
         )
         >= 0
@@ -156,4 +157,4 @@ def test_timing_counts_the_fastest_run_after_the_first() -> None:
 )
 def test_bad_options_are_refused(options: dict, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
-        SpeedConfig(**options)
+        Speed(**options)

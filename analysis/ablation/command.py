@@ -19,7 +19,6 @@ from rlnas.agents.dqn_presets import PRESETS
 from rlnas.agents.networks import NetworkConfig
 from rlnas.agents.spec import convert
 from rlnas.analysis import store
-from rlnas.analysis.settings import check_at_least, check_seed
 from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -152,10 +151,15 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
     grid = GRIDS[config.preset]
     alphas = tuple(float(a) for a in config.alpha or grid["alpha"])
     seeds = grid["seeds"] if config.seeds is None else config.seeds
-    check_at_least(
-        1, seeds=seeds, workers=config.workers, evaluation_seeds=config.evaluation_seeds
-    )
-    check_seed(config.seed)
+    for name, value in (
+        ("seeds", seeds),
+        ("workers", config.workers),
+        ("evaluation-seeds", config.evaluation_seeds),
+    ):
+        if value < 1:
+            raise UserError(f"--{name} is {value}; expected at least 1")
+    if not 0 <= config.seed < 2**32:
+        raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
     base: DQNConfig = grid["dqn"]
     if config.steps is not None:
         base = replace(base, steps=config.steps)
@@ -178,7 +182,7 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
         config.seed,
         config.evaluation_seeds,
     ]
-    folder = store.folder_of(config.out, "ablate", identity)
+    folder = config.out / f"ablate-{store.hash_of(identity)}"
     rows = []
     for values in itertools.product(*axes.values()):
         varied = tuple(zip(axes, values, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 
 from rlnas.agents.evaluate import QUERIES
 from rlnas.analysis import stats
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
+from rlnas.analysis.comparison.figure import RC, REFERENCE_STYLE, STYLES, save
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,18 +1,14 @@
-"""`rlnas compare`: agents side by side at a query budget, with the uncertainty of the answer."""
+"""`rlnas compare`: agents side by side at a query budget, with the uncertainty of the answer.
+`rlnas plot`: its figure and table again."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from tyro.conf import Positional
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.errors import UserError
-
-if TYPE_CHECKING:
-    from rlnas.analysis.comparison.sweep import Contender
-    from rlnas.analysis.store import Run
 
 BASELINES = ("random_search", "random_walk", "local_search", "evolution")
 
@@ -65,89 +61,44 @@ class Compare:
     redo: bool = False
     """Run again what is done already."""
 
+    def check(self) -> None:
+        """`UserError` for an option out of its range."""
+        check_at_least(1, " query", budget=self.budget)
+        check_at_least(2, ", an interval needs them", seeds=self.seeds)
+        check_seed(self.seed)
+        check_folder(self.out)
 
-def run(config: Compare) -> None:
-    """Run what is missing, then write figure, table and summary, and print the table and where all
-    lies."""
-    from rlnas import bench
+    def run(self) -> None:
+        """Run what is missing, then write figure, table and summary, and print the table and where
+        all lies."""
+        from rlnas.analysis.comparison.sweep import compare
+        from rlnas.analysis.comparison.write import finish
 
-    check(config)
-    contenders = parse_agents(config.agents)
-    benchmark = bench.load(config.benchmark, epochs=config.epochs, noise=config.noise)
-    if of := getattr(benchmark, "distilled", ""):
-        raise UserError(
-            f"{benchmark.name} is distilled, for training on; compare on what it imitates, "
-            f"--benchmark {of}"
-        )
-    runs = run_all(config, contenders, benchmark)
-    finish(config, runs)
-
-
-def check(config: Compare) -> None:
-    """`UserError` for an option out of its range."""
-    check_at_least(1, " query", budget=config.budget)
-    check_at_least(2, ", an interval needs them", seeds=config.seeds)
-    check_seed(config.seed)
-    check_folder(config.out)
+        self.check()
+        finish(compare(**vars(self)), self.out)
 
 
-def parse_agents(words: tuple[str, ...]) -> list[Contender]:
-    """`UserError` for an unknown agent or option, for none, and for the same agent twice."""
-    from rlnas.agents.spec import parse_all
-    from rlnas.analysis.comparison.sweep import Contender
+@dataclass(frozen=True)
+class Plot:
+    """Draw the figure and the table of a comparison again, from its stored runs; nothing is
+    searched.
 
-    found: list[Contender] = []
-    for label, config in parse_all(words).items():
-        name = label.partition(":")[0]
-        same = next(
-            (other.label for other in found if (other.name, other.config) == (name, config)), None
-        )
-        if same:
-            raise UserError(f"agents {same} and {label} are the same; give one of them")
-        found.append(Contender(name, label, config))
-    return found
+    Runs can be mixed freely as long as benchmark, noise policy and budget agree.
 
+    Examples:
+      rlnas plot runs/compare-0123456789abcdef --out figures
+      rlnas plot runs/0123456789abcdef runs/fedcba9876543210 --out figures
+    """
 
-def run_all(config: Compare, contenders: list[Contender], benchmark) -> list[Run]:
-    """Every contender's run: loaded when it is done and whole, else made."""
-    from tqdm import tqdm
+    runs: Positional[tuple[Path, ...]] = ()
+    """Run folders, or a `compare-...` folder for all of its runs."""
 
-    from rlnas.analysis import store
-    from rlnas.analysis.comparison import sweep
+    out: Path = Path("figures")
+    """The folder to write figure.png, figure.svg, table.csv and summary.json to."""
 
-    runs = []
-    with tqdm(total=config.seeds * len(contenders), unit="run", disable=None, leave=False) as bar:
-        for contender in contenders:
-            bar.set_description(contender.label)
-            spec = sweep.spec_of(contender, benchmark, config.budget, config.seed, config.seeds)
-            folder = config.out / spec.hash
-            if config.redo:
-                store.forget_parts(folder)
-            try:
-                if store.is_done(folder) and not config.redo:
-                    runs.append(store.load(folder, contender.label))
-                    bar.update(config.seeds)
-                    continue
-            except store.DamagedRun as error:
-                bar.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
-            runs.append(sweep.run_agent(contender, benchmark, spec, folder, bar.update))
-    return runs
+    def run(self) -> None:
+        """Load, check, write, and print the table and where it lies."""
+        from rlnas.analysis.comparison.runs import collect
+        from rlnas.analysis.comparison.write import write
 
-
-def finish(config: Compare, runs: list[Run]) -> None:
-    """The comparison's own folder, named by the hash of its runs in their order."""
-    from rlnas.analysis import store
-    from rlnas.analysis.comparison import redraw
-
-    folder = store.folder_of(
-        config.out, "compare", [[run.manifest["hash"], run.label] for run in runs]
-    )
-    redraw.write(runs, folder)
-    for run in runs:
-        queries, seconds = (
-            run.manifest["seeds"] * run.manifest["budget"],
-            run.manifest["wall_seconds"],
-        )
-        rate = f"{queries:,} queries in {seconds:.1f} s, compilation included"
-        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}  ({rate})")
-    print(f"memory   {store.peak_mb():,.0f} MB at most")
+        write(collect(self.runs), self.out)

@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 
 from rlnas.analysis import stats
 from rlnas.analysis.comparison import curves
-from rlnas.analysis.comparison import table as report
+from rlnas.analysis.comparison.runs import reference_of
+from rlnas.analysis.comparison.table import ground, seeds_of
 from rlnas.analysis.store import Run
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks, save  # noqa: F401
 
 WIDTH, PANEL_HEIGHT, ROW_GAP = 9.6, 2.75, 0.62  # inches
 FOOT_COLUMNS = 152  # characters a line of the note at full width
@@ -105,7 +106,7 @@ def comparison(runs: Sequence[Run]) -> Figure:
 
 def styles_of(runs: Sequence[Run]) -> dict[str, Style]:
     """label -> (colour, dashes, marker)."""
-    reference = report.reference_of(runs)
+    reference = reference_of(runs)
     others = [run.label for run in runs if run is not reference]
     styles = {label: STYLES[i % len(STYLES)] for i, label in enumerate(others)}
     return styles if reference is None else {reference.label: REFERENCE_STYLE} | styles
@@ -233,7 +234,7 @@ def title(runs: Sequence[Run]) -> str:
 
 
 def subtitle(runs: Sequence[Run]) -> str:
-    return f"{report.ground(runs[0].manifest, named=False)}, {report.seeds_of(runs)}"
+    return f"{ground(runs[0].manifest, named=False)}, {seeds_of(runs)}"
 
 
 def foot(runs: Sequence[Run]) -> str:

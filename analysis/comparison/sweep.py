@@ -1,21 +1,27 @@
-"""From an agent's settings to a stored run: seeds in equal chunks, so that a kill loses one chunk
-at most."""
+"""From agents' settings to stored runs: seeds in equal chunks, so that a kill loses one chunk at
+most."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
-from rlnas.agents.protocol import AgentConfig, History, run_seeds, seed_keys
+from rlnas import bench
+from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_seeds, seed_keys
+from rlnas.agents.spec import parse_all
 from rlnas.analysis import store
+from rlnas.analysis.comparison.command import BASELINES, Compare
 from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.errors import UserError
 
 CHUNK = 50
 
@@ -30,6 +36,68 @@ class Contender:
     config: AgentConfig
 
 
+def compare(
+    benchmark: str | Benchmark = "nb101-digits",
+    agents: Sequence[str] | Mapping[str, AgentConfig] = BASELINES,
+    *,
+    budget: int = 150,
+    seeds: int = 200,
+    seed: int = 0,
+    noise: str = "mean",
+    epochs: int | None = None,
+    out: Path | str = "runs",
+    redo: bool = False,
+) -> list[store.Run]:
+    """Every agent's stored run: loaded from `out` when it is done and whole, else made.
+
+    benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
+    words as `rlnas compare --agents` takes them, or settings by label. The rest: see `Compare`.
+    Raises `UserError` for an option out of its range, an unknown agent or benchmark, and a
+    benchmark that is for training on.
+    """
+    Compare(budget=budget, seeds=seeds, seed=seed, out=Path(out)).check()
+    entered = contenders(agents)
+    if isinstance(benchmark, str):
+        benchmark = bench.load(benchmark, epochs=epochs, noise=noise)
+    if benchmark.distilled:
+        raise UserError(
+            f"{benchmark.name} is distilled, for training on; compare on what it imitates, "
+            f"--benchmark {benchmark.distilled}"
+        )
+    runs = []
+    with tqdm(total=seeds * len(entered), unit="run", disable=None, leave=False) as bar:
+        for contender in entered:
+            bar.set_description(contender.label)
+            spec = spec_of(contender, benchmark, budget, seed, seeds)
+            folder = Path(out) / spec.hash
+            if redo:
+                store.forget_parts(folder)
+            try:
+                if store.is_done(folder) and not redo:
+                    runs.append(store.load(folder, contender.label))
+                    bar.update(seeds)
+                    continue
+            except store.DamagedRun as error:
+                bar.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
+            runs.append(run_agent(contender, benchmark, spec, folder, bar.update))
+    return runs
+
+
+def contenders(agents: Sequence[str] | Mapping[str, AgentConfig]) -> list[Contender]:
+    """`UserError` for an unknown agent or option, for none, and for the same agent twice."""
+    found: list[Contender] = []
+    parsed = agents if isinstance(agents, Mapping) else parse_all(agents)
+    for label, config in parsed.items():
+        name = label.partition(":")[0]
+        same = next(
+            (other.label for other in found if (other.name, other.config) == (name, config)), None
+        )
+        if same:
+            raise UserError(f"agents {same} and {label} are the same; give one of them")
+        found.append(Contender(name, label, config))
+    return found
+
+
 def spec_of(
     contender: Contender, benchmark: Benchmark, budget: int, seed: int, seeds: int
 ) -> store.RunSpec:
@@ -42,19 +110,19 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     """What figures and tables need besides the history, so that they can be redrawn without the
     benchmark.
 
-    pretraining: null, or what a learned agent's settings say in an attribute of that name:
-    {"lookups": how many queries were spent before the search, "trained_on": on what}. Where its
-    settings can tell what it saw in training (`unseen`), "unseen_incumbents" has, for each query,
-    the share of runs whose incumbent is new to it.
+    pretraining: null, or what the settings of a trained agent (`Pretrained`) say: {"lookups": how
+    many queries were spent before the search, "trained_on": on what}. Where they can tell what was
+    seen in training, "unseen_incumbents" has, for each query, the share of runs whose incumbent is
+    new to it.
     """
-    pretraining: dict[str, Any] | None = getattr(contender.config, "pretraining", None)
-    tell = getattr(contender.config, "unseen", None)
-    unseen = tell(benchmark, history.arch) if pretraining and tell else None
-    if pretraining and unseen is not None:
-        found = np.take_along_axis(unseen, np.maximum(history.incumbent, 0), axis=1) & (
-            history.incumbent >= 0
-        )
-        pretraining = pretraining | {"unseen_incumbents": found.mean(0).round(6).tolist()}
+    pretraining: dict[str, Any] | None = None
+    if isinstance(contender.config, Pretrained) and contender.config.pretraining:
+        pretraining = dict(contender.config.pretraining)
+        unseen = contender.config.unseen(benchmark, history.arch)
+        if unseen is not None:
+            found = np.take_along_axis(unseen, np.maximum(history.incumbent, 0), axis=1)
+            share = (found & (history.incumbent >= 0)).mean(0)
+            pretraining["unseen_incumbents"] = share.round(6).tolist()
     return {
         "reports": benchmark.reports,
         "optimum": float(benchmark.optimum),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,7 +112,7 @@ def run(config: Landscape) -> None:
     measured = measure(config, benchmark)
     folder = store.folder_of(config.out, "landscape", identity)
     for name, rows in tables(measured).items():
-        write_csv(folder / f"{name}.csv", rows)
+        store.write_csv(folder / f"{name}.csv", rows)
     paths = save(landscape_plot.figure(measured), folder)
     store.write_json(
         folder / "summary.json",
@@ -277,17 +276,6 @@ def tables(measured: Measured) -> dict[str, list[Row]]:
         names = table.ranks._fields[:-1]
         found["ranks"] = [dict(zip(names, row, strict=True)) for row in zip(*arrays, strict=True)]
     return found
-
-
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Floats in the shortest form that reads back the same; nothing for a NaN."""
-    from rlnas.analysis.store import to_json
-    from rlnas.bench.files import atomic_path
-
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(to_json(list(rows)))
 
 
 def text(measured: Measured) -> str:

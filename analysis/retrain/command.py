@@ -145,13 +145,13 @@ def check(config: Retrain) -> None:
 
 def run(config: Retrain) -> None:
     """Choose, train what is missing, store, and print the verdict and where it lies."""
-    from rlnas.analysis.comparison import redraw
+    from rlnas.analysis.comparison.runs import collect
     from rlnas.analysis.retrain import run as retrain_run
     from rlnas.analysis.retrain import select as retrain_select
     from rlnas.analysis.retrain import verdict as retrain_verdict
 
     check(config)
-    runs = redraw.collect(config.runs) if config.runs else []
+    runs = collect(config.runs) if config.runs else []
     benchmark, notes = retrain_select.ground(runs, config.benchmark, config.table_epochs)
     texts = [*config.cells, *(retrain_select.from_csv(config.csv) if config.csv else [])]
     top = config.top if config.top is not None else 5 if runs else 0

@@ -268,7 +268,6 @@ def write(folder: Path) -> None:
     """Verdict, table and figure of a finished folder into it; all of it onto stdout, and where it
     lies."""
     from rlnas.analysis import store
-    from rlnas.analysis.comparison import table as report
     from rlnas.analysis.retrain import figure as retrain_plot
     from rlnas.analysis.retrain import run as retrain_run
     from rlnas.analysis.retrain import text as retrain_text
@@ -278,7 +277,7 @@ def write(folder: Path) -> None:
     verdict = judge(results)
     store.write_json(folder / "verdict.json", to_json(verdict) | {"relation": relation(manifest)})
     rows = [asdict(line) | {"groups": ",".join(line.groups)} for line in verdict.lines]
-    report.write_csv(folder / "table.csv", store.to_json(rows))
+    store.write_csv(folder / "table.csv", rows)
     figure = save(retrain_plot.figure(verdict, manifest), folder)[0]
     print(retrain_text.text(verdict, manifest, results))
     print()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlnas.analysis.style import RC, STYLES, plain_ticks, save
+from rlnas.analysis.comparison.figure import RC, STYLES, plain_ticks, save
 
 if TYPE_CHECKING:
     from rlnas.analysis.scale.command import Training

@@ -13,7 +13,7 @@ import optax
 from rlnas.agents import dqn
 from rlnas.agents.dqn import DQNConfig, View
 from rlnas.agents.losses import double_q_target, take
-from rlnas.analysis.speed.command import Measure, best_of, seconds_of
+from rlnas.analysis.speed.measure import Measure, best_of, seconds_of
 from rlnas.analysis.speed.reference import PlainMDP, PlainTable
 
 FORWARD_BATCH = 1024

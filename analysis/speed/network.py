@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from rlnas.analysis.speed.command import Measure, best_of, seconds_of
+from rlnas.analysis.speed.measure import Measure, best_of, seconds_of
+from rlnas.bench.nb301.forms import yahpo_codes
+from rlnas.bench.nb301.genotype import DartsSpace
+from rlnas.bench.nb301.yahpo import EPOCHS, HEADS, build, expected_shapes
 
 BATCHES = (1, 32, 1_024, 8_192)
 PLAIN = 300  # architectures asked of the reference
@@ -15,13 +20,6 @@ PLAIN = 300  # architectures asked of the reference
 
 def measure() -> list[Measure]:
     """Look-ups a second at several batch sizes; weights are random, of the published shapes."""
-    import jax
-    import jax.numpy as jnp
-
-    from rlnas.bench.nb301.forms import yahpo_codes
-    from rlnas.bench.nb301.genotype import DartsSpace
-    from rlnas.bench.nb301.yahpo import EPOCHS, build, expected_shapes
-
     rng = np.random.default_rng(0)
     arrays: dict[str, Any] = {
         name: (rng.normal(size=shape) / np.sqrt(shape[-1])).astype(np.float32)
@@ -51,8 +49,6 @@ def measure() -> list[Measure]:
 
 def plain(arrays: dict[str, Any], row: np.ndarray) -> float:
     """The accuracy of one architecture, head after head, as the ONNX graph says."""
-    from rlnas.bench.nb301.yahpo import EPOCHS, HEADS
-
     embedded = [arrays[f"embds_fct.{i}.weight"][code] for i, code in enumerate(row)]
     x = np.concatenate([*embedded, [EPOCHS * arrays["epoch_scale"]]])
     out = arrays["wide.0.weight"] @ x + arrays["wide.0.bias"]

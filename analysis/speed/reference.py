@@ -9,11 +9,13 @@ from __future__ import annotations
 import struct
 from collections import deque
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from rlnas.bench.nb101.cell import Cell, module_hash, parse
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.cell import OPS, Cell, module_hash, parse
 from rlnas.bench.nb101.tfrecord import parse_payload
 
 
@@ -116,11 +118,6 @@ def local_search(
 
 def enumerate_cells(max_vertices: int) -> dict[str, Cell]:
     """Every cell by its module hash: all matrices, all labellings, one md5 hash each."""
-    from itertools import product
-
-    from rlnas.bench.errors import UserError
-    from rlnas.bench.nb101.cell import OPS
-
     found: dict[str, Cell] = {}
     for n in range(2, max_vertices + 1):
         pairs = [(x, y) for x in range(n) for y in range(x + 1, n)]

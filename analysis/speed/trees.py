@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rlnas.analysis.speed.command import Measure, best_of, seconds_of
+from rlnas.analysis.speed.measure import Measure, best_of, seconds_of
 from rlnas.bench.nb301.forest import Forest
 from rlnas.bench.nb301.genotype import DartsSpace, official_features
 from rlnas.bench.nb301.grouping import join

@@ -19,7 +19,6 @@ import tyro
 from rlnas.agents.dqn import DQNConfig
 from rlnas.agents.dqn_presets import presets
 from rlnas.agents.evaluate import QUERIES
-from rlnas.analysis.settings import check_at_least, check_seed
 from rlnas.bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -107,7 +106,10 @@ def check(config: Train) -> None:
     if config.shown < 1 and config.shown_vertices is not None:
         raise UserError("--shown and --shown-vertices are both given; expected one of them")
     for name in ("evaluate_every", "evaluation_seeds"):
-        check_at_least(1, **{name: getattr(config, name)})
+        if getattr(config, name) < 1:
+            raise UserError(
+                f"--{name.replace('_', '-')} is {getattr(config, name)}; expected at least 1"
+            )
     if not config.evaluation_queries or list(config.evaluation_queries) != sorted(
         {max(1, q) for q in config.evaluation_queries}
     ):
@@ -115,7 +117,8 @@ def check(config: Train) -> None:
         raise UserError(
             f"--evaluation-queries is {found!r}; expected ascending numbers of at least 1"
         )
-    check_seed(config.seed)
+    if not 0 <= config.seed < 2**32:
+        raise UserError(f"--seed is {config.seed}; expected 0 to {2**32 - 1}")
 
 
 def shown_part(config: Train, benchmark: TableBenchmark) -> tuple[TableBenchmark, str]:
@@ -167,7 +170,7 @@ def train(config: Train, benchmark: TableBenchmark) -> Path:
     queries = config.evaluation_queries
     if queries != QUERIES:
         identity["evaluation_queries"] = queries
-    folder = store.folder_of(config.out, "train", identity)
+    folder = config.out / f"train-{store.hash_of(identity)}"
     if (folder / store.MANIFEST).exists():
         return folder
     mdp = dqn.mdp(part)

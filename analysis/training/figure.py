@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
+from rlnas.analysis.comparison.figure import RC, REFERENCE_STYLE, STYLES, save
 
 
 def write(

@@ -1,0 +1,42 @@
+"""How every comparison is written: figure, table and summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rlnas.analysis import store
+from rlnas.analysis.comparison.figure import comparison
+from rlnas.analysis.comparison.measures import rows, summary
+from rlnas.analysis.comparison.runs import SUMMARY, check_comparable
+from rlnas.analysis.comparison.table import text
+from rlnas.analysis.store import Run
+from rlnas.analysis.style import save
+from rlnas.analysis.text import places
+
+
+def write(runs: Sequence[Run], folder: Path) -> None:
+    """Figure, CSV and JSON into `folder`; the table and the paths onto stdout."""
+    check_comparable(runs)
+    table = rows(runs)
+    store.write_csv(folder / "table.csv", table)
+    png, svg = save(comparison(runs), folder)
+    store.write_json(folder / SUMMARY, summary(runs, table))
+    print(text(runs, table))
+    print()
+    files = {"figure": png, "": svg, "table": folder / "table.csv", "summary": folder / SUMMARY}
+    print(places(files))
+
+
+def finish(runs: Sequence[Run], out: Path) -> None:
+    """A comparison in its own folder, named by the hash of its runs in their order; then where the
+    runs lie and what they took."""
+    write(
+        runs, store.folder_of(out, "compare", [[run.manifest["hash"], run.label] for run in runs])
+    )
+    for run in runs:
+        queries = run.manifest["seeds"] * run.manifest["budget"]
+        seconds = run.manifest["wall_seconds"]
+        rate = f"{queries:,} queries in {seconds:.1f} s, compilation included"
+        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}  ({rate})")
+    print(f"memory   {store.peak_mb():,.0f} MB at most")
