@@ -122,7 +122,9 @@ def test_an_incomplete_table() -> None:
 
 def test_what_is_reported_says_what_it_is() -> None:
     assert from_table(invented()).reports == "test accuracy"
-    assert from_table(invented()).about == ""
+    assert from_table(invented()).about == (
+        "nb201-cifar100 is a table of trained cells, imported from invented"
+    )
     best = replace(invented("tnb101-autoencoder"), selection="best")
     benchmark = from_table(best)
     assert benchmark.reports == "test SSIM (best over the epochs)"

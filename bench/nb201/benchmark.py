@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,6 +24,11 @@ from rlnas.bench.table_benchmark import TableBenchmark
 @dataclass(frozen=True)
 class CellBenchmark(TableBenchmark):
     """One data set or task, over a `CellSpace`; row i is cell number i, measured or not."""
+
+    def describe(self) -> dict[str, Any]:
+        """One repeat may be a mean over several trainings, so captions do not count them."""
+        facts = super().describe()
+        return facts if facts["repeats"] > 1 else facts | {"repeats": None}
 
     def lookup(self, text: str, key: Key[Array, ""] | None = None) -> QueryResult:
         """Python side: look a cell up by its text. Raises `UserError` with the reason when it
@@ -53,15 +59,17 @@ def from_table(table: Table, *, noise: Noise | str = "mean", sha256: str = "") -
 
 
 def about(table: Table) -> str:
-    """What captions must say of the numbers; "" where they are plain accuracies of all cells."""
-    said = []
+    """What captions say of the numbers."""
+    said = [
+        f"{table.name} is a table of trained cells, imported from {table.source or 'elsewhere'}"
+    ]
     if table.cells < table.task.variant.size:
         said.append(f"{table.cells:,} of {table.task.variant.size:,} cells have a value")
     if table.task.metric is not ACCURACY:
         said.append(f"its fractions are {table.task.metric.name}")
     if table.selection == "best":
         said.append("each value is the best over the epochs, which is optimistic")
-    return f"{table.name}: {'; '.join(said)}" if said else ""
+    return "; ".join([*said, *table.notes])
 
 
 def load(

@@ -32,9 +32,9 @@ class NasBench201(Family):
             try:
                 table = load(path)
             except UserError as error:
-                found.append(Listing(name, None, (), None, str(error)))
+                found.append(Listing(name, None, "", None, str(error)))
                 continue
-            found.append(Listing(name, table.cells, (table.epochs,), table.repeats, str(path)))
+            found.append(Listing(name, table.cells, str(table.epochs), table.repeats, str(path)))
         return found
 
     def load(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
