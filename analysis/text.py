@@ -38,7 +38,7 @@ def points(interval: Interval[float]) -> str:
 
 def humanise(seconds: float | None) -> str:
     """A duration with its unit: 7.2 s, 12.0 min, 3.4 h, 5.1 days."""
-    if seconds is None:
+    if seconds is None or math.isnan(seconds):
         return "-"
     for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
         if seconds < until:

@@ -41,6 +41,11 @@ def elapsed(history: History) -> Float[np.ndarray, "seeds budget"]:
     return np.cumsum(np.nan_to_num(np.asarray(history.sim_seconds, np.float64)), axis=-1)
 
 
+def timed(history: History) -> bool:
+    """Whether the benchmark knows how long a training takes."""
+    return bool(np.isfinite(np.asarray(history.sim_seconds)).any())
+
+
 def on_grid(
     times: Float[np.ndarray, "seeds budget"],
     values: Float[np.ndarray, "seeds budget"],

@@ -249,14 +249,14 @@ def foot(runs: Sequence[Run]) -> str:
     if manifest["optimum"] is not None:
         best = f"{100 * manifest['optimum']:.2f} %"
         optimum = f" Regret: distance to the best {manifest['reports']} in the space, {best}."
+    timed = any(curves.timed(run.history) for run in runs)
+    time = " Time lines end when the first seed has spent its budget." if timed else ""
     shown = f"mean {manifest['reports']} over all repeats, which no agent sees"
     if not manifest["reports"].startswith("test"):
         shown = f"{manifest['reports']} without noise: no test accuracy is known"
     return (
         f"{about}{repeats}{sha}. A query looks one architecture up instead of training it. "
-        "Incumbent: the best by "
-        f"validation accuracy so far; shown is its {shown}."
+        f"Incumbent: the best by validation so far; shown is its {shown}."
         f"{optimum} Lines: interquartile mean over seeds; bands: 95 % stratified-bootstrap "
-        "intervals. "
-        "Time lines end when the first seed has spent its budget."
+        f"intervals.{time}"
     )
