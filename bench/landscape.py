@@ -2,7 +2,7 @@
 rewards look like.
 
 Random walks and sampled moves work on any search space. Optima, basins and ranks need every value
-and every neighbour list, so a space whose architectures are rows with CSR lists (`Listed`). A
+and every neighbour list, so a `Listed` space; an architecture's number is called its row. A
 look-up without a value (NaN) is no cell of the landscape: it is nobody's optimum, step or reward,
 but walks go through it.
 """
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.benchmark import Benchmark, Listed
 from rlnas.bench.errors import UserError
 from rlnas.bench.rank import spearman
 from rlnas.bench.rewards import Exponential, Shaping
@@ -31,18 +31,8 @@ REWARD_EDGES = np.linspace(-8.125, 8.125, 66)
 """Histogram of shaped rewards: bins of a quarter standard deviation, one of them around 0."""
 
 
-@runtime_checkable
-class Listed(Protocol):
-    """A space whose architectures are the rows 0..M-1. offsets: int [M + 1], flat: int [E]; see
-    `neighbour_lists`."""
-
-    offsets: Any
-    flat: Any
-
-
 def lists_of(benchmark: Benchmark) -> tuple[Offsets, Flat] | None:
-    """The neighbour lists of a benchmark's space, or None where architectures are not rows of a
-    table."""
+    """The neighbour lists of a benchmark's space, or None where it does not list them."""
     if not isinstance(benchmark.space, Listed):
         return None
     offsets = np.asarray(benchmark.space.offsets)
@@ -51,11 +41,11 @@ def lists_of(benchmark: Benchmark) -> tuple[Offsets, Flat] | None:
 
 @jax.jit
 def values_of(benchmark: Benchmark) -> tuple[Float[Array, " M"], Float[Array, " M"]]:
-    """(validation, reported) of every row of a `Listed` space; the noise policy must be `mean` to
-    be noise-free."""
-    rows = jnp.arange(benchmark.space.size, dtype=jnp.int32)
-    val = jax.vmap(lambda row: benchmark.query(row, jax.random.key(0)).val)(rows)
-    return val, jax.vmap(benchmark.reported)(rows)
+    """(validation, reported) by number of every architecture of a `Listed` space; the noise policy
+    must be `mean` to be noise-free."""
+    archs = jax.vmap(benchmark.space.at)(jnp.arange(benchmark.space.size, dtype=jnp.int32))
+    val = jax.vmap(lambda arch: benchmark.query(arch, jax.random.key(0)).val)(archs)
+    return val, jax.vmap(benchmark.reported)(archs)
 
 
 # Random walks

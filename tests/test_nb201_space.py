@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nb201_tables import digits_of, invented
+from rlnas.bench import landscape
 from rlnas.bench.benchmark import Indexed, Listed
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.errors import UserError
@@ -135,3 +136,17 @@ def test_what_is_reported_says_what_it_is() -> None:
     assert float(benchmark.optimum) == float(best.val.max())
     loss = from_table(invented("tnb101-room_layout"))
     assert loss.reports == "test exp(-loss)" and "exp(-loss)" in loss.about
+
+
+def test_landscapes_of_vectors() -> None:
+    """All cells and neighbours are known by their numbers, so optima and moves are exact."""
+    table = invented("tnb101-jigsaw")
+    benchmark = from_table(table)
+    val, reported = landscape.values_of(benchmark)
+    assert (np.asarray(val) == table.val[:, 0]).all()
+    assert (np.asarray(reported) == table.test[:, 0]).all()
+    lists = landscape.lists_of(benchmark)
+    assert lists is not None
+    optima = landscape.local_optima(np.asarray(val), *lists)
+    best = np.argmax(val)
+    assert optima.row[0] == best and optima.basin.sum() == len(table.val)

@@ -280,7 +280,7 @@ def tables(measured: Measured) -> dict[str, list[Row]]:
 
 def text(measured: Measured) -> str:
     """The aligned tables that the command prints."""
-    from rlnas.analysis.landscape.figure import caveats, title
+    from rlnas.analysis.landscape.figure import caveats, signed, title
 
     lines = [title(measured), *(f"  note: {caveat}" for caveat in caveats(measured)), ""]
     lines += ["random walks".ljust(34) + "".join(f"{name:>24}" for name in measured.walks)]
@@ -320,7 +320,7 @@ def text(measured: Measured) -> str:
             "  of the best by validation": (
                 f"{100 * ascent['regret_of_global_optimum']:.3f} {points}"
             ),
-            "accuracy against degree": f"Spearman {table.ranks.spearman:+.3f}",
+            "accuracy against degree": f"Spearman {signed(table.ranks.spearman, 3)}",
         }
         lines += ["", *(name.ljust(36) + value for name, value in about.items())]
     which = "all moves, cells equally likely" if measured.moves_exact else "drawn moves"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,11 @@ def about(measured: Measured) -> str:
     )
 
 
+def signed(correlation: float, digits: int) -> str:
+    """`-` where all cells have as many neighbours."""
+    return "-" if math.isnan(correlation) else f"{correlation:+.{digits}f}"
+
+
 def draw_walks(axes: Axes, measured: Measured) -> None:
     for i, (name, walk) in enumerate(measured.walks.items()):
         colour, dashes, marker = STYLES[1 + i]
@@ -182,7 +188,7 @@ def draw_degrees(axes: Axes, table: TableFacts) -> None:
     axes.legend(
         loc="lower right",
         fontsize=8,
-        title=f"Spearman with accuracy {ranks.spearman:+.2f}",
+        title=f"Spearman with accuracy {signed(ranks.spearman, 2)}",
         title_fontsize=8,
     )
 
