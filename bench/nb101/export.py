@@ -9,18 +9,13 @@ policy `repeat=i`. Accuracies are fractions, times seconds. Learning curves are 
 
 from __future__ import annotations
 
-import csv
-import gzip
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from rlnas.bench.columns import column_file
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import OPS
 from rlnas.bench.nb101.forms import Cells
 from rlnas.bench.nb101.reference import Reference
@@ -42,12 +37,6 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
     path = Path(path)
     if shape not in SHAPES:
         raise UserError(f"shape {shape!r}; expected one of {', '.join(SHAPES)}")
-    writers = {".csv": _csv_writer, ".csv.gz": _csv_writer, ".parquet": _parquet_writer}
-    writer = next((w for ending, w in writers.items() if path.name.endswith(ending)), None)
-    if writer is None:
-        raise UserError(
-            f"{path}: cannot tell the format; expected a name ending in {', '.join(writers)}"
-        )
     reference = Reference(table.meta["max_vertices"])
     bar = tqdm(
         total=len(table.row),
@@ -55,7 +44,7 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
         unit=" cells",
         disable=None if progress else True,
     )
-    with bar, atomic_path(path) as temporary, writer(temporary) as write:
+    with column_file(path) as write, bar:
         for start in range(0, len(table.row), BATCH_CELLS):
             chunk = slice(start, start + BATCH_CELLS)
             columns = _cell_columns(table.row[chunk], reference)
@@ -107,52 +96,3 @@ def _wide(table: Table, chunk: slice) -> dict[str, np.ndarray]:
         for b, epochs in enumerate(table.epochs)
         for r in range(table.repeats)
     }
-
-
-Write = Callable[[dict[str, np.ndarray]], None]
-
-
-@contextmanager
-def _csv_writer(path: Path) -> Iterator[Write]:
-    opened: Any = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "wt", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        started = False
-
-        def write(columns: dict[str, np.ndarray]) -> None:
-            nonlocal started
-            if not started:
-                writer.writerow(columns)
-                started = True
-            writer.writerows(zip(*(_text(column) for column in columns.values()), strict=True))
-
-        yield write
-
-
-def _text(column: np.ndarray) -> list[str]:
-    """Shortest text that reads back as the same number; a gap is empty."""
-    text = column.astype(str).tolist()
-    return ["" if t == "nan" else t for t in text] if column.dtype.kind == "f" else text
-
-
-@contextmanager
-def _parquet_writer(path: Path) -> Iterator[Write]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writer = None
-    try:
-
-        def write(columns: dict[str, np.ndarray]) -> None:
-            nonlocal writer
-            batch = pa.table(
-                {key: pa.array(column, from_pandas=True) for key, column in columns.items()}
-            )
-            if writer is None:
-                writer = pq.ParquetWriter(path, batch.schema)
-            writer.write_table(batch)
-
-        yield write
-    finally:
-        if writer is not None:
-            writer.close()
