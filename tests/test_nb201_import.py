@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from rlnas.bench import load as open_benchmark
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import table as tables
 from rlnas.bench.nb201.cell import TRANSNAS
+from rlnas.bench.nb201.family import FAMILY
 from rlnas.bench.nb201.import_csv import import_csv, to_fractions
 from rlnas.bench.nb201.tasks import ACCURACY, EXP_LOSS, SSIM
 
@@ -118,6 +120,30 @@ def test_what_is_wrong_is_said(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(UserError, match=says) as error:
         import_csv(path, tmp_path / "out")
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "selection"),
+    [("nb201-cifar100", "last"), ("tnb101-room_layout", "best"), ("tnb101-autoencoder", "last")],
+)
+def test_what_is_exported_comes_back(tmp_path: Path, name: str, selection: str) -> None:
+    full = invented(name, repeats=2)
+    val, test = full.val.copy(), full.test.copy()
+    gone = np.arange(len(val)) % 20 > 0
+    val[gone], test[gone] = np.nan, np.nan
+    table = replace(full, val=val, test=test, seconds=np.where(np.isnan(val), np.nan, full.seconds))
+    table = replace(table, selection=selection)
+    table.save(tmp_path / "table.npz")
+    path = tmp_path / "wide.csv.gz"
+    said = FAMILY.export(str(tmp_path / "table.npz"), path, "wide")
+    assert f"{table.cells:,} cells" in said
+    (back,) = import_csv(path, tmp_path).tables
+    assert (back.name, back.selection, back.repeats) == (name, selection, 2)
+    for key in ("val", "test", "seconds"):
+        np.testing.assert_allclose(getattr(back, key), getattr(table, key), rtol=1e-6)
+    FAMILY.export(str(tmp_path / "table.npz"), tmp_path / "long.csv", "long")
+    lines = (tmp_path / "long.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 2 * table.cells and "repeat,validation,test,seconds" in lines[0]
 
 
 def test_damaged_tables(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import; see `rlnas.bench.family`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rlnas.bench.errors import UserError
@@ -54,6 +55,14 @@ class NasBench201(Family):
         from rlnas.bench.nb201.importer import ImportCells
 
         return ImportCells
+
+    def export(self, name: str, path: Path, shape: str) -> str:
+        from rlnas.bench.nb201.export import export
+        from rlnas.bench.nb201.table import find, load
+
+        table = load(find(name))
+        export(table, path, shape=shape)
+        return f"{table.cells:,} cells, {table.measure} ({table.task.metric.unit})"
 
     def source_of(self, name: str) -> tuple[str, str] | None:
         return ("cifar10", "nb201") if name == "nb201-cifar10-valid" else None

@@ -39,7 +39,7 @@ _CELL = ("arch", "arch_ops", "idx")
 class Column(NamedTuple):
     """A measurement's column. best: a maximum over the epochs."""
 
-    index: int
+    place: int
     task: Task
     measure: str
     best: bool
@@ -95,7 +95,7 @@ def import_csv(
     paths = tuple(out / f"{table.name}.npz" for table in tables)
     for table, target in zip(tables, paths, strict=True):
         table.save(target)
-    used = {column.index for column in found}
+    used = {column.place for column in found}
     skipped = tuple(n for i, n in enumerate(names) if i not in used and n not in _CELL)
     return Imported(tuple(tables), paths, skipped)
 
@@ -122,7 +122,7 @@ def _renamed(names: Sequence[str], columns: Sequence[str]) -> list[str]:
 
 def _columns(path: Path, names: Sequence[str]) -> list[Column]:
     """The measurements' columns, all of one variant."""
-    found = []
+    found: list[Column] = []
     for index, name in enumerate(names):
         match = _COLUMN.fullmatch(name)
         task = tasks.of_column(match["task"]) if match else None
@@ -134,7 +134,7 @@ def _columns(path: Path, names: Sequence[str]) -> list[Column]:
             twin = next((c for c in found if (c.task, c.measure, c.repeat) == _what(column)), None)
             if twin:
                 raise UserError(
-                    f"{path}: columns {names[twin.index]} and {name} are the same measurement; "
+                    f"{path}: columns {names[twin.place]} and {name} are the same measurement; "
                     "rename the one you do not want with --columns"
                 )
             found.append(column)
@@ -179,7 +179,7 @@ def _values(
                 f"line {numbers[number]:,}; expected each cell once"
             )
         numbers[number] = line
-        values.append([_value(where, names[c.index], row[c.index]) for c in found])
+        values.append([_value(where, names[c.place], row[c.place]) for c in found])
     if not numbers:
         raise UserError(f"{path}: a header and no lines; expected a line a cell")
     return np.array(list(numbers)), np.array(values)
