@@ -10,15 +10,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 
+from rlnas import bench
 from rlnas.agents.random_search import RandomSearch
 from rlnas.analysis import store
+from rlnas.analysis.comparison import curves, measures, sweep
 from rlnas.analysis.comparison import figure as plots
-from rlnas.analysis.comparison import measures, sweep
 from rlnas.analysis.comparison.command import Compare, Plot
-from rlnas.analysis.comparison.runs import collect
+from rlnas.analysis.comparison.runs import check_comparable, collect
 from rlnas.analysis.comparison.table import text
 from rlnas.analysis.text import humanise
 from rlnas.bench.errors import UserError
@@ -104,6 +106,17 @@ def test_the_table_says_what_the_histories_say(config: Compare) -> None:
     assert lines[2]["improvement_over_random"] == ""  # random search against itself
 
 
+def test_the_incumbent_is_chosen_by_validation(config: Compare) -> None:
+    """The best by validation is the worst by test here, so the curves of searches that work fall;
+    choosing by test, or drawing the best test so far, would make them rise."""
+    for run in runs_of(config):
+        values = curves.incumbent_values(run.history)
+        chosen = np.maximum.accumulate(np.asarray(run.history.val), axis=1)
+        shown = curves.incumbent_values(run.history, of=np.asarray(run.history.val))
+        np.testing.assert_array_equal(shown, chosen)
+        assert (values[:, -1] <= values[:, 0]).all() and values[:, -1].mean() < values[:, 0].mean()
+
+
 def test_the_summary_says_what_was_compared(config: Compare) -> None:
     summary = json.loads((folders(config.out)[1] / "summary.json").read_text())
     assert summary["benchmark"]["name"] == "small"
@@ -147,19 +160,16 @@ def test_chunks_and_kills_change_nothing(
             again.run()
     assert len(list(tmp_path.glob("*/part-*"))) == 2
     assert not list(tmp_path.glob("compare-*"))
-    again.run()
+    runs = sweep.compare(**vars(again))
     assert chunks.count((2,)) == 6 and len(chunks) == 11  # no chunk was run twice
-    for folder in folders(config.out)[0]:
-        assert (tmp_path / folder.name / "history.npz").read_bytes() == (
-            folder / "history.npz"
-        ).read_bytes()
+    for run, folder in zip(runs, (run.folder for run in runs_of(config)), strict=True):
+        assert run.folder.name == folder.name
+        assert (run.folder / "history.npz").read_bytes() == (folder / "history.npz").read_bytes()
     assert not list(tmp_path.glob("*/part-*"))
 
     monkeypatch.setattr(sweep, "run_seeds", run_seeds)
-    dataclasses.replace(
-        config, seeds=7, out=tmp_path / "more"
-    ).run()  # four chunks, the last one filled up
-    longer = collect([next((tmp_path / "more").glob("compare-*"))])[0].history
+    more = dataclasses.replace(config, agents=AGENTS[:1], seeds=7, out=tmp_path / "more")
+    longer = sweep.compare(**vars(more))[0].history  # four chunks, the last one filled up
     np.testing.assert_array_equal(longer.arch[:6], runs_of(config)[0].history.arch)
     assert longer.arch.shape == (7, 12)
 
@@ -197,18 +207,28 @@ def test_redrawn_from_histories_alone(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"noise": "sample"}, "noise is mean in .* but sample in"),
+        ({"benchmark": {"noise": "sample"}}, "noise is mean in .* but sample in"),
+        ({"benchmark": {"epochs": 4}}, "epochs is 12 in .* but 4 in"),
         ({"budget": 9}, "budget is 12 in .* but 9 in"),
-        ({"epochs": 4}, "epochs is 12 in .* but 4 in"),
+        ({"seeds": 1}, "one seed"),
     ],
 )
 def test_runs_of_different_grounds_are_not_mixed(
-    config: Compare, tmp_path: Path, change: dict[str, Any], message: str
+    config: Compare, change: dict[str, Any], message: str
 ) -> None:
-    other = dataclasses.replace(config, agents=("random_walk",), out=tmp_path, **change)
-    other.run()
+    one, other = runs_of(config)
+    if "benchmark" in change:
+        change = {"benchmark": other.manifest["benchmark"] | change["benchmark"]}
     with pytest.raises(UserError, match=message):
-        Plot((folders(config.out)[1], *folders(tmp_path)[0]), tmp_path / "figures").run()
+        check_comparable([one, dataclasses.replace(other, manifest=other.manifest | change)])
+    check_comparable([one, other])
+
+
+def test_what_cannot_be_compared_writes_nothing(config: Compare, tmp_path: Path) -> None:
+    other = dataclasses.replace(config, agents=AGENTS[:1], epochs=4, out=tmp_path)
+    (run,) = sweep.compare(**vars(other))
+    with pytest.raises(UserError, match="cannot be compared: epochs is 12"):
+        Plot((folders(config.out)[1], run.folder), tmp_path / "figures").run()
     assert not (tmp_path / "figures").exists()
 
 
@@ -247,8 +267,6 @@ class Learned(RandomSearch):
 
 
 def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> None:
-    from rlnas import bench
-
     benchmark = bench.load(config.benchmark)
     contender = sweep.Contender("dqn", "dqn:abc", Learned())
     spec = sweep.spec_of(contender, benchmark, config.budget, 0, config.seeds)
@@ -322,8 +340,6 @@ def test_the_figure_makes_do_with_less(config: Compare) -> None:
 
 
 def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
-    import matplotlib
-
     before = dict(matplotlib.rcParams)
     plots.comparison(runs_of(config))
     assert dict(matplotlib.rcParams) == before

@@ -69,12 +69,19 @@ def comparison(runs: Sequence[Run]) -> Figure:
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         grid = figure.subplots(
-            len(kinds), len(columns), sharey="row", squeeze=False,
+            len(kinds),
+            len(columns),
+            sharey="row",
+            squeeze=False,
             gridspec_kw={
-                "left": left, "right": 1 - 0.2 / width, "top": 1 - head / height, "bottom": tail / height,
-                "wspace": 0.07, "hspace": ROW_GAP / PANEL_HEIGHT,
+                "left": left,
+                "right": 1 - 0.2 / width,
+                "top": 1 - head / height,
+                "bottom": tail / height,
+                "wspace": 0.07,
+                "hspace": ROW_GAP / PANEL_HEIGHT,
             },
-        )  # fmt: skip
+        )
         for row, kind in zip(grid, kinds, strict=True):
             for axes, (label, drawn) in zip(row, columns, strict=True):
                 draw_panel(axes, drawn, kind, optimum)
@@ -88,10 +95,17 @@ def comparison(runs: Sequence[Run]) -> Figure:
             left, 1 - 0.38 / height, "\n".join(under), fontsize=9.5, color="#333333", va="top"
         )
         figure.legend(
-            handles=[handle(styles[run.label]) for run in runs], labels=entries, ncols=in_a_row,
-            loc="upper left", bbox_to_anchor=(left, 1 - to_legend / height), borderpad=0, borderaxespad=0.1,
-            handlelength=3.4, columnspacing=2.2, fontsize=9.5,
-        )  # fmt: skip
+            handles=[handle(styles[run.label]) for run in runs],
+            labels=entries,
+            ncols=in_a_row,
+            loc="upper left",
+            bbox_to_anchor=(left, 1 - to_legend / height),
+            borderpad=0,
+            borderaxespad=0.1,
+            handlelength=3.4,
+            columnspacing=2.2,
+            fontsize=9.5,
+        )
         figure.text(
             left,
             0.1 / height,
@@ -153,9 +167,16 @@ def draw_panel(axes: Axes, drawn: Sequence[Curve], kind: str, optimum: float | N
         colour, dashes, marker = curve.style
         axes.fill_between(curve.x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
         axes.plot(
-            curve.x, y, color=colour, linestyle=dashes, marker=marker, markevery=marked(curve, i, len(drawn), log_x),
-            markeredgecolor="white", markeredgewidth=0.6, zorder=4 + i / 10,
-        )  # fmt: skip
+            curve.x,
+            y,
+            color=colour,
+            linestyle=dashes,
+            marker=marker,
+            markevery=marked(curve, i, len(drawn), log_x),
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            zorder=4 + i / 10,
+        )
     if log_x:
         axes.set_xscale("log")
         plain_ticks(axes.xaxis)
