@@ -7,6 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rlnas.analysis.stats import Interval
+from rlnas.bench.files import atomic_path
+
+REPORT = "report.txt"
+"""In the folders of what is not drawn again from its numbers: what was printed."""
 
 
 def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
@@ -59,6 +63,13 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
     return "\n".join(
         line.rstrip() for line in [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
     )
+
+
+def tell(said: str, folder: Path, paths: Mapping[str, Path]) -> None:
+    """Print a report, which the folder keeps for `rlnas report`, and what lies where."""
+    with atomic_path(folder / REPORT) as temporary:
+        temporary.write_text(f"{said}\n", encoding="utf-8")
+    print(f"{said}\n\n{places(paths)}")
 
 
 def places(paths: Mapping[str, Path]) -> str:

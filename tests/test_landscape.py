@@ -313,8 +313,8 @@ def test_principal_components_are_those_of_the_svd() -> None:
 # The command
 
 FILES = {
-    "figure.png", "figure.svg", "summary.json", "autocorrelation.csv", "optima.csv", "ranks.csv", "rewards.csv",
-    "reward_histogram.csv",
+    "figure.png", "figure.svg", "report.txt", "summary.json", "autocorrelation.csv", "optima.csv",
+    "ranks.csv", "rewards.csv", "reward_histogram.csv",
 }  # fmt: skip
 
 

@@ -331,6 +331,7 @@ def test_files_of_a_run(finished: tuple[OneShot, Path]) -> None:
     config, folder = finished
     names = {path.name for path in folder.iterdir()}
     assert names == {
+        "report.txt",
         "scores.parquet",
         "manifest.json",
         "figure.png",

@@ -95,6 +95,7 @@ def run(config: Landscape) -> None:
     from rlnas.analysis import store
     from rlnas.analysis.landscape import figure as landscape_plot
     from rlnas.analysis.style import save
+    from rlnas.analysis.text import tell
 
     check(config)
     benchmark = bench.load(config.benchmark, epochs=config.epochs, noise="mean")
@@ -118,15 +119,13 @@ def run(config: Landscape) -> None:
         folder / "summary.json",
         identity | {"results": summary(measured), "versions": store.versions()},
     )
-    print(text(measured))
-    print()
-    for what, path in {
+    files = {
         "figure": paths[0],
         "": paths[1],
         "tables": folder,
         "summary": folder / "summary.json",
-    }.items():
-        print(f"{what:8} {path}")
+    }
+    tell(text(measured), folder, files)
 
 
 def check(config: Landscape) -> None:

@@ -127,6 +127,7 @@ def run(config: OneShot) -> None:
     from rlnas.analysis.oneshot import figure as oneshot_plot
     from rlnas.analysis.oneshot import measures as oneshot_measures
     from rlnas.analysis.style import save
+    from rlnas.analysis.text import tell
     from rlnas.bench.files import sha256
     from rlnas.bench.nb101.table import Table, find
 
@@ -161,15 +162,13 @@ def run(config: OneShot) -> None:
     store.write_json(
         folder / SUMMARY, identity | asked | {"results": report.summary(), "versions": versions}
     )
-    print(oneshot_measures.text(report, table.name))
-    print()
-    for what, where in {
+    files = {
         "figure": paths[0],
         "": paths[1],
         "scores": folder / SCORES,
         "all": folder / SUMMARY,
-    }.items():
-        print(f"{what:8} {where}")
+    }
+    tell(oneshot_measures.text(report, table.name), folder, files)
 
 
 def check(config: OneShot) -> None:

@@ -10,22 +10,24 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Report:
-    """Print the report of finished folders and draw their figures again; nothing is searched or
-    trained.
+    """Print the report of finished folders again; nothing is searched or trained.
+
+    The figures and tables of comparisons and retrainings are drawn again from their numbers; of
+    any other folder, what its command printed is shown.
 
     Examples:
       rlnas report runs/compare-0123456789abcdef
-      rlnas report runs/retrain-0123456789abcdef
+      rlnas report runs/retrain-0123456789abcdef runs/landscape-0123456789abcdef
     """
 
     runs: Positional[tuple[Path, ...]] = ()
-    """`compare-...` and `retrain-...` folders, and run folders, which are reported together."""
+    """Folders that a command has written; run folders are reported together."""
 
     out: Path = Path("figures")
     """Where to write the figure and table of run folders; the other folders keep theirs."""
 
     def run(self) -> None:
-        """Retrainings and comparisons one by one, single runs together."""
+        """One folder after the other, single runs together."""
         from rlnas.analysis.report.kinds import report
 
         report(self.runs, self.out)

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from rlnas.analysis import store
 from rlnas.analysis.comparison.runs import SUMMARY, collect
 from rlnas.analysis.comparison.write import write
 from rlnas.analysis.retrain import run as retrain_run
 from rlnas.analysis.retrain import verdict as retrain_verdict
+from rlnas.analysis.text import REPORT, places
 from rlnas.bench.errors import UserError
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
-    """Retrainings and comparisons one by one, each into its own folder; run folders together, into
-    `out`. `UserError` for a folder of no kind."""
+    """Retrainings and comparisons one by one, drawn again into their own folders; the kept report
+    of any other; run folders together, into `out`. `UserError` for a folder of no kind."""
     if not folders:
-        raise UserError("no folders given; expected compare-..., retrain-... or run folders")
+        raise UserError("no folders given; expected a folder that some command has written")
     single: list[Path] = []
     for folder in folders:
         if retrain_run.is_retraining(folder):
             retrain_verdict.write(folder)
-        elif (folder / SUMMARY).is_file():
+        elif is_comparison(folder):
             write(collect([folder]), folder)
-        else:
+        elif (folder / REPORT).is_file():
+            said = (folder / REPORT).read_text(encoding="utf-8")
+            print(f"{said}\n{places({'folder': folder})}")
+        elif store.is_done(folder):
             single.append(folder)
+        else:
+            raise UserError(
+                f"{folder} is no finished run, comparison, training, ablation, landscape, "
+                "retraining or one-shot study; expected the folder of one"
+            )
     if single:
         write(collect(single), out)
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether a comparison, or something damaged that may have been one, lies there."""
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except OSError:
+        return False
+    except ValueError:
+        return not (folder / REPORT).is_file()
+    return isinstance(summary, dict) and summary.get("format", "rlnas-comparison").endswith(
+        "-comparison"
+    )
