@@ -8,7 +8,7 @@ BIN := $(ROOT)/.venv/bin
 SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name __pycache__)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test dev lint clean
+.PHONY: demo test dev minimum lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
 	$(BIN)/rlnas compare
@@ -24,6 +24,9 @@ test: .venv/tested  ## ruff on the sources; types and tests of the installed pac
 dev: .venv/dev  ## the sources themselves are what is installed
 	$(PIP) --no-deps --no-build-isolation --editable .
 	rm -f .venv/core .venv/tested
+
+minimum:  ## the core with the lowest versions that pyproject.toml declares
+	$(PYTHON) tests/minimum.py
 
 lint: .venv/dev  ## mend what ruff can
 	$(BIN)/ruff check --fix .

@@ -4,6 +4,7 @@ only here."""
 from __future__ import annotations
 
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +12,13 @@ import pytest
 from jaxtyping import install_import_hook
 
 TESTS = Path(__file__).parent
+# Most of a test's time is compilation. So programs are compiled to be compiled fast, and one cache
+# of them serves all workers, the processes that tests start, and the next run.
+COMPILED = TESTS.parent / ".pytest_cache" / "jax"
+MAX_BYTES = 1_000_000_000
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # Processes that a test starts may import the helper modules of this folder, as the tests do.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -20,6 +28,22 @@ install_import_hook(["rlnas"], "beartype.beartype")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        tidy(COMPILED)
+    expect_installed()
+
+
+def tidy(cache: Path) -> None:
+    """Without what a killed process left empty; all of it goes when there is too much."""
+    sizes = {path: path.stat().st_size for path in cache.glob("*-cache")}
+    if sum(sizes.values()) > MAX_BYTES:
+        shutil.rmtree(cache)
+    else:
+        for path in (path for path, size in sizes.items() if size == 0):
+            path.unlink()
+
+
+def expect_installed() -> None:
     """`make test` tests what is installed; to test the sources, `make dev` links them."""
     for name in ("bench", "agents", "analysis"):
         spec = find_spec(f"rlnas.{name}")

@@ -22,8 +22,6 @@ def test_runs_from_top_to_bottom(
     from nbclient import NotebookClient
 
     monkeypatch.setenv("RLNAS_SMOKE", "1")
-    # Most of a small run is compilation: let it be quick rather than good.
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # nobody's startup files
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     notebook = nbformat.read(path, as_version=4)
