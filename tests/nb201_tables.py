@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rlnas.bench.nb201 import cell, tasks
+from rlnas.bench.nb201.benchmark import CellBenchmark, from_table
 from rlnas.bench.nb201.cell import CONV1, CONV3, NB201, Variant
 from rlnas.bench.nb201.table import Table
 
@@ -31,6 +32,10 @@ def invented(name: str = "nb201-cifar100", repeats: int = 1, seed: int = 0) -> T
         task, *(x.astype(np.float32) for x in (val, 1.2 - val, seconds)), epochs=task.epochs,
         source="invented",
     )  # fmt: skip
+
+
+def invented_cells(noise: str = "mean") -> CellBenchmark:
+    return from_table(invented(repeats=3), noise=noise)
 
 
 def write_csv(path: Path, header: Sequence[str], lines: Sequence[Sequence[object]]) -> Path:

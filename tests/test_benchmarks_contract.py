@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nb201_tables import invented_cells
 from rlnas import bench
 from rlnas.bench.benchmark import Benchmark, SearchSpace
 from rlnas.bench.mdp import IncrementalMDP
@@ -20,6 +21,7 @@ from tables import small_benchmark
 
 OPENED = {
     "nb301": invented_benchmark,
+    "nb201-cifar100": invented_cells,
     "cells": small_benchmark,
 }  # what takes a file opens an invented one
 EVERY_BENCHMARK = pytest.mark.parametrize("name", sorted({*bench.names(), *OPENED}))
