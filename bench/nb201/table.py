@@ -98,10 +98,15 @@ def load(path: Path) -> Table:
             f"{FORMAT[1]}; {HOW}"
         )
     table = Table(
-        tasks.of_benchmark(meta["name"]), *(arrays[key] for key in MEASURES),
-        selection=meta["selection"], epochs=meta["epochs"], source=meta["source"],
+        tasks.of_benchmark(meta["name"]),
+        val=arrays["val"],
+        test=arrays["test"],
+        seconds=arrays["seconds"],
+        selection=meta["selection"],
+        epochs=meta["epochs"],
+        source=meta["source"],
         notes=tuple(meta["notes"]),
-    )  # fmt: skip
+    )
     table.validate(str(path))
     return table
 
