@@ -167,6 +167,10 @@ class Part(Indexed, Protocol):
 
     rows: Any
 
+    @property
+    def whole(self) -> int:
+        """How many architectures the larger one has."""
+
 
 @runtime_checkable
 class Sized(Indexed, Protocol):

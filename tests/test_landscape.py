@@ -1,29 +1,17 @@
-"""Landscapes worked out by hand, walks against plain loops and exact chains, and the command from
-options to files."""
+"""Landscapes worked out by hand, walks against plain loops and exact chains."""
 
 from __future__ import annotations
 
-import csv
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlnas.analysis.landscape import command
-from rlnas.analysis.landscape import figure as landscape_plot
-from rlnas.analysis.landscape.command import Landscape
 from rlnas.bench import landscape
 from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential, Linear
 from rlnas.bench.stand_ins import GridBenchmark, ListBenchmark, make, ring, scrambled
-from tables import small_benchmark, small_table
 
 KEY = jax.random.key(0)
 
@@ -308,133 +296,3 @@ def test_principal_components_are_those_of_the_svd() -> None:
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     np.testing.assert_allclose(np.abs(found), np.abs(u[:, :2] * s[:2]), atol=1e-10)
     np.testing.assert_allclose(shares, s[:2] ** 2 / (s**2).sum())
-
-
-# The command
-
-FILES = {
-    "figure.png", "figure.svg", "report.txt", "summary.json", "autocorrelation.csv", "optima.csv",
-    "ranks.csv", "rewards.csv", "reward_histogram.csv",
-}  # fmt: skip
-
-
-def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
-    """A partial table with missing values, through the command line, twice: equal bytes."""
-    rows = np.delete(np.arange(91), [5, 50, 60])
-    table = small_table(rows=rows)
-    table.val[3] = table.test[3] = np.nan
-    table.save(tmp_path / "small.npz")
-    options = [
-        "--benchmark",
-        str(tmp_path / "small.npz"),
-        "--walks",
-        "20",
-        "--length",
-        "30",
-        "--lags",
-        "4",
-    ]
-    program = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "rlnas.analysis.cli",
-        "landscape",
-        *options,
-        "--alphas",
-        "2",
-        "8",
-        "--out",
-    ]
-    done = subprocess.run(
-        [*program, str(tmp_path / "a")], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "a partial table, 88 of 91 cells" in done.stdout
-    assert "1 of 88 cells have no value" in done.stdout
-    (folder,) = (tmp_path / "a").iterdir()
-    assert folder.name.startswith("landscape-")
-    assert {path.name for path in folder.iterdir()} == FILES
-
-    results = json.loads((folder / "summary.json").read_text())["results"]
-    assert results["cells"] == {"space": 91, "table": 88, "with_value": 87}
-    with open(folder / "optima.csv", newline="") as file:
-        optima = list(csv.DictReader(file))
-    assert len(optima) == results["local_optima"]["number"]
-    assert sum(int(line["basin"]) for line in optima) == 87
-    with open(folder / "autocorrelation.csv", newline="") as file:
-        lines = list(csv.DictReader(file))
-    assert [(line["accuracy"], line["lag"]) for line in lines] == [
-        (name, str(lag)) for name in ("validation", "test") for lag in range(5)
-    ]
-    with open(folder / "rewards.csv", newline="") as file:
-        assert [float(line["alpha"]) for line in csv.DictReader(file)] == [2, 8]
-
-    config = Landscape(
-        benchmark=str(tmp_path / "small.npz"),
-        walks=20,
-        length=30,
-        lags=4,
-        alphas=(2.0, 8.0),
-        out=tmp_path / "b",
-    )
-    command.run(config)
-    for name in FILES:
-        assert (tmp_path / "b" / folder.name / name).read_bytes() == (folder / name).read_bytes(), (
-            name
-        )
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"walks": 1}, "--walks is 1"),
-        ({"lags": 200}, "--lags is 200"),
-        ({"alphas": ()}, "--alphas is empty"),
-        ({"alphas": (0.0,)}, "--alphas is 0.0"),
-        ({"seed": -1}, "--seed is -1"),
-    ],
-)
-def test_options_out_of_range_are_refused(options: dict, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        command.run(Landscape(**options))
-
-
-def test_steepest_ascent_in_numbers() -> None:
-    """The two hills: half of the ascents end in the best; test is 1 - validation."""
-    measured = command.measure(Landscape(walks=5, length=20, lags=2), ring(np.array(HILLS)))
-    assert measured.table is not None
-    found = command.ascents(measured.table, measured.optimum)
-    assert found["ends_in_global_optimum"] == found["ends_in_top_1_percent"] == 0.5
-    assert found["steps_mean"] == 1.0
-    lowest = min(HILLS)
-    assert found["regret_of_ends"] == pytest.approx(0.85 - lowest, abs=1e-6)
-    assert found["regret_of_random_cells"] == pytest.approx(np.mean(HILLS) - lowest, abs=1e-6)
-    assert found["regret_of_global_optimum"] == pytest.approx(0.9 - lowest, abs=1e-6)
-
-
-def test_the_figure_makes_do_with_less() -> None:
-    """A space without lists, a table of validation accuracies only, and the largest alpha."""
-    config = Landscape(walks=10, length=20, lags=3, alphas=(999.0,))
-    measured = command.measure(config, GridBenchmark())
-    assert len(landscape_plot.figure(measured).axes) == 2
-    assert "drawn moves" in command.text(measured)
-    table = small_table()
-    table.test[:] = np.nan
-    from rlnas.bench.nb101.benchmark import from_table
-
-    measured = command.measure(config, from_table(table))
-    assert set(measured.walks) == {"validation"}
-    assert "no test accuracy" in command.text(measured).lower()
-    assert len(landscape_plot.figure(measured).axes) == 7  # one has two y axes
-
-
-def test_a_map_of_more_cells_than_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landscape_plot, "POINTS", 30)
-    benchmark = small_benchmark()
-    points = np.asarray(benchmark.space.encode(jnp.arange(91)), np.float32)
-    accuracy = np.asarray(benchmark.mean_val).copy()
-    accuracy[:10] = np.nan
-    drawn = landscape_plot.encoding_map(points, accuracy, "encodings")
-    assert len(drawn.axes[0].collections[0].get_offsets()) == 30

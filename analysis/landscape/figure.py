@@ -1,58 +1,23 @@
-"""The figures of `rlnas landscape` and of the encoding map. Matplotlib is imported inside."""
+"""The figure of `rlnas landscape`: six panels."""
 
 from __future__ import annotations
 
-import math
 import textwrap
-from typing import TYPE_CHECKING
 
+import matplotlib
 import numpy as np
-from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
+from rlnas.analysis.landscape.measures import Measured, TableFacts
+from rlnas.analysis.landscape.text import caveats, signed, title
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, plain_ticks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from rlnas.analysis.landscape.command import Measured, TableFacts
-
-POINTS = 20_000  # of a map; more would only overdraw
-
-
-def title(measured: Measured) -> str:
-    facts = measured.facts
-    epochs = f", {facts['epochs']} epochs" if facts.get("epochs") else ""
-    return f"Landscape of {facts.get('name')}{epochs}"
-
-
-def caveats(measured: Measured) -> list[str]:
-    """What is missing, and what that does to the numbers."""
-    found = []
-    if table := measured.table:
-        size, known = len(table.val), int((~np.isnan(table.val)).sum())
-        if size < table.whole:
-            found.append(
-                f"a partial table, {size:,} of {table.whole:,} cells: neighbours are those it holds"
-            )
-        if known < size:
-            found.append(
-                f"{size - known:,} of {size:,} cells have no value: walks go through them, "
-                "nothing else does"
-            )
-    if measured.facts.get("repeats") == 1:
-        found.append("one training a cell: noise shortens correlations and makes optima")
-    if "test" not in measured.walks:
-        found.append("no test accuracy: regrets are of validation accuracy")
-    return found
+from rlnas.bench.landscape import REWARD_EDGES
 
 
 def figure(measured: Measured) -> Figure:
     """Six panels; two in a space without neighbour lists."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     table = measured.table
     with matplotlib.rc_context(RC):
         drawn = Figure(figsize=(11, 7 if table else 3.9), layout="constrained")
@@ -73,10 +38,8 @@ def figure(measured: Measured) -> Figure:
             )
             axes.grid(True)
         drawn.suptitle(title(measured), x=0.01, ha="left", fontsize=12.5, fontweight="bold")
-        foot = textwrap.fill(
-            ". ".join([about(measured), *(c[0].upper() + c[1:] for c in caveats(measured))]) + ".",
-            185,
-        )
+        said = [about(measured), *filter(None, [measured.facts.get("about")]), *caveats(measured)]
+        foot = textwrap.fill(". ".join(c[0].upper() + c[1:] for c in said) + ".", 185)
         drawn.supxlabel(foot, x=0.01, ha="left", fontsize=7.5, color="#555555", linespacing=1.35)
     return drawn
 
@@ -97,11 +60,6 @@ def about(measured: Measured) -> str:
     )
 
 
-def signed(correlation: float, digits: int) -> str:
-    """`-` where all cells have as many neighbours."""
-    return "-" if math.isnan(correlation) else f"{correlation:+.{digits}f}"
-
-
 def draw_walks(axes: Axes, measured: Measured) -> None:
     for i, (name, walk) in enumerate(measured.walks.items()):
         colour, dashes, marker = STYLES[1 + i]
@@ -109,12 +67,24 @@ def draw_walks(axes: Axes, measured: Measured) -> None:
         axes.fill_between(lags, walk.low, walk.high, color=colour, alpha=0.2, linewidth=0)
         label = f"{name}: {walk.length[0]:.2f} ({walk.decay[0]:.2f})"
         axes.plot(
-            lags, walk.rho, color=colour, linestyle=dashes, marker=marker, markersize=4,
-            markevery=(i, max(1, len(lags) // 10)), label=label,
-        )  # fmt: skip
+            lags,
+            walk.rho,
+            color=colour,
+            linestyle=dashes,
+            marker=marker,
+            markersize=4,
+            markevery=(i, max(1, len(lags) // 10)),
+            label=label,
+        )
     if 0 < (length := next(iter(measured.walks.values())).length[0]) < np.inf:
-        axes.plot(lags, np.exp(-lags / length), color="#777777", linestyle=":", linewidth=1.4,
-                  label=f"exp(-lag / {length:.2f})")  # fmt: skip
+        axes.plot(
+            lags,
+            np.exp(-lags / length),
+            color="#777777",
+            linestyle=":",
+            linewidth=1.4,
+            label=f"exp(-lag / {length:.2f})",
+        )
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.set_title("Random walks forget", loc="left")
     axes.set_xlabel("Lag (steps)")
@@ -135,10 +105,16 @@ def draw_optima(axes: Axes, table: TableFacts) -> None:
         kinds.items(), STYLES[1:], (True, False), strict=False
     ):
         axes.scatter(
-            100 * optima.value[chosen], optima.basin[chosen], s=24, marker=marker, linewidths=1.0,
-            facecolors=colour if filled else "none", edgecolors=colour, label=f"{name} ({chosen.sum():,})",
+            100 * optima.value[chosen],
+            optima.basin[chosen],
+            s=24,
+            marker=marker,
+            linewidths=1.0,
+            facecolors=colour if filled else "none",
+            edgecolors=colour,
+            label=f"{name} ({chosen.sum():,})",
             rasterized=len(optima.row) > 2000,
-        )  # fmt: skip
+        )
     axes.set_yscale("log")
     axes.set_ylim(0.8, 1.5 * optima.basin.max())
     plain_ticks(axes.yaxis)
@@ -159,9 +135,13 @@ def draw_ascents(axes: Axes, table: TableFacts, optimum: float, reports: str) ->
         regret = np.sort(100 * (optimum - values[~np.isnan(values)]))
         share = np.arange(1, len(regret) + 1) / len(regret)
         axes.step(
-            np.append(0, regret), np.append(0, 100 * share), where="post", color=colour, linestyle=dashes,
+            np.append(0, regret),
+            np.append(0, 100 * share),
+            where="post",
+            color=colour,
+            linestyle=dashes,
             label=f"{name},\nmean {regret.mean():.2f}",
-        )  # fmt: skip
+        )
     axes.set_xscale("symlog", linthresh=1, linscale=0.6)
     axes.set_xlim(left=0)
     axes.set_ylim(0, 102)
@@ -176,8 +156,15 @@ def draw_ascents(axes: Axes, table: TableFacts, optimum: float, reports: str) ->
 
 def draw_degrees(axes: Axes, table: TableFacts) -> None:
     ranks, (colour, dashes, marker) = table.ranks, STYLES[1]
-    axes.fill_between(100 * ranks.share, ranks.degree_low, ranks.degree_high, color=colour, alpha=0.2, linewidth=0,
-                      label="middle 80 %")  # fmt: skip
+    axes.fill_between(
+        100 * ranks.share,
+        ranks.degree_low,
+        ranks.degree_high,
+        color=colour,
+        alpha=0.2,
+        linewidth=0,
+        label="middle 80 %",
+    )
     axes.plot(
         100 * ranks.share, ranks.degree, color=colour, linestyle=dashes, marker=marker, label="mean"
     )
@@ -196,16 +183,28 @@ def draw_degrees(axes: Axes, table: TableFacts) -> None:
 def draw_gains(axes: Axes, table: TableFacts) -> None:
     ranks = table.ranks
     (colour, dashes, marker), (other, other_dashes, other_marker) = STYLES[1], STYLES[2]
-    axes.plot(100 * ranks.share, 100 * ranks.gain, color=colour, linestyle=dashes, marker=marker,
-              label="best neighbour's gain (left)")  # fmt: skip
+    axes.plot(
+        100 * ranks.share,
+        100 * ranks.gain,
+        color=colour,
+        linestyle=dashes,
+        marker=marker,
+        label="best neighbour's gain (left)",
+    )
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.set_title("What the neighbours offer", loc="left")
     axes.set_xlabel("Rank, best first (% of cells)")
     axes.set_ylabel("Best neighbour's gain (% points)")
     right = axes.twinx()
     right.spines["right"].set_visible(True)
-    right.plot(100 * ranks.share, 100 * ranks.better, color=other, linestyle=other_dashes, marker=other_marker,
-               label="better neighbours (right)")  # fmt: skip
+    right.plot(
+        100 * ranks.share,
+        100 * ranks.better,
+        color=other,
+        linestyle=other_dashes,
+        marker=other_marker,
+        label="better neighbours (right)",
+    )
     right.set_ylabel("Neighbours that are better (%)")
     right.set_ylim(0, 100)
     axes.legend(handles=[axes.get_lines()[0], right.get_lines()[0]], loc="upper left", fontsize=8)
@@ -213,20 +212,23 @@ def draw_gains(axes: Axes, table: TableFacts) -> None:
 
 def draw_rewards(axes: Axes, measured: Measured) -> None:
     """Also for other figures: `measured.rewards` is all it reads."""
-    from rlnas.bench.landscape import REWARD_EDGES
-
     middles = (REWARD_EDGES[1:] + REWARD_EDGES[:-1]) / 2
     styles = [REFERENCE_STYLE, *STYLES]
     for i, (alpha, profile) in enumerate(measured.rewards.items()):
         colour, dashes, marker = styles[i % len(styles)]
         axes.plot(
-            middles, 100 * np.where(profile.histogram > 0, profile.histogram, np.nan), color=colour, linestyle=dashes,
-            marker=marker, markersize=3.5, markevery=4, linewidth=1.4,
+            middles,
+            100 * np.where(profile.histogram > 0, profile.histogram, np.nan),
+            color=colour,
+            linestyle=dashes,
+            marker=marker,
+            markersize=3.5,
+            markevery=4,
+            linewidth=1.4,
             label=(
-                f"alpha {alpha:g}: sd {profile.sd:.2g}, top 1 % carry {100 * profile.peaked:.0f} "
-                "%"
+                f"alpha {alpha:g}: sd {profile.sd:.2g}, top 1 % carry {100 * profile.peaked:.0f} %"
             ),
-        )  # fmt: skip
+        )
     axes.set_yscale("log")
     axes.set_title("Shaped reward of a move", loc="left")
     axes.set_xlabel("Reward / its standard deviation")
@@ -234,44 +236,3 @@ def draw_rewards(axes: Axes, measured: Measured) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * 12)  # room for the legend
     axes.legend(loc="upper center", fontsize=8)
-
-
-def encoding_map(
-    points: Float[np.ndarray, "M d"], accuracy: Float[np.ndarray, " M"], name: str, *, seed: int = 0
-) -> Figure:
-    """Architectures as points on the first two principal components of any description, dark where
-    accurate.
-
-    points: encodings as floats, or the learned embeddings. accuracy: fractions; cells without one
-    are left out. The colour is the rank, since a few bad cells would take up a scale of accuracies.
-    At most 20,000, drawn with `seed`.
-    """
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from rlnas.bench.landscape import principal_components, ranks
-
-    coordinates, shares = principal_components(points)
-    x, y = coordinates.T
-    known = np.flatnonzero(~np.isnan(accuracy))
-    if len(known) > POINTS:
-        known = np.random.default_rng(seed).choice(known, POINTS, replace=False)
-    share = 100 * ranks(accuracy)[known] / np.sum(~np.isnan(accuracy))
-    order = np.argsort(-share, kind="stable")  # the best on top
-    with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(6.6, 4.8), layout="constrained")
-        FigureCanvasAgg(drawn)
-        axes = drawn.subplots()
-        scattered = axes.scatter(
-            x[known[order]], y[known[order]], c=share[order], cmap="viridis", s=9, linewidths=0
-        )
-        best = known[share.argmin()]
-        axes.scatter(x[best], y[best], marker="*", s=170, color="#D55E00", edgecolors="white", linewidths=0.8,
-                     label=f"best by validation, {100 * accuracy[best]:.2f} %")  # fmt: skip
-        axes.set_title(name, loc="left", fontweight="bold")
-        axes.set_xlabel(f"Principal component 1 ({100 * shares[0]:.0f} % of the variance)")
-        axes.set_ylabel(f"Principal component 2 ({100 * shares[1]:.0f} % of the variance)")
-        axes.legend(loc="best", fontsize=8)
-        drawn.colorbar(scattered, label="Rank by validation accuracy, best first (%)")
-    return drawn

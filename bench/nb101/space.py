@@ -14,6 +14,7 @@ from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import cell as reference
 from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
+from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, rows_of
 
 NO_OP = 3  # in two bits: an interior vertex that is not there
@@ -47,6 +48,12 @@ class CellSpace:
     @property
     def size(self) -> int:
         return self.rows.shape[-1]
+
+    @property
+    def whole(self) -> int:
+        """How many cells there are with at most as many vertices as the largest here has."""
+        largest = int(self.num_vertices().max())
+        return sum(count for vertices, count in COUNTS.items() if vertices <= largest)
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
         """A cell of the table, uniformly."""
