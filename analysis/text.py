@@ -23,7 +23,7 @@ def percent(value: float | None) -> str:
     return number(value, 100.0)
 
 
-def plain(interval: Interval[float], scale: float = 1.0) -> str:
+def plain(interval: Interval, scale: float = 1.0) -> str:
     """`value [low, high]`; it says so where there is a value and too little for an interval."""
     if math.isnan(interval.value):
         return "-"
@@ -35,7 +35,7 @@ def plain(interval: Interval[float], scale: float = 1.0) -> str:
     return f"{number(interval.value, scale)} [{ends}]"
 
 
-def points(interval: Interval[float]) -> str:
+def points(interval: Interval) -> str:
     """A difference of fractions in percentage points."""
     return plain(interval, 100.0)
 

@@ -147,7 +147,7 @@ BAD = {
     "compare --agents evolution:size=3": "unknown option 'size'",
     "compare --benchmark nowhere": "nowhere",
     "compare --benchmark TABLE --noise loud": "policy 'loud'; expected mean, sample or repeat=i",
-    "compare --benchmark TABLE --noise repeat=3": "'repeat=3', but the table has 3 repeats",
+    "compare --benchmark TABLE --noise repeat=3": "'repeat=3', but small has 3 repeats",
     "compare --benchmark TABLE --epochs 5": "of 5 epochs in small; expected one of [4, 12]",
     "compare --out TABLE": "is a file; expected a folder",
     "plot": "no runs given; expected run folders, or a compare-... folder",

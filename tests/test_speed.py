@@ -125,9 +125,9 @@ def test_the_plain_reader_reads_what_is_converted(tmp_path: Path) -> None:
 def test_the_plain_searches_find_as_much(
     benchmark: TableBenchmark, plain: PlainTable, name: str
 ) -> None:
-    """The same algorithm, so the same mean of the best of 80 queries: within three standard errors,
-    400 runs each."""
-    runs, budget = 400, 80
+    """The same algorithm, so the same mean of the best of 40 queries: within three standard errors,
+    200 runs each."""
+    runs, budget = 200, 40
     history = run_seeds(agents.config(name)(), benchmark, budget, seed_keys(0, runs))
     ours = np.asarray(history.val, np.float64).max(axis=1)
     search = getattr(speed_reference, name)

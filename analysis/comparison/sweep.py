@@ -57,18 +57,21 @@ def compare(
     """
     Compare(budget=budget, seeds=seeds, seed=seed, out=Path(out)).check()
     entered = contenders(agents)
-    if isinstance(benchmark, str):
-        benchmark = bench.load(benchmark, epochs=epochs, noise=noise)
-    if benchmark.distilled:
+    searched: Benchmark = (
+        bench.load(benchmark, epochs=epochs, noise=noise)
+        if isinstance(benchmark, str)
+        else benchmark
+    )
+    if searched.distilled:
         raise UserError(
-            f"{benchmark.name} is distilled, for training on; compare on what it imitates, "
-            f"--benchmark {benchmark.distilled}"
+            f"{searched.name} is distilled, for training on; compare on what it imitates, "
+            f"--benchmark {searched.distilled}"
         )
     runs = []
     with tqdm(total=seeds * len(entered), unit="run", disable=None, leave=False) as bar:
         for contender in entered:
             bar.set_description(contender.label)
-            spec = spec_of(contender, benchmark, budget, seed, seeds)
+            spec = spec_of(contender, searched, budget, seed, seeds)
             folder = Path(out) / spec.hash
             if redo:
                 store.forget_parts(folder)
@@ -79,7 +82,7 @@ def compare(
                     continue
             except store.DamagedRun as error:
                 bar.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
-            runs.append(run_agent(contender, benchmark, spec, folder, bar.update))
+            runs.append(run_agent(contender, searched, spec, folder, bar.update))
     return runs
 
 
