@@ -47,7 +47,7 @@ COMMANDS: dict[str, str] = {
     "bench export": "rlnas.bench.commands.export:Export",
     "bench distill": "rlnas.bench.commands.distill:Distill",
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
-    "bench tabulate": "rlnas.bench.retrain.assemble:TabulateConfig",
+    "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
 }
 # Until every command has a method `run`: the function that takes its settings.
 RUN: dict[str, str] = {
@@ -56,7 +56,6 @@ RUN: dict[str, str] = {
     "ablate": "rlnas.analysis.ablation.command:run",
     "retrain": "rlnas.analysis.retrain.command:run",
     "oneshot": "rlnas.analysis.oneshot.command:run",
-    "bench tabulate": "rlnas.bench.retrain.assemble:run_tabulate",
 }
 GROUPS = {
     "bench": (

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download
 from rlnas.bench.noise import Noise
 from rlnas.bench.registry import Registry
+from rlnas.bench.retrain.plan import NetworkPlan, Origin
+from rlnas.bench.retrain.presets import Settings
 
 FAMILIES = Registry(
     "rlnas.families",
@@ -66,18 +68,6 @@ class Conversion:
     max_vertices: int = 7
 
 
-@runtime_checkable
-class NetworkPlan(Protocol):
-    """How an architecture becomes a network: small, picklable, without torch until it builds."""
-
-    def build(
-        self, settings: Any, *, in_channels: int, classes: int, seed: int, fast: bool = True
-    ) -> tuple[Any, list[Any]]:
-        """(the network, a `torch.nn.Module`; its trainable parameters), weights drawn from `seed`.
-        settings: `rlnas.bench.retrain.presets.Settings`. fast: streamlined for compilation, where
-        the family knows how; else as its own library makes it."""
-
-
 class Family:
     """What every family has; a derived class replaces what it can do more of."""
 
@@ -96,6 +86,8 @@ class Family:
     settings."""
     recipe: str = ""
     """The preset of `rlnas retrain` for its architectures; "" where they cannot be trained."""
+    recipes: Mapping[str, Settings] = MappingProxyType({})
+    """Its presets of `rlnas retrain` by name, `recipe` among them."""
 
     def owns(self, name: str) -> bool:
         """Whether `name`, a benchmark's name or the path of a file, is one of this family's."""
@@ -132,9 +124,9 @@ class Family:
         what that is. shape: `long`, a line a run, or `wide`, a line an architecture."""
         raise UserError(f"{name} is no table of measurements, so there is nothing to export")
 
-    def source_of(self, name: str) -> tuple[str, str] | None:
-        """(data set, preset of `rlnas retrain`) that a benchmark's numbers come from; None where
-        that is not known."""
+    def origin(self, name: str, epochs: int | None) -> Origin | None:
+        """The trainings behind the numbers of the benchmark `name` at a budget of `epochs`; None
+        where they are not known."""
         return None
 
     def network(self, benchmark: Any, arch: Any) -> NetworkPlan:

@@ -13,14 +13,20 @@ torch = pytest.importorskip(
 )
 
 from rlnas.bench.errors import UserError  # noqa: E402
-from rlnas.bench.nb301 import darts, genotype  # noqa: E402
-from rlnas.bench.retrain.darts_network import (  # noqa: E402
+from rlnas.bench.nb301 import (  # noqa: E402
+    darts,
+    genotype,
+    torch_network,
+)
+from rlnas.bench.nb301.network import DartsNetwork as Plan  # noqa: E402
+from rlnas.bench.nb301.torch_network import (  # noqa: E402
     OPERATIONS,
     AuxiliaryHead,
+    DartsNetwork,
     FactorizedReduce,
-    build_darts,
-    trainable_parameters,
 )
+from rlnas.bench.retrain import networks  # noqa: E402
+from rlnas.bench.retrain.presets import Settings  # noqa: E402
 from torch_fixtures import one_thread  # noqa: E402, F401
 
 # Published genotypes; DARTS (second order) and P-DARTS.
@@ -43,6 +49,21 @@ PDARTS = darts.parse(
     "('dil_conv_3x3', 1), ('dil_conv_3x3', 1), ('dil_conv_5x5', 3)], reduce_concat=range(2, 6))"
 )
 SMALL = {"channels": 4, "layers": 3}
+
+
+def build_darts(
+    genotype: darts.Genotype, *args: int, seed: int = 0, **options: int
+) -> DartsNetwork:
+    """Weights from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = torch_network.build_darts(genotype, *args, **options)
+    network.generator.manual_seed(seed)
+    return network
+
+
+def trainable_parameters(network: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
 def random_genotype(rng: np.random.Generator) -> darts.Genotype:
@@ -234,9 +255,11 @@ def test_the_order_of_a_nodes_inputs_means_nothing() -> None:
 
 def test_a_seed_decides_all() -> None:
     state = torch.get_rng_state()
+    settings = Settings(auxiliary_weight=0.4, **SMALL)
 
     def logits(seed: int) -> torch.Tensor:
-        network = build_darts(DARTS_V2, seed=seed, **SMALL)
+        network, weights = networks.make(Plan(DARTS_V2), settings, 3, 10, seed)
+        assert sum(weight.numel() for weight in weights) == trainable_parameters(network)
         network.drop_path_prob = 0.5
         return network(images())[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -25,23 +26,25 @@ pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
 from rlnas import bench  # noqa: E402
-from rlnas.analysis import (
-    cli,
-    store,
-)
+from rlnas.analysis import cli, store  # noqa: E402
 from rlnas.analysis.comparison.command import Compare  # noqa: E402
 from rlnas.analysis.comparison.runs import collect  # noqa: E402
 from rlnas.analysis.report.command import Report  # noqa: E402
-from rlnas.analysis.retrain import command as retrain
-from rlnas.analysis.retrain import run as retrain_run
-from rlnas.analysis.retrain import select as retrain_select
-from rlnas.analysis.retrain import verdict as retrain_verdict
+from rlnas.analysis.retrain import command as retrain  # noqa: E402
+from rlnas.analysis.retrain import run as retrain_run  # noqa: E402
+from rlnas.analysis.retrain import select as retrain_select  # noqa: E402
+from rlnas.analysis.retrain import verdict as retrain_verdict  # noqa: E402
 from rlnas.analysis.retrain.command import Retrain  # noqa: E402
 from rlnas.analysis.retrain.text import label  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb101.recipe import NB101  # noqa: E402
+from rlnas.bench.nb301.recipe import NB301  # noqa: E402
 from rlnas.bench.rank import spearman  # noqa: E402
 from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
-from rlnas.bench.retrain.presets import NB101, NB301, PRESETS, QUICK  # noqa: E402
+from rlnas.bench.retrain.engine import Engine  # noqa: E402
+from rlnas.bench.retrain.job import Data, Job  # noqa: E402
+from rlnas.bench.retrain.presets import DIGITS, QUICK  # noqa: E402
+from rlnas.bench.retrain.recipes import presets  # noqa: E402
 from rlnas.bench.workers import Failure  # noqa: E402
 from torch_fixtures import torch_as_it_was  # noqa: E402, F401
 
@@ -132,14 +135,14 @@ def test_the_worst_and_the_named(runs: list[store.Run], digits: Any) -> None:
 
 
 def test_surrogates_have_no_test_accuracy_and_make_genotypes() -> None:
-    from rlnas.bench.nb301.darts import Genotype
     from rlnas.bench.nb301.genotype import DartsSpace
+    from rlnas.bench.nb301.network import DartsNetwork
 
     space = DartsSpace()
     arch = np.asarray(space.sample(jax.random.key(0)))
 
     class Surrogate:
-        name = "nb301-mine"
+        name, family = "nb301-mine", "nb301"
 
         def __init__(self) -> None:
             self.space = space
@@ -154,7 +157,7 @@ def test_surrogates_have_no_test_accuracy_and_make_genotypes() -> None:
     assert len(chosen) == 4 and all(
         math.isnan(c.table_test) and 0 < c.table_val < 1 for c in chosen
     )
-    assert isinstance(retrain_select.model_of(Surrogate(), chosen[0].arch), Genotype)
+    assert isinstance(retrain_select.model_of(Surrogate(), chosen[0].arch), DartsNetwork)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +224,7 @@ def test_architectures_from_a_csv(tmp_path: Path) -> None:
 
 def test_the_preset_follows_what_is_trained(tmp_path: Path) -> None:
     assert parse().settings == NB101 and parse().preset == "nb101"
-    assert parse("--dataset", "digits").settings == PRESETS["digits"]
+    assert parse("--dataset", "digits").settings == DIGITS
     assert parse("--preset=quick", "--epochs", "2").settings == replace(QUICK, epochs=2)
     (tmp_path / "summary.json").write_text(json.dumps({"benchmark": {"name": "nb301-yahpo"}}))
     assert parse(tmp_path, "--batch-size", "5").settings == replace(NB301, batch_size=5)
@@ -247,8 +250,9 @@ KILLED += ["--workers", "1", "--threads", "1", "--plain-loop-batches", "0", "--o
 
 def start(folder: Path) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "rlnas.analysis.cli", "retrain", *KILLED]
+    pipe = subprocess.PIPE
     return subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
 
 
@@ -261,9 +265,8 @@ def test_killed_it_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
         time.sleep(0.005)
         paths = list((tmp_path / "out").glob("trainings-*/*.safetensors"))
         kept = checkpoint.load(paths[0]) if paths else None
-    first.send_signal(signal.SIGKILL)
+    os.killpg(first.pid, signal.SIGKILL)  # the worker too, which would go on for a second
     first.communicate()
-    time.sleep(1.5)  # the worker sees that its parent is gone
     kept = checkpoint.load(paths[0])
     assert kept is not None and not list((tmp_path / "out").glob("retrain-*"))
     before = kept[1]["fit"]["curve"]
@@ -283,11 +286,9 @@ def test_killed_it_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
     # And all of it is what an uninterrupted training gives.
     config = parse(*KILLED)
     model = retrain_select.model_of(bench.load("nb101-digits"), resumed["arch"])
-    data = jobs.Data("digits", None, config.settings.val_images)
-    job = jobs.Job(
-        resumed["arch"], model, 1000, data, config.settings, jobs.Engine(), tmp_path / "whole"
-    )
-    whole = jobs._train(job, lambda told: None)
+    data = Data("digits", None, config.settings.val_images)
+    job = Job(resumed["arch"], model, 1000, data, config.settings, Engine(), tmp_path / "whole")
+    whole = jobs.train(job, lambda told: None)
     numbers = [
         [(epoch["loss"], epoch["accuracy"]) for epoch in record["curve"]]
         for record in (resumed, whole)
@@ -588,7 +589,7 @@ def manifest(
     from dataclasses import asdict
 
     facts = {"name": benchmark, "epochs": 108, "repeats": 3}
-    settings = asdict(replace(PRESETS[preset], **changes))
+    settings = asdict(replace(presets()[preset], **changes))
     return {
         "benchmark": facts,
         "dataset": {"name": dataset},

@@ -14,8 +14,9 @@ torch = pytest.importorskip("torch", reason=REASON)
 
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.fetch import Download  # noqa: E402
+from rlnas.bench.nb301.recipe import NB301  # noqa: E402
 from rlnas.bench.retrain import augment, cifar, datasets  # noqa: E402
-from rlnas.bench.retrain.presets import NB301, QUICK  # noqa: E402
+from rlnas.bench.retrain.presets import QUICK  # noqa: E402
 
 RECORDS = 20
 FILES = (*cifar.TRAIN_FILES, *cifar.TEST_FILES)

@@ -16,32 +16,32 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 
 from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb101 import torch_network  # noqa: E402
+from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.cell import Cell, module_hash, parse, trainable_parameters  # noqa: E402
+from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
+from rlnas.bench.nb101.recipe import NB101, Recipe  # noqa: E402
 from rlnas.bench.nb301 import darts  # noqa: E402
-from rlnas.bench.retrain import checkpoint, datasets, engine, networks  # noqa: E402
-from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
+from rlnas.bench.nb301.network import DartsNetwork  # noqa: E402
+from rlnas.bench.nb301.recipe import NB301  # noqa: E402
+from rlnas.bench.retrain import checkpoint, datasets, device, networks  # noqa: E402
 from rlnas.bench.retrain.engine import Engine, Options  # noqa: E402
 from rlnas.bench.retrain.fit import Diverged, Fit  # noqa: E402
-from rlnas.bench.retrain.presets import (  # noqa: E402
-    NB101,
-    NB301,
-    PRESETS,
-    QUICK,
-    Settings,
-    of_recipe,
-    recipe_of_table,
-)
-from rlnas.bench.retrain.recipe import Recipe  # noqa: E402
+from rlnas.bench.retrain.presets import DIGITS, OWN_SPLIT, QUICK, Settings  # noqa: E402
+from rlnas.bench.retrain.recipes import origin, presets  # noqa: E402
 from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
 from test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
 from torch_fixtures import one_thread  # noqa: E402, F401
 
 CELLS = cell_list(5)[1]
-CELL = CELLS[500]
-GENOTYPE = darts.parse(
-    "0:sep_conv_3x3|1:skip_connect|0:max_pool_3x3|2:dil_conv_3x3|1:avg_pool_3x3|2:sep_conv_5x5|0:skip_connect|4:dil_conv_5x5,"
-    "0:max_pool_3x3|1:max_pool_3x3|0:skip_connect|1:sep_conv_3x3|2:skip_connect|3:skip_connect|0:sep_conv_3x3|1:dil_conv_3x3"
-)  # fmt: skip
+CELL = CellNetwork(CELLS[500])
+GENOTYPE = DartsNetwork(
+    darts.parse(
+        "0:sep_conv_3x3|1:skip_connect|0:max_pool_3x3|2:dil_conv_3x3|1:avg_pool_3x3|2:sep_conv_5x5|"
+        "0:skip_connect|4:dil_conv_5x5,0:max_pool_3x3|1:max_pool_3x3|0:skip_connect|1:sep_conv_3x3|"
+        "2:skip_connect|3:skip_connect|0:sep_conv_3x3|1:dil_conv_3x3"
+    )
+)
 TINY = replace(QUICK, epochs=2, batch_size=16, channels=4, stacks=2)
 # Everything that has a state of its own: a crop, a flip, a cutout, dropped paths, a moment and a
 # mean square.
@@ -65,7 +65,7 @@ def data() -> datasets.Dataset:
 def fit_of(
     data: datasets.Dataset, settings: Settings, arch: Any = CELL, seed: int = 0, **options: Any
 ) -> Fit:
-    network, weights = networks.from_settings(arch, settings, data.channels, data.classes, seed)
+    network, weights = networks.make(arch, settings, data.channels, data.classes, seed)
     return Fit(network, weights, data, settings, seed, Engine(**options))
 
 
@@ -82,7 +82,7 @@ def numbers(fit: Fit) -> list[tuple[float, float]]:
 )
 @pytest.mark.parametrize("settings", [NB101, replace(QUICK, channels=7)], ids=["nb101", "quick"])
 def test_parameters_are_those_of_the_table(cell: Cell, settings: Settings) -> None:
-    _, weights = networks.from_settings(cell, settings, 3, 10, 0)
+    _, weights = networks.make(CellNetwork(cell), settings, 3, 10, 0)
     shape = {
         "stem_channels": settings.channels,
         "stacks": settings.stacks,
@@ -92,24 +92,24 @@ def test_parameters_are_those_of_the_table(cell: Cell, settings: Settings) -> No
 
 
 def test_the_official_cell_has_the_published_number_of_parameters() -> None:
-    network, weights = networks.from_settings(parse(README_MATRIX, README_OPS), NB101, 3, 10, 0)
+    network, weights = networks.make(CellNetwork(parse(README_MATRIX, README_OPS)), NB101, 3, 10, 0)
     assert sum(weight.numel() for weight in weights) == 2_694_282
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert len(norms) > 40 and {(norm.momentum, norm.eps) for norm in norms} == {(0.003, 1e-5)}
 
 
 def test_another_number_of_parameters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "trainable_parameters", lambda *args, **shape: 1)
+    monkeypatch.setattr(torch_network, "trainable_parameters", lambda *args, **shape: 1)
     with pytest.raises(UserError, match="parameters; expected 1; another nasbench-pytorch"):
-        networks.from_settings(CELL, TINY, 3, 10, 0)
+        networks.make(CELL, TINY, 3, 10, 0)
 
 
 @pytest.mark.parametrize("row", [0, 1, 7, 90, 500, 1500, 2000, 2531])
 def test_the_fast_cell_is_the_librarys(row: int) -> None:
     """Same outputs, same gradients, same names; also for cells whose vertices differ in width."""
     made = [
-        networks.from_settings(CELLS[row], replace(TINY, channels=5), 3, 10, 0, fast=fast)
-        for fast in (True, False)
+        networks.make(CellNetwork(CELLS[row]), replace(TINY, channels=5), 3, 10, 0, plain=plain)
+        for plain in (False, True)
     ]
     images = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     outputs = [network.train()(images) for network, _ in made]
@@ -127,7 +127,7 @@ def test_the_fast_cell_is_the_librarys(row: int) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # torch's own, while it traces
 def test_torch_compile_sees_one_graph(data: datasets.Dataset) -> None:
-    network, _ = networks.from_settings(CELL, replace(TINY, stacks=1), 3, 10, 0)
+    network, _ = networks.make(CELL, replace(TINY, stacks=1), 3, 10, 0)
     compiled = torch.compile(
         network, backend="eager", fullgraph=True
     )  # raises where the graph would break
@@ -138,7 +138,7 @@ def test_torch_compile_sees_one_graph(data: datasets.Dataset) -> None:
 def test_tensorflows_weights_are_drawn_by_fan_in() -> None:
     spreads = []
     for tf_init in (True, False):
-        network, _ = networks.from_settings(CELLS[3], replace(NB101, tf_init=tf_init), 3, 10, 0)
+        network, _ = networks.make(CellNetwork(CELLS[3]), replace(NB101, tf_init=tf_init), 3, 10, 0)
         spreads.append(float(network.layers[0].conv_bn_relu[0].weight.detach().std()))
     assert spreads[0] == pytest.approx((1 / 27) ** 0.5, rel=0.1)  # 3 x 3 pixels of 3 channels
     assert spreads[1] == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.1)
@@ -178,7 +178,7 @@ def test_presets_are_the_published_recipes() -> None:
         0.4,
     )
     assert (nb301.drop_path, nb301.layers, nb301.channels, nb301.gradient_clip) == (0.2, 8, 32, 5.0)
-    assert PRESETS["digits"] == of_recipe(Recipe())
+    assert presets()["digits"] == DIGITS == Recipe().settings
 
 
 def test_every_field_of_a_recipe_is_in_the_settings() -> None:
@@ -191,7 +191,7 @@ def test_every_field_of_a_recipe_is_in_the_settings() -> None:
     assert set(other) == set(asdict(Recipe()))
     for name in set(other) - {"checkpoints"}:
         changes = {name: other[name]} | ({"checkpoints": (3,)} if name == "epochs" else {})
-        assert of_recipe(replace(Recipe(), **changes)) != of_recipe(Recipe()), name
+        assert replace(Recipe(), **changes).settings != Recipe().settings, name
 
 
 @pytest.mark.parametrize(
@@ -205,10 +205,19 @@ def test_settings_that_are_none(changes: dict, reason: str) -> None:
 
 
 def test_where_tables_come_from() -> None:
-    assert recipe_of_table("nb101-digits") == ("digits", "digits")
-    assert recipe_of_table("nb101-108") == recipe_of_table("nb101-full") == ("cifar10", "nb101")
-    assert recipe_of_table("nb301-yahpo") == ("cifar10", "nb301")
-    assert recipe_of_table("mine") is None
+    """The official table's budgets are trainings of their own, those of nb101-digits are not."""
+    for name, epochs, wanted in (
+        ("nb101-digits", 5, ("digits", "digits", DIGITS)),
+        ("nb101-108", None, ("cifar10", "nb101", NB101)),
+        ("nb101-full", 36, ("cifar10", "nb101", replace(NB101, epochs=36))),
+        ("nb301-yahpo", 98, ("cifar10", "nb301", NB301)),
+    ):
+        found = origin(name, epochs)
+        assert found is not None and (found.dataset, found.preset, found.settings) == wanted
+        assert found.repeats_are_seeds == (name == "nb101-digits")
+        assert found.unused < set(asdict(NB101))
+    assert origin("mine", None) is None
+    assert {"digits"} == OWN_SPLIT
 
 
 # --- TensorFlow's RMSProp
@@ -376,9 +385,9 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
 
 def test_the_engine_of_a_machine_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    made = engine.resolve(Options(), 10**9, 2)
+    made = device.resolve(Options(), 10**9, 2)
     assert made == Engine("cpu", "off", False, False, True, 2)
-    assert engine.resolve(Options(threads=3, deterministic="off"), 1, 2) == Engine(
+    assert device.resolve(Options(threads=3, deterministic="off"), 1, 2) == Engine(
         deterministic=False, threads=3
     )
     for options, reason in (
@@ -387,18 +396,18 @@ def test_the_engine_of_a_machine_without_a_gpu(monkeypatch: pytest.MonkeyPatch) 
         (Options(amp="fp16"), "--amp fp16 on the CPU"),
     ):
         with pytest.raises(UserError, match=reason):
-            engine.resolve(options, 1, 1)
+            device.resolve(options, 1, 1)
 
 
 def test_the_engine_of_a_machine_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The choices only; no GPU is used."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    assert engine.resolve(Options(), engine.COMPILE_STEPS, 2) == Engine(
+    assert device.resolve(Options(), device.COMPILE_STEPS, 2) == Engine(
         "cuda", "fp16", True, True, False, 2
     )
-    assert not engine.resolve(Options(), engine.COMPILE_STEPS - 1, 2).compile
-    assert not engine.resolve(Options(deterministic="on"), 10**9, 2).compile
-    assert engine.resolve(Options(device="cpu"), 10**9, 2).device == "cpu"
+    assert not device.resolve(Options(), device.COMPILE_STEPS - 1, 2).compile
+    assert not device.resolve(Options(deterministic="on"), 10**9, 2).compile
+    assert device.resolve(Options(device="cpu"), 10**9, 2).device == "cpu"
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    assert engine.resolve(Options(device="cuda:1", compile="off"), 10**9, 2).amp == "bf16"
+    assert device.resolve(Options(device="cuda:1", compile="off"), 10**9, 2).amp == "bf16"

@@ -17,10 +17,20 @@ pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
 from rlnas.bench.errors import UserError  # noqa: E402
+from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
+from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
 from rlnas.bench.retrain import checkpoint, energy, jobs, throughput  # noqa: E402
-from rlnas.bench.retrain.assemble import cell_list  # noqa: E402
 from rlnas.bench.retrain.engine import Engine  # noqa: E402
-from rlnas.bench.retrain.jobs import DIVERGED, DONE, FAILED, Data, Job, finished  # noqa: E402
+from rlnas.bench.retrain.job import (  # noqa: E402
+    DIVERGED,
+    DONE,
+    FAILED,
+    FORMAT,
+    VERSION,
+    Data,
+    Job,
+    finished,
+)
 from rlnas.bench.retrain.presets import QUICK  # noqa: E402
 from rlnas.bench.retrain.throughput import Probe  # noqa: E402
 from torch_fixtures import torch_as_it_was  # noqa: E402, F401
@@ -30,13 +40,15 @@ TINY = replace(QUICK, epochs=3, channels=4, stacks=1)
 
 
 def job(folder: Path, arch: str = "a", row: int = 3, seed: int = 0, settings=TINY) -> Job:
-    return Job(arch, CELLS[row], seed, Data("digits", None, 1), settings, Engine(), folder)
+    return Job(
+        arch, CellNetwork(CELLS[row]), seed, Data("digits", None, 1), settings, Engine(), folder
+    )
 
 
 def train(of: Job) -> tuple[dict[str, Any], list[Any]]:
     """(the record, what was told), in this process."""
     told: list[Any] = []
-    return jobs._train(of, told.append), told
+    return jobs.train(of, told.append), told
 
 
 def curve(record: dict[str, Any]) -> list[tuple[float, float]]:
@@ -69,7 +81,7 @@ def test_a_job_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.M
 
     left = job(tmp_path / "left")
     with pytest.raises(Killed):
-        jobs._train(left, tell)
+        jobs.train(left, tell)
     assert left.checkpoint.exists() and finished(left) is None
     # Another engine would have other last digits: the number of threads is taken up too.
     record, told = train(replace(left, engine=Engine(threads=2)))
@@ -116,7 +128,7 @@ def test_how_trainings_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             "fewer --workers"
         )
     monkeypatch.setattr(
-        "rlnas.bench.retrain.networks.trainable_parameters", lambda *args, **shape: 1
+        "rlnas.bench.nb101.torch_network.trainable_parameters", lambda *args, **shape: 1
     )
     record, _ = train(job(tmp_path))
     assert record["status"] == FAILED and "parameters; expected 1" in record["reason"]
@@ -126,8 +138,8 @@ def test_what_is_finished(tmp_path: Path) -> None:
     one = job(tmp_path)
     assert finished(one) is None
     record = {
-        "format": jobs.FORMAT,
-        "version": jobs.VERSION,
+        "format": FORMAT,
+        "version": VERSION,
         "arch": "a",
         "seed": 0,
         "status": DONE,

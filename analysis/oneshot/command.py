@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from rlnas.bench.nb101.cell import Cell
+    from rlnas.bench.nb101.recipe import Recipe
     from rlnas.bench.nb101.table import Table
-    from rlnas.bench.retrain.recipe import Recipe
+    from rlnas.bench.retrain.presets import Settings
 
 SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
 SAMPLE = 50  # steps, and cells scored, whose time is taken together
@@ -228,7 +229,7 @@ def truth_of(table: Table, max_vertices: int) -> Truth:
 def recipe_of(table: Table) -> Recipe:
     """How the table's cells were built and trained; `UserError` for a table that does not say
     so."""
-    from rlnas.bench.retrain.recipe import Recipe
+    from rlnas.bench.nb101.recipe import Recipe
 
     try:
         recipe = dict(table.meta["recipe"])
@@ -264,7 +265,7 @@ def train_and_score(
     from tqdm import tqdm
 
     from rlnas.bench.files import atomic_path
-    from rlnas.bench.retrain import supernet
+    from rlnas.bench.nb101 import supernet
 
     schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
     found = []
@@ -330,18 +331,28 @@ def time_apart(
     from tqdm import tqdm
 
     from rlnas.analysis.store import write_json
-    from rlnas.bench.retrain import supernet, trainer
+    from rlnas.bench.nb101 import supernet
+    from rlnas.bench.nb101.network import CellNetwork
+    from rlnas.bench.retrain import networks
+    from rlnas.bench.retrain.fit import Fit
 
     path = folder / TIMED
     found = [tuple(row) for row in json.loads(path.read_text())] if path.exists() else []
     drawn = np.random.default_rng(0).integers(len(cells), size=config.trainings)
-    once = replace(recipe, checkpoints=(recipe.epochs,))
     schedule = supernet.Schedule(1, SAMPLE, config.learning_rate)
 
     def seconds_of(work: Callable[[], Any]) -> float:
         start = process_time()
         work()
         return process_time() - start
+
+    def really(cell: Cell, settings: Settings) -> None:
+        """Train one cell for real and measure it."""
+        plan, channels, classes = CellNetwork(cell), images.channels, images.classes
+        fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
+        while not fit.done:
+            fit.epoch()
+        fit.measure()
 
     with tempfile.TemporaryDirectory() as scratch:
 
@@ -350,14 +361,14 @@ def time_apart(
 
         if len(found) < config.trainings:
             net = train()  # what a first time costs is not counted
-            trainer.train(cells[0], images, replace(once, epochs=1, checkpoints=(1,)), 0)
+            really(cells[0], replace(recipe.settings, epochs=1))
         rng = np.random.default_rng(1)
         for place in tqdm(
             drawn[len(found) :].tolist(), desc="timing", unit="training", disable=None
         ):
             (Path(scratch) / "state").unlink()
             some = [cells[i] for i in rng.integers(len(cells), size=SAMPLE).tolist()]
-            real = seconds_of(lambda place=place: trainer.train(cells[place], images, once, 0))  # type: ignore[misc]
+            real = seconds_of(lambda place=place: really(cells[place], recipe.settings))  # type: ignore[misc]
             step = seconds_of(train) / SAMPLE
             scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
             found.append((real, step, scoring))

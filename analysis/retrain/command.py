@@ -16,7 +16,8 @@ import tyro
 from rlnas.analysis.settings import check_at_least, check_folder
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import Options, require
-from rlnas.bench.retrain.presets import PRESETS, Settings
+from rlnas.bench.retrain.presets import Settings
+from rlnas.bench.retrain.recipes import default_preset, presets
 
 
 @dataclass(frozen=True)
@@ -107,25 +108,27 @@ class Retrain:
         """The defaults that `--preset`, else `--dataset` and the runs, ask for."""
         words = [word for option in options for word in option.split("=", 1)]
         asked = dict(pairwise(words))
-        preset = asked.get("--preset") or _preset_for(asked.get("--dataset", cls.dataset), words)
-        preset = (
-            preset if preset in PRESETS else "nb101"
-        )  # tyro will tell what is wrong with another
-        return cls(preset=preset, settings=PRESETS[preset])  # type: ignore[arg-type]
+        dataset = asked.get("--dataset", cls.dataset)
+        preset = asked.get("--preset") or default_preset(
+            dataset, [asked.get("--benchmark", ""), *benchmarks_of(words)]
+        )
+        known = presets()
+        if preset not in known:  # tyro will tell what is wrong with it
+            preset = "nb101"
+        return cls(preset=preset, settings=known[preset])  # type: ignore[arg-type]
 
 
-def _preset_for(dataset: str, words: Sequence[str]) -> str:
-    if dataset == "digits":
-        return "digits"
+def benchmarks_of(words: Sequence[str]) -> list[str]:
+    """The benchmarks of those words that are folders of runs."""
+    found = []
     for word in words:
         for name in ("manifest.json", "summary.json"):
             try:
                 facts = json.loads((Path(word) / name).read_text(encoding="utf-8"))["benchmark"]
-                if str(facts["name"]).startswith("nb301"):
-                    return "nb301"
+                found.append(str(facts["name"]))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-    return "nb101"
+    return found
 
 
 def check(config: Retrain) -> None:

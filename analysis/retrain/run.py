@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rlnas.analysis.retrain.command import Retrain
     from rlnas.bench.retrain.engine import Engine
-    from rlnas.bench.retrain.jobs import Job
+    from rlnas.bench.retrain.job import Job
 
 FORMAT, VERSION = "rlnas-retrain", 1
 RESULTS, MANIFEST = "results.parquet", "manifest.json"
@@ -39,8 +39,8 @@ def train(
     Every end of a training is on disk at once, so an interrupted run loses at most the epochs under
     way.
     """
-    from rlnas.bench.retrain import datasets, engine
-    from rlnas.bench.retrain.jobs import Data, Job, finished
+    from rlnas.bench.retrain import datasets, device, engine
+    from rlnas.bench.retrain.job import Data, Job, finished
 
     data = Data(config.dataset, config.data_dir, config.settings.val_images)
     loaded = datasets.load(data.name, data_dir=data.data_dir, val_images=data.val_images)
@@ -50,7 +50,7 @@ def train(
     total = len(chosen) * config.seeds
     processes = config.workers or min(total, engine.cores())
     # By all trainings, not those that are left, so that a second call goes on with the same sums.
-    made = engine.resolve(
+    made = device.resolve(
         config.options, config.settings.epochs * batches, max(1, engine.cores() // processes)
     )
     ground = {
@@ -96,7 +96,7 @@ def train(
         "trainings": str(shared),
         "results_sha256": sha256(folder / RESULTS),
         "notes": list(notes),
-        "machine": engine.describe(made),
+        "machine": device.describe(made),
         "versions": store.versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sessions": [*before, *([session] if session else [])],
@@ -113,7 +113,8 @@ def _session(
 
     from rlnas.bench.retrain import engine
     from rlnas.bench.retrain.energy import EnergyMeter
-    from rlnas.bench.retrain.jobs import DONE, run_jobs
+    from rlnas.bench.retrain.job import DONE
+    from rlnas.bench.retrain.jobs import run_jobs
 
     speed = _speed(missing[0], config.plain_loop_batches)
     if not config.workers:
@@ -283,7 +284,7 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 def failed(folder: Path) -> int:
     """Trainings that another call would do again."""
-    from rlnas.bench.retrain.jobs import FAILED
+    from rlnas.bench.retrain.job import FAILED
 
     return int((read(folder)[1]["status"] == FAILED).sum())
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.family import named
+from rlnas.bench.retrain.plan import NetworkPlan
 
 if TYPE_CHECKING:
     from rlnas.analysis.store import Run
@@ -197,15 +199,6 @@ def from_csv(path: Path) -> list[str]:
     return frame["arch"].tolist()
 
 
-def model_of(benchmark: Any, text: str) -> Any:
-    """What `rlnas.bench.retrain` builds: a cell of NAS-Bench-101, or a DARTS genotype."""
-    arch = benchmark.space.parse(text)
-    if hasattr(benchmark.space, "cell"):
-        return benchmark.space.cell(int(arch))
-    from rlnas.bench.nb301.genotype import DartsSpace, to_genotype
-
-    if isinstance(benchmark.space, DartsSpace):
-        return to_genotype(np.asarray(arch))
-    raise UserError(
-        f"{benchmark.name} has architectures that rlnas cannot build; expected NAS-Bench-101 or 301"
-    )
+def model_of(benchmark: Any, text: str) -> NetworkPlan:
+    """How the architecture of that text is built."""
+    return named(benchmark.family).network(benchmark, benchmark.space.parse(text))

@@ -16,6 +16,8 @@ from rlnas.analysis.retrain.select import GROUPS
 from rlnas.analysis.stats import UNKNOWN, Interval
 from rlnas.bench.errors import UserError
 from rlnas.bench.rank import spearman
+from rlnas.bench.retrain.presets import OWN_SPLIT
+from rlnas.bench.retrain.recipes import origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,45 +207,35 @@ def difference(x: np.ndarray, y: np.ndarray) -> Interval:
 def relation(manifest: Mapping[str, Any]) -> tuple[str, str]:
     """(`same`, `recipe`, `transfer` or `unknown`; a sentence): how the trainings stand to those
     behind the table."""
-    from rlnas.bench.retrain.presets import PRESETS, recipe_of_table
-
     facts, dataset = manifest["benchmark"], manifest["dataset"]["name"]
-    origin = recipe_of_table(str(facts.get("name")))
-    if origin is None:
+    name = str(facts.get("name"))
+    source = origin(name, facts.get("epochs"))
+    if source is None:
         return (
             "unknown",
-            f"What {facts.get('name')} was measured on is not known to rlnas: take this for a "
-            "transfer.",
+            f"What {name} was measured on is not known to rlnas: take this for a transfer.",
         )
-    if dataset != origin[0]:
+    if dataset != source.dataset:
         return "transfer", (
-            f"This is a transfer: {facts['name']} was measured on {origin[0]}, these trainings "
+            f"This is a transfer: {name} was measured on {source.dataset}, these trainings "
             f"are on {dataset}."
         )
-    wanted = asdict(PRESETS[origin[1]])
-    if origin[1] == "nb101" and facts.get("epochs"):
-        wanted["epochs"] = facts[
-            "epochs"
-        ]  # every budget of the official table is a training of its own
-    idle = {
-        "digits": {"layers", "val_images"},
-        "nb101": {"layers"},
-        "nb301": {"stacks", "modules", "tf_init"},
-    }[origin[1]]
+    wanted, idle = asdict(source.settings), set(source.unused)
+    if dataset in OWN_SPLIT:
+        idle.add("val_images")
     changed = [
         key
         for key, value in manifest["settings"].items()
-        if value != wanted[key] and key not in idle
+        if key not in idle and value != wanted.get(key)
     ]
     if changed:
         return "recipe", (
             f"The data are the table's, the recipe is not: {', '.join(changed[:6])}"
-            f"{' and more' if len(changed) > 6 else ''} differ from preset {origin[1]}."
+            f"{' and more' if len(changed) > 6 else ''} differ from preset {source.preset}."
         )
     about = "Data and recipe are the table's."
-    if facts["name"] == "nb101-digits" and (
-        own := [s for s in manifest["seeds"] if s < facts.get("repeats", 0)]
-    ):
+    own = [s for s in manifest["seeds"] if s < (facts.get("repeats") or 0)]
+    if source.repeats_are_seeds and own:
         return (
             "same",
             f"{about} Seeds {', '.join(map(str, own))} are the table's own trainings over again.",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from rlnas.bench.family import Conversion, Family, Listing, Made, NetworkPlan
+from rlnas.bench.family import Conversion, Family, Listing, Made
 from rlnas.bench.nb101.published import DOWNLOADS
+from rlnas.bench.nb101.recipe import RECIPES, origin
 from rlnas.bench.noise import Noise
+from rlnas.bench.retrain.plan import NetworkPlan, Origin
 
 
 class NasBench101(Family):
@@ -16,6 +19,7 @@ class NasBench101(Family):
     names = ("nb101-digits",)
     downloads = DOWNLOADS
     recipe = "nb101"
+    recipes = MappingProxyType(RECIPES)
 
     def owns(self, name: str) -> bool:
         from rlnas.bench.nb101.table import FORMAT, available
@@ -85,10 +89,8 @@ class NasBench101(Family):
         export(table, path, shape=shape)
         return size_of(table)
 
-    def source_of(self, name: str) -> tuple[str, str] | None:
-        known = {"nb101-digits": ("digits", "digits")}
-        known |= {name: ("cifar10", "nb101") for name in ("nb101-108", "nb101-full")}
-        return known.get(name)
+    def origin(self, name: str, epochs: int | None) -> Origin | None:
+        return origin(name, epochs)
 
     def network(self, benchmark: Any, arch: Any) -> NetworkPlan:
         from rlnas.bench.nb101.network import CellNetwork

@@ -1,4 +1,4 @@
-"""How a NAS-Bench-101 cell becomes a network, said without torch."""
+"""A cell of NAS-Bench-101 as a plan for training; light, torch comes with `build`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlnas.bench.nb101.cell import Cell
+from rlnas.bench.retrain.presets import Settings
 
 
 @dataclass(frozen=True)
 class CellNetwork:
-    """A `rlnas.bench.family.NetworkPlan`."""
+    """See `rlnas.bench.retrain.plan.NetworkPlan`."""
 
     cell: Cell
 
-    def build(
-        self, settings: Any, *, in_channels: int, classes: int, seed: int, fast: bool = True
-    ) -> tuple[Any, list[Any]]:
-        from rlnas.bench.retrain.networks import from_settings  # torch
+    def build(self, settings: Settings, channels: int, classes: int) -> Any:
+        from rlnas.bench.nb101 import torch_network
 
-        return from_settings(self.cell, settings, in_channels, classes, seed, fast=fast)
+        return torch_network.streamline(self.build_plain(settings, channels, classes))
+
+    def build_plain(self, settings: Settings, channels: int, classes: int) -> Any:
+        """As nasbench-pytorch makes it."""
+        from rlnas.bench.nb101 import torch_network
+
+        return torch_network.library_network(self.cell, settings, channels, classes)

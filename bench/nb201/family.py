@@ -4,18 +4,22 @@ import; see `rlnas.bench.family`."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.family import Family, Listing, NetworkPlan
+from rlnas.bench.family import Family, Listing
 from rlnas.bench.nb201 import cell
+from rlnas.bench.nb201.recipe import ORIGINS, RECIPES
 from rlnas.bench.noise import Noise
+from rlnas.bench.retrain.plan import NetworkPlan, Origin
 
 
 class NasBench201(Family):
     name = "nb201"
     title = "NAS-Bench-201 and TransNAS-Bench-101 micro"
     recipe = "nb201"
+    recipes = MappingProxyType(RECIPES)
 
     def owns(self, name: str) -> bool:
         from rlnas.bench.nb201.table import FORMAT
@@ -64,8 +68,8 @@ class NasBench201(Family):
         export(table, path, shape=shape)
         return f"{table.cells:,} cells, {table.measure} ({table.task.metric.unit})"
 
-    def source_of(self, name: str) -> tuple[str, str] | None:
-        return ("cifar10", "nb201") if name == "nb201-cifar10-valid" else None
+    def origin(self, name: str, epochs: int | None) -> Origin | None:
+        return ORIGINS.get(name)
 
     def network(self, benchmark: Any, arch: Any) -> NetworkPlan:
         from rlnas.bench.nb201.network import CellNetwork

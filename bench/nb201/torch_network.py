@@ -24,24 +24,16 @@ def build(
     cells: int = cell.CELLS_A_STAGE,
     stages: int = cell.STAGES,
     in_channels: int = 3,
-    bn_momentum: float = 0.1,
-    bn_epsilon: float = 1e-5,
-    seed: int = 0,
 ) -> CellNet:
-    """The network of a cell, its weights drawn from `seed` alone, as torch draws them; the defaults
-    are NAS-Bench-201's for CIFAR-10. Raises `UserError` for a cell outside the space."""
+    """The network of a cell, its weights drawn by torch's global generator, as torch draws them;
+    the defaults are NAS-Bench-201's for CIFAR-10. Raises `UserError` for a cell outside the
+    space."""
     cell.validate(cell.NB201, digits)
     sizes = {"classes": classes, "channels": channels, "cells": cells, "stages": stages}
     for name, value in (sizes | {"inputs": in_channels}).items():
         if value < 1:
             raise UserError(f"found {value} {name} for a network; expected at least 1")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = CellNet(digits, classes, channels, cells, stages, in_channels)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum, module.eps = bn_momentum, bn_epsilon
-    return network
+    return CellNet(digits, classes, channels, cells, stages, in_channels)
 
 
 def conv_bn(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:

@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.family import Conversion, Family, Listing, Made, NetworkPlan, described
+from rlnas.bench.family import Conversion, Family, Listing, Made, described
 from rlnas.bench.nb301 import store
 from rlnas.bench.nb301.published import DOWNLOADS
+from rlnas.bench.nb301.recipe import ORIGIN, RECIPES
 from rlnas.bench.noise import Noise
+from rlnas.bench.retrain.plan import NetworkPlan, Origin
 
 LONGEST = 500
 """Characters of a fact that `rlnas bench info` prints at most."""
@@ -40,6 +42,7 @@ class NasBench301(Family):
         }
     )
     recipe = "nb301"
+    recipes = MappingProxyType(RECIPES)
 
     def owns(self, name: str) -> bool:
         from rlnas.bench.npz import format_of
@@ -108,8 +111,8 @@ class NasBench301(Family):
             for path in paths
         ]
 
-    def source_of(self, name: str) -> tuple[str, str] | None:
-        return "cifar10", "nb301"
+    def origin(self, name: str, epochs: int | None) -> Origin | None:
+        return ORIGIN if self.owns(name) else None
 
     def network(self, benchmark: Any, arch: Any) -> NetworkPlan:
         from rlnas.bench.nb301.genotype import to_genotype

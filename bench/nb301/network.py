@@ -1,4 +1,4 @@
-"""How a DARTS genotype becomes a network, said without torch."""
+"""A genotype of NAS-Bench-301 as a plan for training; light, torch comes with `build`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlnas.bench.nb301.darts import Genotype
+from rlnas.bench.retrain.presets import Settings
 
 
 @dataclass(frozen=True)
 class DartsNetwork:
-    """A `rlnas.bench.family.NetworkPlan`."""
+    """See `rlnas.bench.retrain.plan.NetworkPlan`."""
 
     genotype: Genotype
 
-    def build(
-        self, settings: Any, *, in_channels: int, classes: int, seed: int, fast: bool = True
-    ) -> tuple[Any, list[Any]]:
-        from rlnas.bench.retrain.networks import from_settings  # torch
+    def build(self, settings: Settings, channels: int, classes: int) -> Any:
+        from rlnas.bench.nb301.torch_network import build_darts
 
-        return from_settings(self.genotype, settings, in_channels, classes, seed, fast=fast)
+        return build_darts(
+            self.genotype,
+            classes,
+            channels=settings.channels,
+            layers=settings.layers,
+            auxiliary=settings.auxiliary_weight > 0,
+            in_channels=channels,
+        )

@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from rlnas.bench.files import atomic_path
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:
     """Written whole or not at all: a kill leaves the file of the epoch before."""
-    from safetensors.torch import save_file
-
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"about": json.dumps(about)})
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
     """What `save` wrote; None when there is no such file, or nothing that can be used."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(  # noqa: SIM118
                 file.metadata()["about"]
             )
     except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):

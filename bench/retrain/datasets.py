@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import sha256
+from rlnas.bench.retrain import cifar
 
 # The split is part of a table's identity; it does not change with the training seed.
 SPLIT_SEED = 0
@@ -77,9 +81,6 @@ def digits() -> Dataset:
 
     Stratified by class; pixels (0..16) standardised with the training part's mean and deviation.
     """
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
-    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
-
     bunch = load_digits()
     rest, train = train_test_split(
         np.arange(len(bunch.target)), test_size=300, random_state=SPLIT_SEED, stratify=bunch.target
@@ -103,8 +104,6 @@ def digits() -> Dataset:
 def cifar10(data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
     """CIFAR-10: 50,000 training images, of which `val_images` are kept for validation, and 10,000
     test images."""
-    from rlnas.bench.retrain import cifar
-
     images, labels, *test = cifar.read_archive(cifar.archive(data_dir))
     return _split(
         images, labels, test[0], test[1], val_images, "CIFAR-10, 32 x 32 colour, 10 classes"
@@ -253,8 +252,6 @@ def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGE
 def identity(name: str, data: Dataset) -> dict[str, object]:
     """What the data were: the name, and for a file of the user's own its checksum instead of its
     place."""
-    from rlnas.bench.files import sha256
-
     own = (
         {"name": Path(name).name, "sha256": sha256(name)}
         if name.endswith(".npz")

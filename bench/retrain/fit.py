@@ -16,6 +16,7 @@ from torch import nn
 from rlnas.bench.retrain import augment
 from rlnas.bench.retrain.datasets import Dataset, Part
 from rlnas.bench.retrain.engine import Engine
+from rlnas.bench.retrain.networks import DropsPaths
 from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop
 
@@ -84,8 +85,7 @@ class Fit:
         # them.
         self.order = torch.Generator().manual_seed(seed)
         self.drawn = torch.Generator(engine.device).manual_seed(seed + 1)
-        # A DARTS network draws the paths it drops from a generator of its own.
-        self.paths: torch.Generator | None = getattr(network, "generator", None)
+        self.paths = network.generator if isinstance(network, DropsPaths) else None
         self.scaler = torch.amp.GradScaler("cuda", enabled=engine.amp == "fp16")
         self.curve: list[Epoch] = []
 
@@ -212,8 +212,8 @@ class Fit:
         )
 
     def _drop_paths(self, chance: float) -> None:
-        if hasattr(self.network, "drop_path_prob"):
-            self.network.drop_path_prob = chance  # type: ignore[assignment]
+        if isinstance(self.network, DropsPaths):
+            self.network.drop_path_prob = chance
 
     # --- storing and going on
     # ------------------------------------------------------------------------
@@ -285,6 +285,7 @@ def make_optimiser(weights: Sequence[nn.Parameter], s: Settings) -> torch.optim.
             lr=s.learning_rate,
             momentum=s.momentum,
             weight_decay=s.weight_decay,
+            nesterov=s.nesterov,
             foreach=True,
         )
     if s.optimiser == "rmsprop-tf":

@@ -5,14 +5,15 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.retrain.recipe import Recipe
-
-PresetName = Literal["nb101", "nb301", "quick", "digits"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides what a training is, but for the data, the seed and the machine."""
+    """Everything that decides what a training is, but for the data, the seed and the machine.
+
+    The defaults are those of NAS-Bench-101 (Ying et al. 2019, and google-research/nasbench: its
+    config.py, model_builder.py, base_ops.py and cifar.py).
+    """
 
     epochs: int = 108
     batch_size: int = 256
@@ -22,6 +23,8 @@ class Settings:
     learning_rate: float = 0.2
     """Initial rate; cosine to 0 over all steps."""
     momentum: float = 0.9
+    nesterov: bool = False
+    """SGD looks ahead along its momentum (Nesterov)."""
     decay: float = 0.9
     """RMSProp's averaging of the squared gradient."""
     epsilon: float = 1.0
@@ -30,23 +33,23 @@ class Settings:
     gradient_clip: float = 0.0
     """Largest global norm of the gradient; 0: no limit."""
     drop_last: bool = True
-    """Leave out what does not fill a batch, another part of the images each epoch."""
+    """Images that do not fill the last batch of an epoch are left out, others each epoch."""
     bn_momentum: float = 0.003
     """Of every batch norm, in torch's sense: the weight of the new batch (TensorFlow's 0.997 is
     0.003 here)."""
     bn_epsilon: float = 1e-5
     recompute_bn: bool = False
-    """Replace running batch-norm statistics by those of the whole training part before
-    measuring."""
+    """Before measuring, running batch-norm statistics are replaced by those of the whole training
+    part."""
     tf_init: bool = True
-    """Draw a cell network's weights as TensorFlow did, by fan-in, instead of as nasbench-pytorch
-    does by fan-out."""
+    """The weights of a NAS-Bench-101 network are drawn by fan-in, as TensorFlow did; else by
+    fan-out, as nasbench-pytorch does."""
     channels: int = 128
     """Of the stem; doubled at every reduction."""
     stacks: int = 3
-    """Of a NAS-Bench-101 network."""
+    """Of a network of stacks of equal cells, as in NAS-Bench-101."""
     modules: int = 3
-    """Cells a stack, of a NAS-Bench-101 network."""
+    """Cells a stack, of such a network."""
     layers: int = 8
     """Cells of a DARTS network, a third and two thirds along reducing."""
     crop_padding: int = 4
@@ -88,48 +91,47 @@ class Settings:
             raise UserError(f"found --drop-path {self.drop_path}; expected a share below 1")
 
 
-NB101 = Settings()
-"""Ying et al. 2019, and google-research/nasbench: its config.py, model_builder.py, base_ops.py and
-cifar.py."""
-
-NB301 = Settings(
-    epochs=100, batch_size=96, optimiser="sgd", learning_rate=0.025, weight_decay=3e-4, gradient_clip=5.0,
-    drop_last=False, bn_momentum=0.1, tf_init=False, channels=32, cutout=16, auxiliary_weight=0.4, drop_path=0.2,
-)  # fmt: skip
-"""Siems et al. 2020 (arXiv 2008.09777), after DARTS; cosine by step where DARTS goes by epoch."""
-
 QUICK = Settings(
-    epochs=8, batch_size=64, optimiser="sgd", learning_rate=0.1, weight_decay=5e-4, gradient_clip=5.0,
-    drop_last=False, bn_momentum=0.1, recompute_bn=True, tf_init=False, channels=8, modules=1, layers=4,
-    crop_padding=0, flip=False, val_images=1000,
-)  # fmt: skip
+    epochs=8,
+    batch_size=64,
+    optimiser="sgd",
+    learning_rate=0.1,
+    weight_decay=5e-4,
+    gradient_clip=5.0,
+    drop_last=False,
+    bn_momentum=0.1,
+    recompute_bn=True,
+    tf_init=False,
+    channels=8,
+    modules=1,
+    layers=4,
+    crop_padding=0,
+    flip=False,
+    val_images=1000,
+)
 """Ours: a CPU core takes a minute or two for 4,000 images of 32 x 32. Nothing is augmented: it is
 short."""
 
+DIGITS = Settings(
+    epochs=20,
+    batch_size=64,
+    optimiser="rmsprop",
+    learning_rate=0.2,
+    gradient_clip=5.0,
+    drop_last=False,
+    bn_momentum=0.1,
+    recompute_bn=True,
+    tf_init=False,
+    channels=16,
+    modules=1,
+    crop_padding=0,
+    flip=False,
+)
+"""Ours: how the cells of the embedded table nb101-digits were trained."""
 
-def of_recipe(recipe: Recipe) -> Settings:
-    """What `rlnas bench tabulate` does, in these words."""
-    return Settings(
-        epochs=recipe.epochs, batch_size=recipe.batch_size, optimiser="rmsprop", learning_rate=recipe.learning_rate,
-        momentum=recipe.momentum, decay=recipe.decay, epsilon=recipe.epsilon, weight_decay=recipe.weight_decay,
-        gradient_clip=recipe.gradient_clip, drop_last=False, bn_momentum=recipe.bn_momentum,
-        recompute_bn=recipe.recompute_bn, tf_init=False, channels=recipe.stem_channels, stacks=recipe.stacks,
-        modules=recipe.modules, crop_padding=0, flip=False,
-    )  # fmt: skip
-
-
-PRESETS: dict[str, Settings] = {
-    "nb101": NB101,
-    "nb301": NB301,
-    "quick": QUICK,
-    "digits": of_recipe(Recipe()),
-}
-
-
-def recipe_of_table(benchmark: str) -> tuple[str, str] | None:
-    """(data set, preset) that a benchmark's numbers come from; None when that is not known."""
-    if benchmark == "nb101-digits":
-        return "digits", "digits"
-    if benchmark in ("nb101-108", "nb101-full"):
-        return "cifar10", "nb101"
-    return ("cifar10", "nb301") if benchmark.startswith("nb301") else None
+COMMON = {"quick": QUICK, "digits": DIGITS}
+"""Presets for the networks of any family."""
+FOR_DATASET = {"digits": "digits"}
+"""The preset of a data set for which a family's own recipe is too large."""
+OWN_SPLIT = frozenset({"digits"})
+"""Data sets whose validation part is fixed: `val_images` means nothing to them."""

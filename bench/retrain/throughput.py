@@ -4,47 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from rlnas.bench.retrain.jobs import Job, _data, make_fit
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from rlnas.bench.retrain import augment, networks
+from rlnas.bench.retrain.device import prepare
+from rlnas.bench.retrain.fit import make_optimiser, outputs
+from rlnas.bench.retrain.job import Job
+from rlnas.bench.retrain.jobs import data_of, make_fit
+from rlnas.bench.retrain.memory import peak_mb, reset_peak
 from rlnas.bench.workers import Tell
 
 LONGEST_S = 40.0
 TURN = 4  # batches
 CONTEXT_MB = 600  # what CUDA takes of a GPU for every process, about
-
-
-def reset_peak(device: str) -> None:
-    """Forget the peak so far, where the system lets us."""
-    if device != "cpu":
-        import torch
-
-        torch.cuda.reset_peak_memory_stats(device)
-        return
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_mb(device: str) -> float:
-    """Megabytes: of the device's memory that torch had; of a CPU worker, all its resident memory,
-    torch included."""
-    if device != "cpu":
-        import torch
-
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration, ValueError):
-        import resource
-        import sys
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-            1e6 if sys.platform == "darwin" else 1e3
-        )
 
 
 @dataclass(frozen=True)
@@ -64,10 +41,8 @@ def compare(probe: Probe, tell: Tell) -> dict[str, float]:
     DataLoader, as the first version of any training script does. The two take turns, so that a busy
     machine is busy for both.
     """
-    from rlnas.bench.retrain import engine
-
     device, found = probe.job.engine.device, {}
-    engine.prepare(probe.job.engine)
+    prepare(probe.job.engine)
     reset_peak(device)
     steps = {"ours": _our_step(probe.job)}
     _warm_up(steps["ours"])
@@ -83,17 +58,13 @@ def compare(probe: Probe, tell: Tell) -> dict[str, float]:
 def plain_peak_mb(probe: Probe, tell: Tell) -> float:
     """Megabytes that the plain loop takes; for a process of its own, since memory that was freed
     still counts."""
-    from rlnas.bench.retrain import engine
-
-    engine.prepare(probe.job.engine)
+    prepare(probe.job.engine)
     reset_peak(probe.job.engine.device)
     _warm_up(_plain_step(probe.job))
     return peak_mb(probe.job.engine.device)
 
 
 def _side_by_side(probe: Probe, rate: float, peak: float) -> float:
-    import torch
-
     job, device = probe.job, probe.job.engine.device
     torch.cuda.empty_cache()
     fit = torch.cuda.mem_get_info(device)[0] / 1e6 / (1.3 * peak + CONTEXT_MB)
@@ -117,7 +88,6 @@ def _warm_up(step: Callable[[], int]) -> None:
 def _rates(steps: dict[str, Callable[[], int]], batches: int, device: str) -> dict[str, float]:
     """Images a second of each of `steps`, which train a batch and say how many images it had; in
     turns."""
-    import torch
 
     def wait() -> None:
         if device != "cpu":
@@ -137,8 +107,6 @@ def _rates(steps: dict[str, Callable[[], int]], batches: int, device: str) -> di
 
 
 def _our_step(job: Job) -> Callable[[], int]:
-    import torch
-
     fit = make_fit(job)
     size = min(job.settings.batch_size, len(fit.data.train))
 
@@ -156,16 +124,10 @@ def _our_step(job: Job) -> Callable[[], int]:
 
 def _plain_step(job: Job) -> Callable[[], int]:
     import torch
-    from torch.nn import functional
-    from torch.utils.data import DataLoader
 
-    from rlnas.bench.retrain import augment
-    from rlnas.bench.retrain.fit import make_optimiser, outputs
-    from rlnas.bench.retrain.networks import from_settings
-
-    data, s = _data(job), job.settings
-    network, weights = from_settings(
-        job.model, s, data.channels, data.classes, job.seed, fast=False
+    data, s = data_of(job), job.settings
+    network, weights = networks.make(
+        job.model, s, data.channels, data.classes, job.seed, plain=True
     )
     network = network.to(job.engine.device).train()
     optimiser = make_optimiser(weights, s)

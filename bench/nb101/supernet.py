@@ -28,14 +28,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import Cell, vertex_channels
+from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.retrain.datasets import Dataset
-from rlnas.bench.retrain.recipe import Recipe
 
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 EPSILON = 1e-5  # BatchNorm's, as nasbench-pytorch has it
@@ -312,8 +314,6 @@ def _write(
     draws: torch.Generator,
     done: Progress,
 ) -> None:
-    from safetensors.torch import save_file
-
     tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
     tensors |= {
         f"optimiser/{name}/{key}": value
@@ -334,8 +334,6 @@ def _read(
 ) -> Progress:
     """How far `path` had got, its state put into the arguments; nothing done when there is no such
     file."""
-    from safetensors import SafetensorError, safe_open
-
     if not path.exists():
         return Progress(0, 0.0, math.nan)
     try:

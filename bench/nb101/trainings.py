@@ -1,17 +1,14 @@
-"""Train every cell of a list, every seed, in worker processes; survive kill -9; make a table of
-it."""
+"""Train every cell of a list, every seed, in worker processes; survive kill -9."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import platform
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,12 @@ from tqdm import tqdm
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import Cell, module_hash
-from rlnas.bench.retrain.recipe import Recipe
+from rlnas.bench.nb101.network import CellNetwork
+from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.retrain import datasets
+from rlnas.bench.retrain.engine import Engine
+from rlnas.bench.retrain.job import DONE, Data, Job
+from rlnas.bench.retrain.jobs import run_jobs
 
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
 
@@ -50,31 +52,33 @@ def tabulate(
     run loses at most the trainings under way. Raises `UserError` when `folder` holds another
     recipe.
     """
-    from rlnas.bench.retrain import datasets
-
-    splits = datasets.load(dataset).splits  # also checks the name before anything is written
-    _open_folder(folder, identity(dataset, recipe) | {"splits": splits})
+    data = Data(dataset, None, recipe.settings.val_images)
+    loaded = datasets.load(data.name, val_images=data.val_images)  # checks the name, too
+    _open_folder(folder, identity(dataset, recipe) | {"splits": loaded.splits})
     done = {(record["hash"], record["seed"]) for record in read_records(folder)}
-    hashes = [module_hash(cell) for cell in cells]
+    named = {module_hash(cell): cell for cell in cells}
     jobs = [
-        (cell, seed)
+        Job(
+            arch=name,
+            model=CellNetwork(cell),
+            seed=seed,
+            data=data,
+            settings=recipe.settings,
+            engine=Engine(),
+            folder=folder,
+            measured=recipe.checkpoints,
+            stored=False,
+        )
         for seed in seeds
-        for cell, key in zip(cells, hashes, strict=True)
-        if (key, seed) not in done
+        for name, cell in named.items()
+        if (name, seed) not in done
     ]
-    total = len(cells) * len(seeds)
     failures: list[str] = []
     if not jobs:
         return failures
-    pool = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(os.getpid(), dataset),
-    )
+    total = len(named) * len(seeds)
     with (
         open(folder / RECORDS, "a") as file,
-        pool,
         tqdm(
             total=total,
             initial=total - len(jobs),
@@ -83,22 +87,36 @@ def tabulate(
             mininterval=1,
         ) as bar,
     ):
-        futures = {pool.submit(_train_one, cell, recipe, seed): (cell, seed) for cell, seed in jobs}
-        try:
-            for future in as_completed(futures):
-                cell, seed = futures.pop(future)
-                if error := future.exception():
-                    failures.append(
-                        f"cell {module_hash(cell)} seed {seed}: {type(error).__name__}: {error}"
-                    )
-                else:
-                    file.write(json.dumps(future.result()) + "\n")
-                    file.flush()
-                bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+
+        def keep(job: Job, record: dict[str, Any]) -> None:
+            if record["status"] == DONE:
+                file.write(json.dumps(line_of(record)) + "\n")
+                file.flush()
+            else:
+                failures.append(f"cell {job.arch} seed {job.seed}: {record['reason']}")
+            bar.update()
+
+        run_jobs(jobs, workers, lambda *told: None, lambda record: None, keep)
     return failures
+
+
+def line_of(record: dict[str, Any]) -> dict[str, Any]:
+    """A finished training as a line of `records.jsonl`.
+
+    val, test, train: fractions at each checkpoint. seconds: of training alone, up to each. curve:
+    running accuracy on the training batches of each epoch.
+    """
+    measured, curve = record["measured"], record["curve"]
+    seconds = [sum(epoch["seconds"] for epoch in curve[: m["epoch"]]) for m in measured]
+    accuracies = {part: [m[part] for m in measured] for part in ("val", "test", "train")}
+    return {
+        "hash": record["arch"],
+        "seed": record["seed"],
+        **accuracies,
+        "seconds": seconds,
+        "curve": [epoch["accuracy"] for epoch in curve],
+        "params": record["params"],
+    }
 
 
 def read_records(folder: Path) -> Iterator[dict[str, Any]]:
@@ -141,30 +159,6 @@ def _open_folder(folder: Path, wanted: dict[str, Any]) -> None:
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
     return {"python": platform.python_version()} | {
         name: version(name) for name in ("torch", "nasbench-pytorch", "scikit-learn")
     }
-
-
-_dataset: Any = None  # one copy a worker process
-
-
-def _start_worker(parent: int, dataset: str) -> None:
-    global _dataset
-    import torch
-
-    from rlnas.bench.retrain import datasets
-    from rlnas.bench.workers import die_with
-
-    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
-    torch.set_num_threads(1)
-    _dataset = datasets.load(dataset)
-
-
-def _train_one(cell: Cell, recipe: Recipe, seed: int) -> dict[str, Any]:
-    from rlnas.bench.retrain.trainer import train
-
-    outcome = train(cell, _dataset, recipe, seed)
-    return {"hash": module_hash(cell), "seed": seed} | asdict(outcome)

@@ -1,55 +1,19 @@
-"""From the records of `tabulate` to a table; and the command that does both."""
+"""Which cells are tabulated; and from the records of their trainings to a table."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
-from rlnas.bench.nb101.graph import UNUSED, cells
-from rlnas.bench.nb101.table import Table, make_meta, new_path
-from rlnas.bench.retrain.recipe import Recipe
-from rlnas.bench.retrain.tabulate import MANIFEST, default_folder, read_records, tabulate
-
-
-@dataclass(frozen=True)
-class TabulateConfig:
-    """Really train every cell of a list, several seeds each, and make a table of the results.
-
-    Survives kill -9: run the same command again and it goes on where it was. A table is written
-    after every finished seed. Needs the extra `retrain` (torch, nasbench-pytorch, scikit-learn).
-    """
-
-    name: str
-    """Name of the table."""
-    max_vertices: int = 5
-    """Train all cells with at most so many vertices (5: 2,532 cells) ..."""
-    cells: Path | None = None
-    """... or only those named in this CSV, by a column `row` (canonical row) or `module_hash`."""
-    dataset: str = "digits"
-    """The images: digits (scikit-learn, 8 x 8)."""
-    seeds: int = 3
-    """Trainings of each cell; seed numbers 0, 1, 2, ..."""
-    workers: int = os.cpu_count() or 1
-    """Worker processes, one thread each."""
-    folder: Path | None = None
-    """Where the finished trainings are kept; default: runs/tabulate-<dataset>-<hash of the
-    recipe>."""
-    out: Path | None = None
-    """Where to write the table; default: the cache folder, where commands find it by its name."""
-    recipe: Recipe = field(default_factory=Recipe)
-    """How to train."""
-
-    def __post_init__(self) -> None:
-        for name in ("seeds", "workers"):
-            if getattr(self, name) < 1:
-                raise UserError(f"found --{name} {getattr(self, name)}; expected at least 1")
+from rlnas.bench.nb101.graph import UNUSED, cells, hashes
+from rlnas.bench.nb101.table import Table, make_meta
+from rlnas.bench.nb101.trainings import MANIFEST, read_records
 
 
 def cell_list(max_vertices: int, csv: Path | None = None) -> tuple[np.ndarray, list[Cell]]:
@@ -65,16 +29,12 @@ def cell_list(max_vertices: int, csv: Path | None = None) -> tuple[np.ndarray, l
 
 
 def _rows_in(csv: Path, max_vertices: int) -> np.ndarray:
-    import pandas as pd
-
     if not csv.is_file():
         raise UserError(f"{csv}: no such file; expected a CSV with a column `row` or `module_hash`")
     frame = pd.read_csv(csv)
     if "row" in frame:
         rows = frame["row"].to_numpy()
     elif "module_hash" in frame:
-        from rlnas.bench.nb101.graph import hashes
-
         known = {bytes(key).hex(): row for row, key in enumerate(hashes(max_vertices))}
         unknown = [key for key in frame["module_hash"] if key not in known]
         if unknown:
@@ -156,30 +116,3 @@ def assemble(
         ),
         **measures,
     )
-
-
-def run_tabulate(config: TabulateConfig) -> None:
-    """`rlnas bench tabulate`."""
-    out = config.out or new_path(config.name)
-    rows, chosen = cell_list(config.max_vertices, config.cells)
-    try:
-        import nasbench_pytorch  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is not installed; `pip install 'rlnas[retrain]'` to train"
-        ) from None
-    folder = config.folder or default_folder(config.dataset, config.recipe)
-    failures: list[str] = []
-    for seeds in range(1, config.seeds + 1):
-        failures += tabulate(
-            chosen, config.dataset, config.recipe, [seeds - 1], folder, config.workers
-        )
-        table = assemble(folder, rows, chosen, seeds, config.name, config.max_vertices)
-        table.save(out)
-        print(f"{out}: {len(rows):,} cells, {seeds} of {config.seeds} seeds")
-    if failures:
-        raise UserError(
-            f"{len(failures)} trainings failed and are missing in {out}, first {failures[0]}; run "
-            "again to retry them"
-        )

@@ -29,9 +29,8 @@ def build_darts(
     layers: int = 8,
     auxiliary: bool = True,
     in_channels: int = 3,
-    seed: int = 0,
 ) -> DartsNetwork:
-    """The network of `genotype`, its weights and its drop path drawn from `seed` alone.
+    """The network of `genotype`, its weights drawn from torch's global generator.
 
     The defaults are NAS-Bench-301's; DARTS' own evaluation has 36 channels and 20 layers. Raises
     `UserError` for a genotype outside the space.
@@ -44,19 +43,9 @@ def build_darts(
     ):
         if value < 1:
             raise UserError(f"found {value} {name} for a DARTS network; expected at least 1")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = DartsNetwork(
-            darts.canonical(genotype), num_classes, channels, layers, auxiliary, in_channels
-        )
-    network.generator.manual_seed(seed)
-    return network
-
-
-def trainable_parameters(network: nn.Module) -> int:
-    """Trainable parameters; published sizes leave the auxiliary head out (build without it to
-    compare)."""
-    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    return DartsNetwork(
+        darts.canonical(genotype), num_classes, channels, layers, auxiliary, in_channels
+    )
 
 
 def conv_bn(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:

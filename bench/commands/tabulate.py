@@ -1,0 +1,67 @@
+"""`rlnas bench tabulate`. Light: what is heavy is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlnas.bench.errors import UserError
+from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.retrain.engine import require
+
+
+@dataclass(frozen=True)
+class Tabulate:
+    """Really train every cell of a list, several seeds each, and make a table of the results.
+
+    Survives kill -9: run the same command again and it goes on where it was. A table is written
+    after every finished seed. Needs the extra `retrain` (torch, nasbench-pytorch, scikit-learn).
+    """
+
+    name: str
+    """Name of the table."""
+    max_vertices: int = 5
+    """Train all cells with at most so many vertices (5: 2,532 cells) ..."""
+    cells: Path | None = None
+    """... or only those named in this CSV, by a column `row` (canonical row) or `module_hash`."""
+    dataset: str = "digits"
+    """The images: digits (scikit-learn, 8 x 8)."""
+    seeds: int = 3
+    """Trainings of each cell; seed numbers 0, 1, 2, ..."""
+    workers: int = os.cpu_count() or 1
+    """Worker processes, one thread each."""
+    folder: Path | None = None
+    """Where the finished trainings are kept; default: runs/tabulate-<dataset>-<hash of the
+    recipe>."""
+    out: Path | None = None
+    """Where to write the table; default: the cache folder, where commands find it by its name."""
+    recipe: Recipe = field(default_factory=Recipe)
+    """How to train."""
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "workers"):
+            if getattr(self, name) < 1:
+                raise UserError(f"found --{name} {getattr(self, name)}; expected at least 1")
+
+    def run(self) -> None:
+        """Train what is missing; after every seed, write the table of what is there."""
+        require()
+        from rlnas.bench.nb101.assemble import assemble, cell_list
+        from rlnas.bench.nb101.table import new_path
+        from rlnas.bench.nb101.trainings import default_folder, tabulate
+
+        out = self.out or new_path(self.name)
+        rows, chosen = cell_list(self.max_vertices, self.cells)
+        folder = self.folder or default_folder(self.dataset, self.recipe)
+        failures: list[str] = []
+        for seed in range(self.seeds):
+            failures += tabulate(chosen, self.dataset, self.recipe, [seed], folder, self.workers)
+            table = assemble(folder, rows, chosen, seed + 1, self.name, self.max_vertices)
+            table.save(out)
+            print(f"{out}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
+        if failures:
+            raise UserError(
+                f"{len(failures)} trainings failed and are missing in {out}, first {failures[0]}; "
+                "run again to retry them"
+            )

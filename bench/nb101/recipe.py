@@ -1,0 +1,87 @@
+"""How networks of NAS-Bench-101 cells are built and trained: its own recipe, and that of a table by
+`rlnas bench tabulate`. Needs no torch."""
+
+from dataclasses import dataclass, replace
+
+from rlnas.bench.errors import UserError
+from rlnas.bench.retrain.plan import Origin
+from rlnas.bench.retrain.presets import DIGITS, Settings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is built and trained, as `rlnas bench tabulate` writes it into its tables. The
+    defaults are the recipe of `nb101-digits`."""
+
+    epochs: int = 20
+    checkpoints: tuple[int, ...] = (2, 5, 10, 20)
+    """Epochs after which validation, test and training accuracy are measured; the last is
+    `epochs`."""
+    batch_size: int = 64
+    learning_rate: float = 0.2
+    """Initial rate of RMSProp; cosine to 0 over all steps."""
+    momentum: float = 0.9
+    decay: float = 0.9
+    """RMSProp's averaging of the squared gradient (TensorFlow's default, as in NAS-Bench-101)."""
+    epsilon: float = 1.0
+    weight_decay: float = 1e-4
+    gradient_clip: float = 5.0
+    """Largest global norm of the gradient."""
+    bn_momentum: float = 0.1
+    recompute_bn: bool = True
+    """Before measuring, running BatchNorm statistics are replaced by those of the whole training
+    part."""
+    stem_channels: int = 16
+    stacks: int = 3
+    modules: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise UserError(
+                f"found {self.epochs} epochs in batches of {self.batch_size}; expected at least 1 "
+                "of each"
+            )
+        if list(self.checkpoints) != sorted(set(self.checkpoints)) or not self.checkpoints:
+            raise UserError(f"found checkpoints {self.checkpoints}; expected ascending epochs")
+        if self.checkpoints[0] < 1 or self.checkpoints[-1] != self.epochs:
+            raise UserError(
+                f"found checkpoints {self.checkpoints}; expected the last to be epochs = "
+                f"{self.epochs}"
+            )
+
+    @property
+    def settings(self) -> Settings:
+        """The same in the words of `rlnas retrain`."""
+        return replace(
+            DIGITS,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            decay=self.decay,
+            epsilon=self.epsilon,
+            weight_decay=self.weight_decay,
+            gradient_clip=self.gradient_clip,
+            bn_momentum=self.bn_momentum,
+            recompute_bn=self.recompute_bn,
+            channels=self.stem_channels,
+            stacks=self.stacks,
+            modules=self.modules,
+        )
+
+
+NB101 = Settings()
+"""Ying et al. 2019: the defaults of `Settings`."""
+RECIPES = {"nb101": NB101}
+UNUSED = frozenset({"layers"})
+"""Settings that mean nothing to a network of NAS-Bench-101 cells."""
+
+
+def origin(name: str, epochs: int | None) -> Origin | None:
+    """Of the trainings behind a table at a budget of `epochs`; None where they are not known."""
+    if name == "nb101-digits":
+        return Origin("digits", "digits", DIGITS, repeats_are_seeds=True, unused=UNUSED)
+    if name in ("nb101-108", "nb101-full"):  # there every budget is a training of its own
+        settings = replace(NB101, epochs=epochs) if epochs else NB101
+        return Origin("cifar10", "nb101", settings, unused=UNUSED)
+    return None

@@ -1,0 +1,97 @@
+"""What one training is, and what is recorded of it. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rlnas.bench.files import atomic_path
+from rlnas.bench.retrain.engine import Engine
+from rlnas.bench.retrain.plan import NetworkPlan
+from rlnas.bench.retrain.presets import Settings
+
+FORMAT, VERSION = "rlnas-training", 1
+DONE, DIVERGED, FAILED = "done", "diverged", "failed"
+"""A diverged training would diverge again; a failed one (no memory, a killed worker) is tried
+again."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which data set, as `datasets.load` takes it."""
+
+    name: str
+    data_dir: Path | None
+    val_images: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One architecture, one seed.
+
+    arch: its text, which names it. model: what is built. folder: of the trainings that share data
+    and settings. keep_weights: its checkpoint stays when it is done. measured: epochs after which
+    accuracies are measured besides the last. stored: whether it can go on from any epoch; else a
+    training that is cut short begins again.
+    """
+
+    arch: str
+    model: NetworkPlan
+    seed: int
+    data: Data
+    settings: Settings
+    engine: Engine
+    folder: Path
+    keep_weights: bool = False
+    measured: tuple[int, ...] = ()
+    stored: bool = True
+
+    @property
+    def stem(self) -> Path:
+        """Where its files are, without their endings."""
+        return (
+            self.folder / f"{hashlib.sha256(self.arch.encode()).hexdigest()[:16]}-seed{self.seed}"
+        )
+
+    @property
+    def record(self) -> Path:
+        return self.stem.with_suffix(".json")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.stem.with_suffix(".safetensors")
+
+
+def record_of(job: Job, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
+    """What is known of a training that ended, ready for JSON."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "arch": job.arch,
+        "seed": job.seed,
+        "status": status,
+        "reason": reason,
+        "settings": asdict(job.settings),
+        "engine": asdict(job.engine),
+        **more,
+    }
+
+
+def keep(job: Job, record: dict[str, Any]) -> None:
+    """Write a record into the job's folder."""
+    with atomic_path(job.record) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def finished(job: Job) -> dict[str, Any] | None:
+    """The record of a training that need not be done again; None for any other."""
+    wanted = (FORMAT, VERSION, job.arch, job.seed)
+    try:
+        record = json.loads(job.record.read_text(encoding="utf-8"))
+        same = (record["format"], record["version"], record["arch"], record["seed"]) == wanted
+        return record if same and record["status"] in (DONE, DIVERGED) else None
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        return None
