@@ -187,7 +187,7 @@ def agreement(ranker: Ranker, target: str, among: str) -> Agreement:
         pairs = [pair[:, np.argsort(-pair[1], kind="stable")[:count]] for pair in pairs]
 
     def mean_of(
-        measure: Callable[[np.ndarray, np.ndarray], float],
+        measure: Callable[[np.ndarray, np.ndarray], Any],
     ) -> Callable[[np.ndarray], float]:
         return lambda places: float(
             np.mean([measure(score[places], true[places]) for score, true in pairs])
