@@ -26,7 +26,7 @@ class ListSpace:
     flat: Int32[Array, " E"]
     max_degree: int = field(metadata={"static": True})
 
-    num_features = 1
+    num_features = 2
     arch_shape = ()
 
     @property
@@ -54,8 +54,8 @@ class ListSpace:
         index, mask = draw(key, self.degree(arch), n)
         return jnp.where(mask, self.neighbour(arch, index), arch), mask
 
-    def encode(self, arch: Int32[Array, ""]) -> Int8[Array, " 1"]:
-        return (arch[None] % 2).astype(jnp.int8)
+    def encode(self, arch: Int32[Array, ""]) -> Int8[Array, " 2"]:
+        return jnp.stack([arch % 128, arch // 128]).astype(jnp.int8)
 
     def parse(self, text: str) -> Int32[Array, ""]:
         return jnp.int32(int(text))
@@ -131,11 +131,12 @@ class GridBenchmark:
 
     def query(self, arch: Int8[Array, " 4"], key: Key[Array, ""]) -> QueryResult:
         test = self.reported(arch)
-        val = self.optimum - test
-        return QueryResult(val, test, jnp.float32(1.0), ((arch >= 0) & (arch < BASE)).all())
+        return QueryResult(self.optimum - test, test, jnp.float32(1.0), ~jnp.isnan(test))
 
     def reported(self, arch: Int8[Array, " 4"]) -> Float32[Array, ""]:
-        return (80 - (arch * BASE ** jnp.arange(DIGITS)).sum()) / jnp.float32(128)
+        inside = ((arch >= 0) & (arch < BASE)).all()
+        number = (arch * BASE ** jnp.arange(DIGITS)).sum()
+        return jnp.where(inside, (80 - number) / jnp.float32(128), jnp.nan)
 
     def describe(self) -> dict[str, Any]:
         return facts(self)
@@ -171,7 +172,8 @@ class ListBenchmark:
         return QueryResult(*(jnp.where(valid, x, nan) for x in answers), valid)
 
     def reported(self, arch: Int32[Array, ""]) -> Float32[Array, ""]:
-        return self.test[arch]
+        inside = (arch >= 0) & (arch < self.test.shape[0])
+        return jnp.where(inside, self.test[arch], jnp.nan)
 
     def describe(self) -> dict[str, Any]:
         return facts(self)

@@ -1,10 +1,10 @@
 """What every registered benchmark promises, alone and inside the MDP; a new one is tested by being
-registered."""
+registered. And that the contract finds what is broken, with one line."""
 
 from __future__ import annotations
 
-import json
-from functools import cache
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,119 +14,182 @@ import pytest
 
 from nb201_tables import invented_cells
 from rlnas import bench
-from rlnas.bench.benchmark import Benchmark, SearchSpace
-from rlnas.bench.mdp import IncrementalMDP
+from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.check import check_benchmark
+from rlnas.bench.errors import UserError
+from rlnas.bench.stand_ins import GridBenchmark, GridSpace, scrambled
+from rlnas.bench.testing import BenchmarkContract, BrokenPromise, run_checks
 from surrogates import invented_benchmark
 from tables import small_benchmark
 
-OPENED = {
+# What takes a file opens an invented one.
+OPENED = {name: partial(bench.load, name) for name in bench.names()} | {
     "nb301": invented_benchmark,
     "nb201-cifar100": invented_cells,
     "cells": small_benchmark,
-}  # what takes a file opens an invented one
-EVERY_BENCHMARK = pytest.mark.parametrize("name", sorted({*bench.names(), *OPENED}))
-MANY = 64
+}
 
 
-@cache
-def opened(name: str, noise: str = "mean") -> Any:
-    return OPENED[name](noise=noise) if name in OPENED else bench.load(name, noise=noise)
+@pytest.mark.parametrize("name", sorted(OPENED))
+class TestRegistered(BenchmarkContract):
+    @pytest.fixture(autouse=True)
+    def named(self, name: str) -> None:
+        self.load = OPENED[name]
 
 
-@cache
-def archs(name: str) -> np.ndarray:
-    return np.asarray(
-        jax.vmap(opened(name).space.sample)(jax.random.split(jax.random.key(0), MANY))
-    )
+def one_answer(benchmark: Any, noise: str) -> Any:
+    """A `load(noise)` of what has one answer only."""
+    if noise != "mean":
+        raise UserError("it has one answer only")
+    return benchmark
 
 
-def query_all(name: str, noise: str, seed: int) -> Any:
-    keys = jax.random.split(jax.random.key(seed), MANY)
-    return jax.jit(lambda b, a: jax.vmap(b.query)(a, keys))(opened(name, noise), archs(name))
+@pytest.mark.parametrize(
+    "benchmark", [GridBenchmark(), scrambled(120, 4), scrambled(120, 4, missing=0.3)]
+)
+def test_the_made_up_ones_keep_it(benchmark: Any) -> None:
+    contract = BenchmarkContract()
+    contract.load = partial(one_answer, benchmark)
+    found = dict(run_checks(contract))
+    assert len(found) == 9 and set(found.values()) == {""}
 
 
-@EVERY_BENCHMARK
-def test_it_is_a_benchmark_and_a_pytree(name):
-    there = opened(name)
-    assert isinstance(there, Benchmark) and isinstance(there.space, SearchSpace)
-    leaves, structure = jax.tree.flatten(there)
-    assert leaves and jax.tree.unflatten(structure, leaves).name == there.name
-    json.dumps(there.describe(), allow_nan=False)
-    assert {"name", "epochs", "noise", "reports", "sha256"} <= set(there.describe())
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Percent(GridBenchmark):
+    def reported(self, arch: Any) -> Any:
+        return super().reported(arch) * 100
 
 
-@EVERY_BENCHMARK
-def test_answers_are_fractions_and_seconds_and_reported_has_no_noise(name):
-    there, found = opened(name), query_all(name, "mean", 0)
-    assert np.asarray(found.valid).all()
-    assert ((found.val > 0) & (found.val < 1)).all() and (found.sim_seconds > 0).all()
-    reported = jax.vmap(there.reported)(jnp.asarray(archs(name)))
-    if there.reports.startswith("validation"):
-        np.testing.assert_array_equal(reported, found.val)
-        assert np.isnan(found.test).all()  # never a validation accuracy under the name of test
-    else:
-        np.testing.assert_array_equal(reported, found.test)
-    if not np.isnan(there.optimum):
-        assert (np.asarray(reported) <= float(there.optimum)).all()
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Peeking(GridBenchmark):
+    def reported(self, arch: Any) -> Any:
+        return super().reported(arch) + 0.01
+
+    def query(self, arch: Any, key: Any) -> QueryResult:
+        value = super().reported(arch)
+        return QueryResult(value, value, jnp.float32(1.0), ~jnp.isnan(value))
 
 
-@EVERY_BENCHMARK
-def test_sampled_noise_is_the_keys_alone(name):
-    a, again, b = (query_all(name, "sample", seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(a.val, again.val)
-    assert (np.asarray(a.val) != np.asarray(b.val)).any()
-    np.testing.assert_allclose(np.mean(a.val), np.mean(query_all(name, "mean", 0).val), atol=0.01)
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Everywhere(GridBenchmark):
+    def reported(self, arch: Any) -> Any:
+        return jnp.float32(0.5) + 0 * arch.sum()
 
 
-@EVERY_BENCHMARK
-def test_nothing_outside_the_space_is_answered(name):
-    there = opened(name)
-    outside = jnp.full_like(jnp.asarray(archs(name)[0]), -1)
-    found = jax.jit(there.query)(outside, jax.random.key(0))
-    assert not found.valid and np.isnan(found.val) and np.isnan(there.reported(outside))
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Optimistic(GridBenchmark):
+    @property
+    def optimum(self) -> Any:
+        return jnp.float32(0.1)
 
 
-@EVERY_BENCHMARK
-def test_a_batch_of_questions_equals_single_ones(name):
-    there, together = opened(name), query_all(name, "mean", 0)
-    for i in range(3):
-        alone = jax.jit(there.query)(jnp.asarray(archs(name)[i]), jax.random.key(9))
-        np.testing.assert_allclose(alone.val, together.val[i], rtol=1e-5)
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Stuck(GridSpace):
+    def neighbour(self, arch: Any, index: Any) -> Any:
+        return super().neighbour(arch, index * 0)
 
 
-@EVERY_BENCHMARK
-def test_texts_round_trip(name):
-    space = opened(name).space
-    for arch in archs(name)[:5]:
-        np.testing.assert_array_equal(space.parse(space.format(arch)), arch)
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Blind(GridSpace):
+    def encode(self, arch: Any) -> Any:
+        return arch // 2
 
 
-@EVERY_BENCHMARK
-def test_neighbours_are_valid_others_and_encodings_tell_them_apart(name):
-    there = opened(name)
-    draw = jax.jit(there.space.neighbours, static_argnums=2)
-    for i, arch in enumerate(archs(name)[:4]):
-        near, mask = draw(jax.random.key(i), jnp.asarray(arch), 12)
-        real = np.asarray(near)[np.asarray(mask)]
-        assert len(real) == min(12, int(there.space.degree(jnp.asarray(arch))))
-        assert (
-            len({row.tobytes() for row in [*real, np.asarray(arch, real.dtype)]}) == len(real) + 1
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Illiterate(GridSpace):
+    def parse(self, text: str) -> Any:
+        return super().parse(text[::-1])
+
+
+FAULTS = {
+    "Accuracies": (Percent(), "val is from "),
+    "What is reported": (Peeking(), "reported against test: 64 of 64 differ"),
+    "What is not in the space": (Everywhere(), "it answered QueryResult"),
+    "What is reported is the": (Optimistic(), "is above optimum 0.1"),
+    "Neighbours": (GridBenchmark(Stuck()), "a neighbour comes twice, or is itself"),
+    "Neighbours are": (GridBenchmark(Blind()), " architectures have "),
+    "The text": (GridBenchmark(Illiterate()), "parse('"),
+}
+
+
+@pytest.mark.parametrize("said", FAULTS)
+def test_the_contract_finds(said: str) -> None:
+    benchmark, reason = FAULTS[said]
+    contract = BenchmarkContract()
+    contract.load = partial(one_answer, benchmark)
+    (found,) = [why for what, why in run_checks(contract) if what.startswith(said)]
+    assert reason in found and "\n" not in found
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Undeclared(GridBenchmark):
+    label: str = "a text"
+
+
+class Unregistered(GridBenchmark):
+    pass
+
+
+def without(name: str) -> Any:
+    """A benchmark like `GridBenchmark` that lacks one member."""
+    members = {key: value for key, value in vars(GridBenchmark).items() if key != name}
+    return type("Lacking", (), members | {"space": GridSpace()})()
+
+
+def said(**facts: Any) -> Any:
+    """A benchmark whose members are replaced."""
+    return jax.tree_util.register_dataclass(
+        dataclass(frozen=True)(type("Said", (GridBenchmark,), facts))
+    )()
+
+
+UNDECLARED = {
+    "has no reports; expected the members of rlnas.bench.benchmark.Benchmark": without("reports"),
+    "optimum, query, reported, reports, space; expected the members": type("Empty", (), {})(),
+    "'a text' is a leaf of its pytree; expected arrays; mark it static": Undeclared(),
+    "Unregistered is no pytree; expected one, e.g. a frozen dataclass": Unregistered(),
+    "describe() has no sha256": said(
+        describe=lambda self: {"name": "", "epochs": 1, "noise": "", "reports": ""}
+    ),
+    "describe() is not plain JSON": said(
+        describe=lambda self: GridBenchmark.describe(self) | {"best": np.float32(1)}
+    ),
+    "name is 3; expected a text": said(name=3),
+    "query returns tuple; expected rlnas.bench.benchmark.QueryResult": said(
+        query=lambda self, arch, key: (1, 2)
+    ),
+    "query's val is float32[4]; expected floating[]": said(reported=lambda self, arch: arch * 1.0),
+    "query cannot be traced by jax (TracerBoolConversionError": said(
+        reported=lambda self, arch: 1.0 if arch[0] > 1 else 0.0
+    ),
+    "query's valid is int32[]; expected bool[]": said(
+        query=lambda self, arch, key: GridBenchmark.query(self, arch, key)._replace(
+            valid=jnp.int32(1)
         )
-        codes = np.asarray(jax.vmap(there.space.encode)(jnp.asarray([arch, *real], real.dtype)))
-        assert codes.dtype == np.int8 and codes.shape[1] == there.space.num_features
-        assert len({row.tobytes() for row in codes}) == len(codes)
+    ),
+}
 
 
-@EVERY_BENCHMARK
-def test_the_mdp_runs_on_it(name):
-    mdp = IncrementalMDP(opened(name), neighbours=9, horizon=4)
-    step = jax.jit(mdp.step)
-    observation, state = jax.jit(mdp.reset)(jax.random.key(0))
-    assert observation.encoding.shape == (10, opened(name).space.num_features)
-    for i in range(6):
-        before = state
-        observation, state, reward, terminated, truncated, info = step(jax.random.key(i), state, 0)
-        np.testing.assert_array_equal(info.arch, before.archs[1])
-        expected = mdp.shaping(info.val) - mdp.shaping(before.val)
-        np.testing.assert_allclose(reward, expected, rtol=1e-4, atol=1e-6)
-        assert bool(truncated) == (i % 4 == 3) and not bool(terminated)
+@pytest.mark.parametrize("reason", UNDECLARED)
+def test_what_a_benchmark_must_say_is_checked_in_one_line(reason: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_benchmark(UNDECLARED[reason])
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_complete_one_passes() -> None:
+    check_benchmark(GridBenchmark())
+
+
+def test_a_contract_without_a_benchmark_says_so() -> None:
+    reasons = [why for _, why in run_checks(BenchmarkContract())]
+    assert all("give the contract a `load(noise)`" in why for why in reasons)
+    assert issubclass(BrokenPromise, AssertionError)
