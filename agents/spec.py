@@ -1,34 +1,64 @@
 """Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` for agents
-that read text."""
+that read text. `module:Class` stands for the name of an agent that is not registered."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
 from collections.abc import Container, Iterable
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    Protocol,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from rlnas import agents
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench.errors import UserError
+from rlnas.bench.registry import is_target
 
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A settings class that reads all that follows the colon itself, e.g. the folder of what was
+    trained."""
+
+    def from_spec(self, text: str) -> AgentConfig:
+        """A class method: the settings of a text; "" where there was no colon."""
+
+
+def split(word: str) -> tuple[str, str]:
+    """(name, text) of `name:text` or `module:Class:text`."""
+    name, _, text = word.strip().partition(":")
+    kind, _, rest = text.partition(":")
+    if name not in agents.names() and is_target(f"{name}:{kind}"):
+        return f"{name}:{kind}", rest
+    return name, text
 
 
 def parse(word: str) -> tuple[str, AgentConfig]:
     """(label, settings) of a word such as `evolution:population=100,tournament=10`; the label is
     the word.
 
-    Values are converted to the types of the settings' fields. An agent whose settings class has a
-    class method `from_spec(text)` reads all that follows the colon itself (`dqn:CHECKPOINT`; ""
-    without a colon). Raises `UserError`, naming what would be valid, for an unknown agent, option
-    or value.
+    Values are converted to the types of the settings' fields, unless the class `ReadsText`. Raises
+    `UserError`, naming what would be valid, for an unknown agent, option or value.
     """
-    name, _, text = word.strip().partition(":")
+    name, text = split(word)
     label = f"{name}:{text}" if text else name
     settings = agents.config(name)
-    if hasattr(settings, "from_spec"):
+    if isinstance(settings, ReadsText):
         return label, settings.from_spec(text)
+    if not dataclasses.is_dataclass(settings):
+        raise UserError(
+            f"agent {name} is {settings!r}; expected a frozen dataclass with a method build(space)"
+        )
     try:
         return label, settings(**options(settings, text))
     except UserError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -32,12 +35,41 @@ class Registry:
         return sorted(self.entries())
 
     def load(self, name: str) -> Any:
-        """What `name` stands for; `UserError` when it is unknown."""
+        """What `name` stands for: a registered name, or the `module:attribute` of one that is not.
+
+        `UserError` when it is unknown, or cannot be imported.
+        """
         entries = self.entries()
-        if name not in entries:
-            kind = self.group.removeprefix("rlnas.")
-            kind = f"{kind[:-3]}y" if kind.endswith("ies") else kind[:-1]
-            raise UserError(
-                f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}"
-            )
-        return entries[name].load()
+        if name in self.builtin:
+            return entries[name].load()
+        if name in entries:
+            return attribute(entries[name].value)
+        if is_target(name):
+            return attribute(name)
+        kind = self.group.removeprefix("rlnas.")
+        kind = f"{kind[:-3]}y" if kind.endswith("ies") else kind[:-1]
+        raise UserError(f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}")
+
+
+def is_target(word: str) -> bool:
+    """Whether a word has the form `module:attribute`."""
+    module, _, name = word.partition(":")
+    return name.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def attribute(target: str) -> Any:
+    """What `module:attribute` names; modules in the current folder are found, after all others.
+    `UserError` where there is none."""
+    module, _, name = target.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"{target} cannot be imported ({error}); expected module:attribute of an installed "
+            "package, or of a file in this folder"
+        ) from error
+    if not hasattr(found, name):
+        raise UserError(f"{target}: {found.__file__} defines no {name}")
+    return getattr(found, name)

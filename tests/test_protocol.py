@@ -24,6 +24,7 @@ from rlnas.agents.protocol import (
     seed_keys,
 )
 from rlnas.agents.random_search import RandomSearch
+from rlnas.agents.testing import python_search
 from rlnas.bench.stand_ins import GridBenchmark, ListBenchmark, ring, scrambled
 
 
@@ -44,37 +45,6 @@ class Script:
 def run_script(benchmark: ListBenchmark, rows: list[int]) -> History:
     history = run_seeds(Script(tuple(rows)), benchmark, len(rows), seed_keys(0, 1))
     return jax.tree.map(lambda x: np.asarray(x[0]), history)
-
-
-def python_search(agent: Agent, benchmark: Any, budget: int, key: jax.Array) -> dict[str, list]:
-    """`run_search` as one would write it without JAX: a loop, a dictionary, an if."""
-    init_key, key = jax.random.split(key)
-    ask, tell, query = jax.jit(agent.ask), jax.jit(agent.tell), jax.jit(benchmark.query)
-    state = agent.init(init_key)
-    history: dict[str, list] = {name: [] for name in History._fields}
-    seen, best, incumbent = set(), -np.inf, -1
-    for t, step_key in enumerate(jax.random.split(key, budget)):
-        ask_key, query_key = jax.random.split(step_key)
-        arch, state = ask(ask_key, state)
-        result = query(arch, query_key)
-        valid = bool(result.valid) and not np.isnan(result.val)
-        if valid and result.val > best:
-            best, incumbent = float(result.val), t
-        text = benchmark.space.format(arch)
-        row = (
-            arch,
-            result.val,
-            benchmark.reported(arch),
-            result.sim_seconds,
-            valid,
-            text not in seen,
-            incumbent,
-        )
-        for name, value in zip(History._fields, row, strict=True):
-            history[name].append(np.asarray(value))
-        seen.add(text)
-        state = tell(state, arch, result._replace(valid=jnp.array(valid)))
-    return history
 
 
 @pytest.mark.parametrize(
