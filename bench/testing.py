@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rlnas.bench.benchmark import Indexed, Restrictable
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP
@@ -186,6 +187,35 @@ class BenchmarkContract:
                     {x.tobytes() for x in near[mask]} == {x.tobytes() for x in numbered},
                     "`neighbours` draws others than `neighbour` numbers",
                 )
+
+    def test_numbers(self) -> None:
+        """Where architectures have numbers: one each, back and forth, -1 outside the space."""
+        space = opened(self.load).space
+        if isinstance(space, Indexed):
+            index = jax.jit(space.index)
+            for arch in archs(self.load)[:5]:
+                number = index(arch)
+                need(0 <= number < space.size, f"number {number} of {space.size}")
+                need_equal(space.at(number), arch, f"architecture number {number}")
+            outside = index(jnp.full_like(archs(self.load)[0], -1))
+            need(outside == -1, f"what is not in the space has number {outside}, expected -1")
+
+    def test_part(self) -> None:
+        """Where it can be cut down to a part: the same answers, the best of the part as optimum."""
+        there = opened(self.load)
+        if not isinstance(there, Restrictable):
+            return
+        numbers = np.asarray(jax.jit(jax.vmap(there.space.index))(archs(self.load)))
+        places = np.unique(numbers)[:20]
+        part = there.restrict(places)
+        check_benchmark(part)
+        need(part.space.size == len(places), f"a part of {len(places)} has {part.space.size}")
+        mine = jax.vmap(part.space.at)(jnp.arange(len(places)))
+        theirs = jax.vmap(there.space.at)(jnp.asarray(places))
+        reported = np.asarray(jax.vmap(part.reported)(mine))
+        need_equal(reported, jax.vmap(there.reported)(theirs), "reported of the part", 1e-6)
+        if not np.isnan(float(there.optimum)):
+            need_equal(part.optimum, np.nanmax(reported), "optimum of the part", 1e-6)
 
     def test_mdp(self) -> None:
         """The incremental MDP runs on it, and its reward is the difference of shaped accuracies."""

@@ -23,13 +23,10 @@ from tables import small_benchmark
 
 @pytest.mark.parametrize("agent", agents.names())
 class TestRegistered(AgentContract):
-    benchmarks = (
-        AgentContract.benchmarks
-        | {
-            "cells": partial(small_benchmark, max_vertices=4, noise="sample"),
-            "cell pairs": invented_benchmark,
-        }
-    )
+    benchmarks = AgentContract.benchmarks | {
+        "cells": partial(small_benchmark, max_vertices=4, noise="sample"),
+        "cell pairs": invented_benchmark,
+    }
     test_process = None  # below, one other process for all
 
     @pytest.fixture(autouse=True)

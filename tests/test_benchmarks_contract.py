@@ -17,7 +17,15 @@ from rlnas import bench
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.errors import UserError
-from rlnas.bench.stand_ins import GridBenchmark, GridSpace, scrambled
+from rlnas.bench.stand_ins import (
+    GridBenchmark,
+    GridSpace,
+    ListBenchmark,
+    ListSpace,
+    make,
+    ring,
+    scrambled,
+)
 from rlnas.bench.testing import BenchmarkContract, BrokenPromise, run_checks
 from surrogates import invented_benchmark
 from tables import small_benchmark
@@ -27,6 +35,7 @@ OPENED = {name: partial(bench.load, name) for name in bench.names()} | {
     "nb301": invented_benchmark,
     "nb201-cifar100": invented_cells,
     "cells": small_benchmark,
+    "part of the cells": partial(small_benchmark, rows=np.arange(0, 91, 2)),
 }
 
 
@@ -51,7 +60,7 @@ def test_the_made_up_ones_keep_it(benchmark: Any) -> None:
     contract = BenchmarkContract()
     contract.load = partial(one_answer, benchmark)
     found = dict(run_checks(contract))
-    assert len(found) == 9 and set(found.values()) == {""}
+    assert len(found) == 11 and set(found.values()) == {""}
 
 
 @jax.tree_util.register_dataclass
@@ -89,6 +98,32 @@ class Optimistic(GridBenchmark):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Whole(ListBenchmark):
+    """A part of it keeps the optimum of the whole."""
+
+    def restrict(self, places: Any) -> Any:
+        part = make([[i] for i in range(len(places))], np.asarray(self.val)[places])
+        return Said(part.space, part.val, part.test)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Said(ListBenchmark):
+    optimum = jnp.float32(0.99)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Misnumbered(ListSpace):
+    def at(self, index: Any) -> Any:
+        return self.size - 1 - index
+
+
+RING = ring(np.linspace(0.1, 0.9, 9))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Stuck(GridSpace):
     def neighbour(self, arch: Any, index: Any) -> Any:
         return super().neighbour(arch, index * 0)
@@ -115,6 +150,14 @@ FAULTS = {
     "What is reported is the": (Optimistic(), "is above optimum 0.1"),
     "Neighbours": (GridBenchmark(Stuck()), "a neighbour comes twice, or is itself"),
     "Neighbours are": (GridBenchmark(Blind()), " architectures have "),
+    "Where it can be cut": (
+        Whole(RING.space, RING.val, RING.test),
+        "optimum of the part: 1 of 1 differ",
+    ),
+    "Where architectures have numbers": (
+        ListBenchmark(Misnumbered(*jax.tree.leaves(RING.space), 2), RING.val, RING.test),
+        "architecture number ",
+    ),
     "The text": (GridBenchmark(Illiterate()), "parse('"),
 }
 
@@ -138,10 +181,10 @@ class Unregistered(GridBenchmark):
     pass
 
 
-def without(name: str) -> Any:
+def without(name: str, space: Any = GridSpace()) -> Any:  # noqa: B008
     """A benchmark like `GridBenchmark` that lacks one member."""
     members = {key: value for key, value in vars(GridBenchmark).items() if key != name}
-    return type("Lacking", (), members | {"space": GridSpace()})()
+    return type("Lacking", (), members | {"space": space})()
 
 
 def said(**facts: Any) -> Any:
@@ -151,26 +194,31 @@ def said(**facts: Any) -> Any:
     )()
 
 
+def described(**facts: Any) -> Any:
+    """A benchmark with other facts."""
+    return said(describe=lambda self: GridBenchmark.describe(self) | facts)
+
+
 UNDECLARED = {
-    "has no reports; expected the members of rlnas.bench.benchmark.Benchmark": without("reports"),
-    "optimum, query, reported, reports, space; expected the members": type("Empty", (), {})(),
-    "'a text' is a leaf of its pytree; expected arrays; mark it static": Undeclared(),
-    "Unregistered is no pytree; expected one, e.g. a frozen dataclass": Unregistered(),
-    "describe() has no sha256": said(
-        describe=lambda self: {"name": "", "epochs": 1, "noise": "", "reports": ""}
+    "no reports; expected it as in rlnas.bench.Benchmark": without("reports"),
+    "no space.degree; expected it as in rlnas.bench.SearchSpace": without("", space=3),
+    "its field .label is str data; expected a static field, field(metadata=": Undeclared(),
+    "Unregistered is no pytree; expected a dataclass under jax.": Unregistered(),
+    "describe() says no 'sha256'; expected at least name, ": said(
+        describe=lambda self: {"name": "", "family": "", "epochs": 1, "noise": "", "reports": ""}
     ),
-    "describe() is not plain JSON": said(
-        describe=lambda self: GridBenchmark.describe(self) | {"best": np.float32(1)}
+    "describe() is not ready for JSON": described(best=np.float32(1)),
+    "describe() says noise 'sample'; expected 'mean'": described(noise="sample"),
+    "name is 3; expected str": said(name=3),
+    "noise is 'mean'; expected Noise": said(noise="mean"),
+    "query gives tuple; expected a QueryResult": said(query=lambda self, arch, key: (1, 2)),
+    "query's val gives float32 [4]; expected floating []": said(
+        reported=lambda self, arch: arch * 1.0
     ),
-    "name is 3; expected a text": said(name=3),
-    "query returns tuple; expected rlnas.bench.benchmark.QueryResult": said(
-        query=lambda self, arch, key: (1, 2)
-    ),
-    "query's val is float32[4]; expected floating[]": said(reported=lambda self, arch: arch * 1.0),
     "query cannot be traced by jax (TracerBoolConversionError": said(
         reported=lambda self, arch: 1.0 if arch[0] > 1 else 0.0
     ),
-    "query's valid is int32[]; expected bool[]": said(
+    "query's valid gives int32 []; expected bool": said(
         query=lambda self, arch, key: GridBenchmark.query(self, arch, key)._replace(
             valid=jnp.int32(1)
         )
