@@ -4,8 +4,10 @@ that read text. `module:Class` stands for the name of an agent that is not regis
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 from collections.abc import Container, Iterable
+from pathlib import Path
 from typing import (
     Any,
     Literal,
@@ -20,8 +22,10 @@ from typing import (
 from rlnas import agents
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import sha256
 from rlnas.bench.registry import is_target
 
+KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true | false"}
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -41,6 +45,16 @@ def split(word: str) -> tuple[str, str]:
     if name not in agents.names() and is_target(f"{name}:{kind}"):
         return f"{name}:{kind}", rest
     return name, text
+
+
+def identity(word: str) -> str:
+    """The name by which runs of a word's agent are kept: as registered; or `module:Class@...` with
+    the start of its source's sha256, since a file that is being worked on changes."""
+    name, _ = split(word)
+    if name in agents.names():
+        return name
+    source = inspect.getsourcefile(agents.config(name))
+    return f"{name}@{sha256(Path(source))[:12]}" if source else name
 
 
 def parse(word: str) -> tuple[str, AgentConfig]:
@@ -118,6 +132,26 @@ def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, A
     return found
 
 
+def option_types(settings: type) -> dict[str, str]:
+    """option -> what may stand for it, e.g. `a whole number` or `first | full`."""
+    hints = get_type_hints(settings)
+    return {
+        field.name: spelled(hints[field.name])
+        for field in dataclasses.fields(settings)
+        if field.init
+    }
+
+
+def spelled(hint: Any) -> str:
+    """What `convert` reads for a type."""
+    if get_origin(hint) in (Union, types.UnionType):
+        parts = [spelled(part) for part in get_args(hint) if part is not types.NoneType]
+        return " | ".join([*parts, *(["none"] if types.NoneType in get_args(hint) else [])])
+    if get_origin(hint) is Literal:
+        return " | ".join(map(str, get_args(hint)))
+    return KINDS.get(hint, "set it from Python")
+
+
 def convert(key: str, text: str, hint: Any) -> Any:
     """The value that `text` spells: of type bool, int, float, str, a `Literal`, or a union of them
     and None."""
@@ -144,8 +178,7 @@ def convert(key: str, text: str, hint: Any) -> Any:
         try:
             return hint(text)
         except ValueError:
-            kind = {int: "a whole number", float: "a number"}[hint]
-            raise UserError(f"found {key}={text!r}; expected {kind}") from None
+            raise UserError(f"found {key}={text!r}; expected {KINDS[hint]}") from None
     raise UserError(
         f"option {key!r} is of type {hint}, which has no spelling here; set it from Python"
     )

@@ -39,6 +39,10 @@ COMMANDS: dict[str, str] = {
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "speed": "rlnas.analysis.speed.command:Speed",
+    "agents": "rlnas.analysis.extending.agents:Agents",
+    "check": "rlnas.analysis.extending.check:Check",
+    "new agent": "rlnas.analysis.extending.new:NewAgent",
+    "new benchmark": "rlnas.analysis.extending.new:NewBenchmark",
     "bench list": "rlnas.bench.commands.list:List",
     "bench info": "rlnas.bench.commands.info:Info",
     "bench fetch": "rlnas.bench.commands.fetch:Fetch",
@@ -58,9 +62,10 @@ RUN: dict[str, str] = {
     "oneshot": "rlnas.analysis.oneshot.command:run",
 }
 GROUPS = {
+    "new": "A small package with an agent or a benchmark of your own.",
     "bench": (
         "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."
-    )
+    ),
 }
 ABOUT = (
     "Reinforcement-learning neural architecture search where a table look-up stands in for "
@@ -76,6 +81,10 @@ examples:
 
 A comparison is read from its figure and table under runs/compare-<hash>/; runs that are done are
 kept and reused.""",
+    "new": """\
+examples:
+  rlnas new agent greedy
+  rlnas new benchmark my-cells""",
     "bench": """\
 examples:
   rlnas bench info nb101-digits

@@ -183,7 +183,7 @@ class Unregistered(GridBenchmark):
 
 def without(name: str, space: Any = GridSpace()) -> Any:  # noqa: B008
     """A benchmark like `GridBenchmark` that lacks one member."""
-    members = {key: value for key, value in vars(GridBenchmark).items() if key != name}
+    members = {k: v for k, v in vars(GridBenchmark).items() if k != name and k[:2] != "__"}
     return type("Lacking", (), members | {"space": space})()
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from rlnas import bench
 from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_seeds, seed_keys
-from rlnas.agents.spec import parse_all
+from rlnas.agents.spec import identity, parse_all
 from rlnas.analysis import store
 from rlnas.analysis.comparison.command import BASELINES, Compare
 from rlnas.bench.benchmark import Benchmark
@@ -91,7 +91,8 @@ def contenders(agents: Sequence[str] | Mapping[str, AgentConfig]) -> list[Conten
     found: list[Contender] = []
     parsed = agents if isinstance(agents, Mapping) else parse_all(agents)
     for label, config in parsed.items():
-        name = label.partition(":")[0]
+        given = isinstance(agents, Mapping)
+        name = label.partition(":")[0] if given else identity(label)
         same = next(
             (other.label for other in found if (other.name, other.config) == (name, config)), None
         )
