@@ -42,8 +42,9 @@ def split(word: str) -> tuple[str, str]:
     """(name, text) of `name:text` or `module:Class:text`."""
     name, _, text = word.strip().partition(":")
     kind, _, rest = text.partition(":")
-    if name not in agents.names() and is_target(f"{name}:{kind}"):
-        return f"{name}:{kind}", rest
+    target, registered = f"{name}:{kind}", agents.REGISTRY.entries().get(name)
+    if is_target(target) and (registered is None or registered.value == target):
+        return target, rest
     return name, text
 
 
