@@ -201,7 +201,7 @@ def described(**facts: Any) -> Any:
 
 UNDECLARED = {
     "no reports; expected it as in rlnas.bench.Benchmark": without("reports"),
-    "no space.degree; expected it as in rlnas.bench.SearchSpace": without("", space=3),
+    "no space.arch_shape; expected it as in rlnas.bench.SearchSpace": without("", space=3),
     "its field .label is str data; expected a static field, field(metadata=": Undeclared(),
     "Unregistered is no pytree; expected a dataclass under jax.": Unregistered(),
     "describe() says no 'sha256'; expected at least name, ": said(
