@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.benchmark import Benchmark, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.benchmark import from_table
+from rlnas.bench.stand_ins import neighbour_lists
 from tables import small_benchmark, small_table
 
 ROW = jnp.int32(40)
@@ -123,3 +124,25 @@ def test_queries_batch(table):
     keys = jax.random.split(jax.random.key(0), 91)
     batch = jax.vmap(benchmark.query)(jnp.arange(91, dtype=jnp.int32), keys)
     np.testing.assert_array_equal(batch.val, benchmark.mean_val)
+
+
+@pytest.mark.parametrize("with_test", [True, False])
+def test_a_part_has_its_own_optimum_and_the_ways_within_it(with_test):
+    table = small_table()
+    if not with_test:
+        table.test[:] = np.nan
+    whole = from_table(table, noise="repeat=1")
+    measured = table.test if with_test else table.val
+    means = measured[:, 1].mean(1)
+    places = np.sort(np.argsort(means)[:60])  # without the best
+    part = whole.restrict(places)
+    assert part.space.size == 60 and part.noise == whole.noise and part.reports == whole.reports
+    assert float(part.optimum) == pytest.approx(means[places].max(), abs=1e-6)
+    assert float(part.optimum) < float(whole.optimum)
+    keys = jax.random.split(jax.random.key(0), 60)
+    found = jax.vmap(part.query)(jnp.arange(60, dtype=jnp.int32), keys)
+    np.testing.assert_array_equal(found.val, table.val[places, 1, 1])
+    near = neighbour_lists(whole)
+    for i, neighbours in enumerate(neighbour_lists(part)):
+        assert {places[j] for j in neighbours} == near[places[i]] & set(places.tolist())
+    assert part.space.whole == 91 and numbers_of(part.space).tolist() == places.tolist()

@@ -41,7 +41,7 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("best test", accuracy(table.best_test)),
     ]
     measured = [(epochs, agreement(table.val[:, i])) for i, epochs in enumerate(table.epochs)]
-    measured = [(epochs, found) for epochs, found in measured if found.repeats > 1 and found.cells > 2]
+    measured = [(e, found) for e, found in measured if found.repeats > 1 and found.cells > 2]
     if not measured:
         lines.append(("noise", "unknown: it takes two repeats of three cells"))
     lines += [(f"noise at {epochs} epochs", str(found)) for epochs, found in measured]

@@ -2,7 +2,7 @@
 
 A cell is a number: row r of `cells()` is the canonical representative of an isomorphism class, and
 everything else refers to it by r. How it is done stands in `forms` (enumeration), `rows` (from any
-graph to its row), `neighbours`, `official` (module hashes, parameters) and `hashing`.
+graph to its row), `neighbours` and `official` (module hashes, parameters).
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from rlnas.bench.nb101.forms import (
     check_max_vertices,
     enumerate_space,
 )
-from rlnas.bench.nb101.hashing import wl_hash
 from rlnas.bench.nb101.neighbours import all_neighbours, neighbours_of
 from rlnas.bench.nb101.official import module_hashes, parameters
 from rlnas.bench.nb101.rows import (
@@ -53,7 +52,6 @@ __all__ = [
     "row_index",
     "row_of",
     "rows_of",
-    "wl_hash",
 ]
 
 CACHE_VERSION = 1  # raise it when the rule of the neighbours or the order of the rows changes

@@ -3,25 +3,23 @@
 A line is a cell, given by one or more of
     module_hash                   the official md5, hex
     upper_triangle_bits and ops   0/1 of the upper triangle, row by row; operations separated by |
-    or , adjacency and ops             the whole matrix, row by row (anything but 0 and 1 is
-    skipped)
+    or adjacency and ops          the whole matrix, row by row (all but 0 and 1 is skipped)
 and what was measured:
     validation_accuracy, test_accuracy, train_accuracy   fractions; empty: unknown
     training_time                                        seconds
     trainable_params                                     compared with the cell's own
 Long form: columns `epochs` and `repeat` (any numbering) say which run a line is. Wide form: the
 measurement's name does, `validation_accuracy_108ep_repeat0`. Without a repeat there is one. Shorter
-names are known too (`val_acc_108ep`, `mean3_test_accuracy`, `seconds`, ...): see `_MEASUREMENT`.
+names are known too (`val_acc_108ep`, `mean3_test_accuracy`, `seconds`, ...): see
+`csv_header`.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -29,53 +27,13 @@ import numpy as np
 from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.nb101 import graph, measurements, table
-from rlnas.bench.nb101.cell import Cell, parse
+from rlnas.bench.nb101 import measurements, table
+from rlnas.bench.nb101.csv_cells import rows_of_lines
+from rlnas.bench.nb101.csv_header import Header, read_header
 from rlnas.bench.nb101.measurements import Measurements
 from rlnas.bench.nb101.reference import Reference
 
 BATCH_LINES = 1 << 14
-_MEASUREMENT = re.compile(
-    r"""(?:mean(?P<mean>\d+)_|mean_)?(?:final_)?
-        (?:(?P<val>val(?:id|idation)?_acc(?:uracy)?)|(?P<test>test_acc(?:uracy)?)
-          |(?P<train>train(?:ing)?_acc(?:uracy)?)|(?P<seconds>(?:training_)?(?:time|seconds)))
-        (?:_(?P<epochs>\d+)ep(?:ochs?)?)?(?:_repeat_?(?P<repeat>\d+))?(?:_s)?""",
-    re.VERBOSE,
-)
-_ALIASES = {
-    "hash": "module_hash",
-    "epoch": "epochs",
-    "budget": "epochs",
-    "seed": "repeat",
-    "params": "trainable_params",
-    "parameters": "trainable_params",
-    "trainable_parameters": "trainable_params",
-    "operations": "ops",
-}
-_CELL = ("module_hash", "upper_triangle_bits", "adjacency", "ops", "num_vertices")
-_PLAIN = (*_CELL, "epochs", "repeat", "trainable_params")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A measurement: which column it is, of what run; epochs or repeat None: another column
-    says."""
-
-    index: int
-    measure: str  # val, test, train, seconds
-    epochs: int | None
-    repeat: int | None
-    mean_of: int  # the value is a mean over so many runs
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the first line says."""
-
-    names: tuple[str, ...]
-    plain: dict[str, int]  # known plain columns -> index
-    columns: tuple[Column, ...]
-    ignored: tuple[str, ...]
 
 
 def import_csv(
@@ -105,7 +63,7 @@ def import_csv(
     with bar, _open(path) as file:
         try:
             reader = csv.reader(file)
-            header = _header(path, next(reader, []), columns, epochs)
+            header = read_header(path, next(reader, []), columns, epochs)
             for lines, rows in _batches(path, reader, len(header.names)):
                 parts.append(_batch(path, header, lines, rows, reference, epochs, percent))
                 bar.update(len(lines))
@@ -143,81 +101,6 @@ def _open(path: Path) -> Iterator[IO[str]]:
         else open(path, encoding="utf-8-sig", newline="")
     ) as file:
         yield file
-
-
-def _header(path: Path, names: list[str], renamed: Sequence[str], epochs: int | None) -> Header:
-    if not names:
-        raise UserError(f"{path}: empty file; expected a header line and one line a run")
-    pairs = [entry.partition("=") for entry in renamed]
-    for column, equals, known in pairs:
-        if not equals or column not in names:
-            raise UserError(
-                f"--columns {column}{equals}{known}: expected COLUMN=NAME, COLUMN of "
-                f"{', '.join(names)}"
-            )
-    new = {column: known for column, _, known in pairs}
-    plain: dict[str, int] = {}
-    columns: list[Column] = []
-    ignored: list[str] = []
-    for index, original in enumerate(names):
-        column = new.get(original, original).strip().lower()
-        column = _ALIASES.get(column, column)
-        match = _MEASUREMENT.fullmatch(column)
-        if column in _PLAIN:
-            if column in plain:
-                raise UserError(
-                    f"{path}: {names[plain[column]]!r} and {original!r} are both {column}; keep one"
-                )
-            plain[column] = index
-        elif match:
-            measure = next(m for m in table.MEASURES if match[m])
-            run = [int(match[key]) if match[key] else None for key in ("epochs", "repeat")]
-            columns.append(Column(index, measure, run[0], run[1], int(match["mean"] or 1)))
-        elif original in new:
-            raise UserError(
-                f"--columns {original}={new[original]}: no such name; expected "
-                f"{', '.join(_PLAIN)} or a measurement "
-                "like validation_accuracy or test_accuracy_108ep_repeat0"
-            )
-        else:
-            ignored.append(original)
-    seen: dict[tuple[str, int | None, int | None], str] = {}
-    for entry in columns:
-        key, here = (entry.measure, entry.epochs, entry.repeat), names[entry.index]
-        if key in seen:
-            raise UserError(
-                f"{path}: {seen[key]!r} and {here!r} are the same measurement; keep one or use "
-                "--columns"
-            )
-        seen[key] = here
-    if "module_hash" not in plain and not (
-        "ops" in plain and {"upper_triangle_bits", "adjacency"} & plain.keys()
-    ):
-        raise UserError(
-            f"{path}: no column says which cell a line is (found {', '.join(names)}); expected "
-            "module_hash, "
-            "or ops with upper_triangle_bits or adjacency; --columns maps other names"
-        )
-    if not any(column.measure == "val" for column in columns):
-        raise UserError(
-            f"{path}: no validation accuracy (found {', '.join(names)}); --columns "
-            "COLUMN=validation_accuracy names it"
-        )
-    if (
-        epochs is None
-        and "epochs" not in plain
-        and any(column.epochs is None for column in columns)
-    ):
-        raise UserError(
-            f"{path}: nothing says after how many epochs; expected a column epochs, or pass "
-            "--epochs"
-        )
-    for axis in ("epochs", "repeat"):
-        if axis in plain and any(getattr(column, axis) is not None for column in columns):
-            raise UserError(
-                f"{path}: {axis} is a column and stands in column names too; keep one of them"
-            )
-    return Header(tuple(names), plain, tuple(columns), tuple(ignored))
 
 
 def _batches(
@@ -283,7 +166,7 @@ def _batch(
         )
         return values.astype(np.int32)
 
-    row = _rows(path, header, lines, fields, reference)
+    row = rows_of_lines(path, header, lines, fields, reference)
     if "trainable_params" in header.plain:
         index = header.plain["trainable_params"]
         given, ours = numbers(index), reference.parameters[row]
@@ -335,93 +218,6 @@ def _batch(
             )
         )
     return measurements.concatenate(parts)
-
-
-def _rows(
-    path: Path,
-    header: Header,
-    lines: list[int],
-    fields: list[tuple[str, ...]],
-    reference: Reference,
-) -> np.ndarray:
-    """int32 [n] rows; by hash, by graph, or by both if they agree."""
-
-    def refuse(i: int, reason: str) -> UserError:
-        return UserError(f"{path.name}: line {lines[i]:,}: {reason}")
-
-    by_hash = by_graph = None
-    texts: tuple[str, ...] = ()
-    if "module_hash" in header.plain:
-        texts = fields[header.plain["module_hash"]]
-        try:
-            hashes = np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(len(texts), 16)
-        except ValueError:
-            bad = (i for i, t in enumerate(texts) if not re.fullmatch("[0-9a-fA-F]{32}", t))
-            raise refuse(
-                i := next(bad, 0), f"module_hash {texts[i]!r}; expected 32 hexadecimal digits"
-            ) from None
-        by_hash = reference.rows(hashes)
-        if (by_hash < 0).any():
-            i = int(np.flatnonzero(by_hash < 0)[0])
-            space = f"NAS-Bench-101 cell with at most {reference.max_vertices} vertices"
-            raise refuse(i, f"module_hash {texts[i]} is no {space}; check where it comes from")
-    kind = next((k for k in ("upper_triangle_bits", "adjacency") if k in header.plain), None)
-    if kind and "ops" in header.plain:
-        specs = list(zip(fields[header.plain[kind]], fields[header.plain["ops"]], strict=True))
-        cells: dict[tuple[str, str], Cell] = {}
-        for i, spec in enumerate(specs):
-            if spec not in cells:
-                try:
-                    cells[spec] = _cell(kind, *spec)
-                except UserError as error:
-                    raise refuse(i, str(error)) from None
-        found = graph.rows_of(_columns(list(cells.values())), reference.max_vertices)
-        row_of = dict(zip(cells, found, strict=True))
-        by_graph = np.array([row_of[spec] for spec in specs], np.int32)
-        if (by_graph < 0).any():
-            i = int(np.flatnonzero(by_graph < 0)[0])
-            raise refuse(
-                i,
-                f"cell {specs[i][0]} {specs[i][1]} has more than {reference.max_vertices} vertices",
-            )
-    if by_hash is not None and by_graph is not None and (by_hash != by_graph).any():
-        i = int(np.flatnonzero(by_hash != by_graph)[0])
-        found_name = reference.name(int(by_graph[i]))
-        raise refuse(
-            i, f"module_hash {texts[i]}, but its graph is cell {found_name}; one of them is wrong"
-        )
-    rows = by_hash if by_hash is not None else by_graph
-    assert rows is not None  # `_header` saw to it
-    return rows
-
-
-def _cell(kind: str, digits: str, operations: str) -> Cell:
-    """The pruned cell of a graph in text; `UserError` with the reason if it is none."""
-    ops = [op.strip(" '\"") for op in re.split(r"[|,]", operations.strip(" []()"))]
-    n = len(ops)
-    if kind == "adjacency":
-        digits = re.sub("[^01]", "", digits)
-        if len(digits) != n * n:
-            raise UserError(
-                f"adjacency with {len(digits)} entries for {n} operations; expected {n * n}"
-            )
-        return parse([[int(d) for d in digits[x * n : (x + 1) * n]] for x in range(n)], ops)
-    if len(digits) != n * (n - 1) // 2 or set(digits) - set("01"):
-        raise UserError(
-            f"upper_triangle_bits {digits!r} for {n} operations; expected {n * (n - 1) // 2} "
-            "digits 0 or 1"
-        )
-    rest = iter(digits)
-    return parse([[int(next(rest)) if x < y else 0 for y in range(n)] for x in range(n)], ops)
-
-
-def _columns(cells: list[Cell]) -> graph.Cells:
-    labels = [[*cell.labels, *[graph.UNUSED] * (5 - len(cell.labels))] for cell in cells]
-    return graph.Cells(
-        np.array([cell.num_vertices for cell in cells], np.uint8),
-        np.array([cell.bits for cell in cells], np.uint32),
-        np.array(labels, np.uint8).reshape(-1, 5),
-    )
 
 
 def _notes(header: Header, dense: measurements.Dense, space: int) -> list[str]:

@@ -1,7 +1,7 @@
 """A Weisfeiler-Lehman hash of labelled graphs: equal for isomorphic ones, whatever their numbering.
 
 `row_of` does not need it, it looks exact forms up. This is the independent check of those (the hash
-takes 423,624 values on the 423,624 cells), and an identity for graphs that have no row.
+takes 423,624 values on the 423,624 cells).
 """
 
 from __future__ import annotations
