@@ -38,11 +38,14 @@ REGISTRY = Registry(
         "random_walk": "rlnas.agents.random_walk:RandomWalk",
         "local_search": "rlnas.agents.local_search:LocalSearch",
         "evolution": "rlnas.agents.evolution:Evolution",
-        "dqn": "rlnas.agents.dqn_search:DQN",
+        "dqn": "rlnas.agents.dqn:DQN",
     },
 )
 names = REGISTRY.names
 config = REGISTRY.load
+
+TRAINED = "dqn"
+"""The agent that `rlnas train` and `rlnas ablate` train unless told otherwise."""
 
 _LAZY = {name: "protocol" for name in __all__ if name not in ("config", "names", "parse")}
 _LAZY["parse"] = "spec"

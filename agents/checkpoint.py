@@ -6,29 +6,34 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
-from rlnas.agents.dqn import DQNConfig
-from rlnas.agents.networks import NetworkConfig
+from rlnas.agents.learner import Learner, learner_class
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
 
-FORMAT, VERSION = "rlnas-dqn", 1
+FORMAT, VERSION = "rlnas-checkpoint", 1
 WEIGHTS, FACTS = "best.safetensors", "checkpoint.json"
 SEEN = "seen_rows"
+OF_THE_FILE = ("format", "version", "agent", "settings", "sha256")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """config: how it was trained. params: the network's. facts: JSON-ready; `benchmark` (its
-    `describe()`), `protocol`, `lookups`, `distinct`, `step`, `validation`. seen: int32, what was
-    looked up in training (NAS-Bench-101: canonical rows), or None where the space is too large to
-    remember. sha256: of the weights' file."""
+    """agent: as registered. settings: how it was trained. params: what its `score` takes, a dict of
+    arrays. facts: JSON-ready; `benchmark` (its `describe()`), `shown`, `lookups`, `distinct`,
+    `step`, `validation`. seen: int32, the numbers of what was looked up in training (NAS-Bench-101:
+    canonical rows), or None where that is not remembered. sha256: of the weights' file."""
 
-    config: DQNConfig
+    agent: str
+    settings: Learner
     params: Any
     facts: dict[str, Any]
     seen: np.ndarray | None
@@ -47,8 +52,6 @@ class Checkpoint:
 
     def save(self, folder: Path) -> None:
         """Write both files; the JSON, which names the weights' sha256, last."""
-        from safetensors.numpy import save_file
-
         tensors = {
             key: np.ascontiguousarray(x) for key, x in flatten_dict(self.params, sep="/").items()
         }
@@ -59,7 +62,8 @@ class Checkpoint:
         facts = {
             "format": FORMAT,
             "version": VERSION,
-            "config": dataclasses.asdict(self.config),
+            "agent": self.agent,
+            "settings": dataclasses.asdict(self.settings),  # type: ignore[call-overload]
             **self.facts,
         }
         facts["sha256"] = sha256(folder / WEIGHTS)
@@ -68,11 +72,8 @@ class Checkpoint:
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:
-        """Read and check a checkpoint; `UserError` when there is none or its files do not belong
-        together."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
+        """Read and check a checkpoint; `UserError` when there is none, its files do not belong
+        together, or it is of another version or an agent that is not installed."""
         try:
             facts = json.loads((folder / FACTS).read_text())
             digest = sha256(folder / WEIGHTS)
@@ -86,22 +87,37 @@ class Checkpoint:
             raise UserError(
                 f"the checkpoint in {folder} is damaged ({error}); train it again"
             ) from None
-        if (facts.get("format"), facts.get("version")) != (FORMAT, VERSION) or facts.get(
-            "sha256"
-        ) != digest:
+        found = f"{facts.get('format')} version {facts.get('version')}"
+        if found != f"{FORMAT} version {VERSION}":
+            raise UserError(
+                f"the checkpoint in {folder} is {found}, expected {FORMAT} version {VERSION}; "
+                "train it again"
+            )
+        if facts.get("sha256") != digest:
             raise UserError(
                 f"the weights in {folder} are not those its {FACTS} speaks of; train again"
             )
+        try:
+            settings = settings_of(learner_class(facts["agent"]), facts["settings"])
+        except (UserError, KeyError, TypeError) as error:
+            raise UserError(
+                f"the settings in {folder / FACTS} cannot be used here ({error}); expected those "
+                "of an agent that is installed, in its version"
+            ) from None
         seen = tensors.pop(SEEN, None)
-        config = config_from_json(facts["config"])
-        rest = {
-            key: value
-            for key, value in facts.items()
-            if key not in ("format", "version", "config", "sha256")
-        }
-        return cls(config, unflatten_dict(tensors, sep="/"), rest, seen, digest)
+        rest = {key: value for key, value in facts.items() if key not in OF_THE_FILE}
+        params = jax.tree.map(jnp.asarray, unflatten_dict(tensors, sep="/"))
+        return cls(facts["agent"], settings, params, rest, seen, digest)
 
 
-def config_from_json(fields: dict[str, Any]) -> DQNConfig:
-    """The `DQNConfig` of `dataclasses.asdict`."""
-    return DQNConfig(**{**fields, "network": NetworkConfig(**fields["network"])})
+def settings_of(cls: type[Any], fields: dict[str, Any]) -> Any:
+    """The settings of `dataclasses.asdict`, once through JSON."""
+    hints = get_type_hints(cls)
+
+    def value(name: str, found: Any) -> Any:
+        hint = hints.get(name)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            return settings_of(hint, found)
+        return tuple(found) if get_origin(hint) is tuple else found
+
+    return cls(**{name: value(name, found) for name, found in fields.items()})

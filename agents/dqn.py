@@ -1,5 +1,5 @@
-"""The agent that learns to search: Ape-X value learning on the incremental MDP, on one device, in
-one scan.
+"""Ape-X value learning of which neighbour to move to, on the incremental MDP, on one device, in one
+scan; and the agent that searches with what was learnt.
 
 Follows Cassimon, Mercelis and Mets (arXiv 2410.01431): transformer with dueling heads, double Q,
 n-step returns with partial episode bootstrapping, prioritised replay, an epsilon ladder over actors
@@ -15,17 +15,26 @@ of every actor and then `updates` batches. New items get the largest priority so
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
+from jaxtyping import Array, Bool, Float32, Int32, Key
 
 from rlnas.agents import replay as replay_buffer
+from rlnas.agents.learner import (
+    Incremental,
+    Step,
+    TrainState,
+    View,
+    at_least_one,
+    begin,
+    encode,
+    spread,
+    step_actors,
+)
 from rlnas.agents.losses import (
     double_q_target,
     epsilon_ladder,
@@ -33,43 +42,54 @@ from rlnas.agents.losses import (
     take,
 )
 from rlnas.agents.networks import READOUT, DuelingTransformer, NetworkConfig
+from rlnas.agents.protocol import Agent
 from rlnas.agents.replay import Replay
-from rlnas.bench.benchmark import Benchmark, SearchSpace
+from rlnas.agents.walker import Walker, epsilon_greedy, walk
+from rlnas.bench.benchmark import SearchSpace
 from rlnas.bench.errors import UserError
-from rlnas.bench.mdp import IncrementalMDP, State
-from rlnas.bench.rewards import Exponential
+from rlnas.bench.mdp import IncrementalMDP
 
-SEEN_LIMIT = 1 << 24
-"""Spaces up to this size have every architecture seen in training remembered; larger ones only
-count look-ups."""
+
+class Transition(NamedTuple):
+    """n steps. reward: their discounted sum; discount: what the value of `after` counts."""
+
+    before: View
+    action: Int32[Array, "*b"]
+    reward: Float32[Array, "*b"]
+    discount: Float32[Array, "*b"]
+    after: View
+
+
+class Learning(NamedTuple):
+    """What learning changes: parameters, their older copy, the optimiser's state, the replay.
+    window: the latest steps of each actor, [actors, n - 1]; () in a search, which has none."""
+
+    params: Any
+    target: Any
+    opt_state: Any
+    replay: Replay
+    window: Any = ()
+
+
+class Metrics(NamedTuple):
+    """Means over an iteration. reward: shaped, a step. val: validation accuracy of where the actors
+    are."""
+
+    loss: Float32[Array, "*b"]
+    td_error: Float32[Array, "*b"]
+    q: Float32[Array, "*b"]
+    reward: Float32[Array, "*b"]
+    val: Float32[Array, "*b"]
 
 
 @dataclass(frozen=True)
-class DQNConfig:
-    """Settings of learning; those of the MDP and the network included. alpha and the seed may be
-    traced."""
+class DQNLearner(Incremental):
+    """Settings of MDP, learning and network. alpha and the seed may be traced."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The transformer's sizes."""
-    alpha: float = 32.0
-    """Shaping exp(alpha x accuracy). The paper: 6 on NAS-Bench-101, 32 on NAS-Bench-301; ours, for
-    nb101-digits: 32."""
-    reward_scale: float = 30.0
-    """Constant factor of all rewards (ours): lifts returns above the network's noise where
-    accuracies are close."""
-    neighbours: int = 25
-    """At most so many neighbours are shown; the paper: 25 on NAS-Bench-101, 100 on
-    NAS-Bench-301."""
-    horizon: int = 50
-    """Steps of an episode (ours)."""
-    stay: bool = False
-    """Whether staying is an action (ours)."""
     gamma: float = 0.9
     """Discount (ours)."""
-    steps: int = 150_000
-    """Environment steps of training, over all actors."""
-    actors: int = 64
-    """Environments stepped together."""
     epsilon_base: float = 0.4
     """Epsilon of actor i of n: base^(1 + exponent i / (n - 1))."""
     epsilon_exponent: float = 7.0
@@ -96,15 +116,10 @@ class DQNConfig:
     """Environment steps between copies into the target network."""
 
     def __post_init__(self) -> None:
-        counts = (
-            "neighbours horizon steps actors learning_starts n_step batch_size updates capacity "
-            "target_every"
+        super().__post_init__()
+        at_least_one(
+            self, "learning_starts", "n_step", "batch_size", "updates", "capacity", "target_every"
         )
-        for name in counts.split():
-            if getattr(self, name) < 1:
-                raise UserError(f"found {name} = {getattr(self, name)}; expected at least 1")
-        if not self.reward_scale > 0:
-            raise UserError(f"found reward_scale = {self.reward_scale}; expected a factor above 0")
         if not 0 <= self.gamma < 1:
             raise UserError(f"found gamma = {self.gamma}; expected at least 0 and below 1")
         if self.capacity % replay_buffer.BLOCK or self.capacity < max(self.batch_size, self.actors):
@@ -112,6 +127,45 @@ class DQNConfig:
                 f"found capacity = {self.capacity}; expected a multiple of {replay_buffer.BLOCK}, "
                 f"at least batch_size = {self.batch_size} and actors = {self.actors}"
             )
+
+    @classmethod
+    def presets(cls) -> dict[str, DQNLearner]:
+        smoke = cls(
+            network=NetworkConfig(width=16, layers=1, heads=2, feed_forward=32),
+            steps=8_192,
+            actors=32,
+            learning_starts=1_024,
+            batch_size=32,
+            capacity=4_096,
+            target_every=1_024,
+        )
+        grid = replace(
+            smoke,
+            network=NetworkConfig(width=32, layers=1, heads=2, feed_forward=64),
+            steps=60_000,
+            learning_starts=2_048,
+            batch_size=64,
+            capacity=25_600,
+            target_every=2_048,
+        )
+        # What is known of Cassimon et al. 2024 and their follow-up (see above), gaps filled by
+        # RLlib's Ape-X; layers, heads, widths of feed-forward blocks, horizon, gamma, actors are
+        # ours all the same.
+        paper = cls(
+            network=NetworkConfig(width=256, layers=3, heads=8, feed_forward=1024),
+            steps=10_000_000,
+            actors=256,
+            learning_starts=50_000,
+            batch_size=512,
+            capacity=25_088,
+            learning_rate=5e-5,
+            alpha=6.0,
+        )
+        return {"default": cls(), "smoke": smoke, "grid": grid, "paper": paper}
+
+    @property
+    def warm_iterations(self) -> int:
+        return -(-min(self.learning_starts, self.steps) // self.actors)
 
     def module(self) -> DuelingTransformer:
         """The network."""
@@ -122,310 +176,212 @@ class DQNConfig:
             optax.clip_by_global_norm(self.gradient_clip), optax.adam(self.learning_rate, eps=1e-8)
         )
 
-    def mdp(self, benchmark: Benchmark, alpha: Any = None) -> IncrementalMDP:
-        """The environment of these settings. alpha: goes before the settings' own, and may be
-        traced."""
-        shaping = Exponential(self.alpha if alpha is None else alpha, self.reward_scale)
-        return IncrementalMDP(benchmark, shaping, self.neighbours, self.horizon, self.stay)
+    # Values
 
-    @property
-    def warm_iterations(self) -> int:
-        """Iterations before the first update."""
-        return min(self.iterations, -(-self.learning_starts // self.actors))
+    def score(
+        self, space: SearchSpace, params: Any, view: View, dropout: Any = None
+    ) -> Float32[Array, "*b a"]:
+        """Q of every action; encodes on the fly. dropout: a key while learning."""
+        rngs = None if dropout is None else {"dropout": dropout}
+        q: Any = self.module().apply(
+            params, encode(space, view), view.mask, dropout is not None, rngs=rngs
+        )
+        return q
 
-    @property
-    def iterations(self) -> int:
-        """Iterations that make at least `steps` environment steps."""
-        return -(-self.steps // self.actors)
+    def representations(
+        self, space: SearchSpace, params: Any, view: View
+    ) -> Float32[Array, "*b d"]:
+        """What the last layer makes of the current architecture of each view: the token the value
+        is read from."""
+        _, found = self.module().apply(
+            params,
+            encode(space, view),
+            view.mask,
+            capture_intermediates=lambda module, _: module.name == READOUT,
+        )
+        return found["intermediates"][READOUT]["__call__"][0][..., 0, :]
 
+    # Training
 
-class View(NamedTuple):
-    """What an observation is made of: rows, not encodings. archs: [N + 1, ...]; mask: bool [N +
-    1]."""
+    def init(self, mdp: IncrementalMDP, key: Key[Array, ""]) -> TrainState:
+        """Actors at fresh starts, with a full window of steps taken at random."""
+        params_key, reset_key, warm_key, key = jax.random.split(key, 4)
+        learning = self.fresh(mdp.benchmark.space, params_key)
+        state = begin(mdp, self.actors, learning, reset_key, key)
 
-    archs: Any
-    mask: Bool[Array, "*b slots"]
+        def step(state: TrainState, key: Key[Array, ""]) -> tuple[TrainState, Step]:
+            return self.act(mdp, state, jnp.ones(self.actors), key)
 
+        state, steps = jax.lax.scan(step, state, jax.random.split(warm_key, self.n_step - 1))
+        window = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), steps)
+        return state._replace(learner=learning._replace(window=window))
 
-class Transition(NamedTuple):
-    """n steps. reward: their discounted sum; discount: what the value of `after` counts."""
+    def fresh(self, space: SearchSpace, key: Key[Array, ""], params: Any = None) -> Learning:
+        """An empty replay, and fresh parameters unless some are given."""
+        view = self.blank_view(space)
+        if params is None:
+            params = self.module().init(key, encode(space, view), view.mask)
+        example = Transition(view, jnp.int32(0), jnp.float32(0), jnp.float32(0), view)
+        replay = replay_buffer.create(example, self.capacity)
+        target = jax.tree.map(jnp.copy, params)
+        return Learning(params, target, self.optimiser().init(params), replay)
 
-    before: View
-    action: Int32[Array, "*b"]
-    reward: Float32[Array, "*b"]
-    discount: Float32[Array, "*b"]
-    after: View
+    def iterate(
+        self, mdp: IncrementalMDP, state: TrainState, learning: bool
+    ) -> tuple[TrainState, Metrics]:
+        """Every actor takes one step; then, if `learning`, `updates` batches."""
+        act_key, learn_key, key = jax.random.split(state.key, 3)
+        epsilon = epsilon_ladder(self.actors, self.epsilon_base, self.epsilon_exponent)
+        state, step = self.act(mdp, state, epsilon, act_key)
+        old: Learning = state.learner
+        whole = jax.tree.map(
+            lambda steps, step: jnp.concatenate([steps, step[:, None]], axis=1), old.window, step
+        )
+        new = old._replace(
+            replay=replay_buffer.add(old.replay, jax.vmap(self.transition)(whole)),
+            window=jax.tree.map(lambda x: x[:, 1:], whole),
+        )
+        loss = td_error = q = jnp.float32(0)
+        if learning:
+            new, out = self.updated(mdp.benchmark.space, new, learn_key)
+            loss, td_error, q = (x.mean() for x in out)
+        iteration = state.iteration + 1
+        new = copy_when(iteration % max(1, self.target_every // self.actors) == 0, new)
+        metrics = Metrics(loss, td_error, q, step.reward.mean(), jnp.nanmean(step.val))
+        return state._replace(learner=new, iteration=iteration, key=key), metrics
 
+    def act(
+        self,
+        mdp: IncrementalMDP,
+        state: TrainState,
+        epsilon: Float32[Array, " actors"],
+        key: Key[Array, ""],
+    ) -> tuple[TrainState, Step]:
+        """A step of every actor, epsilon-greedy."""
+        act_key, step_key = jax.random.split(key)
+        view = View(state.env.archs, state.env.mask)
+        q = self.score(mdp.benchmark.space, state.learner.params, view)
+        action = jax.vmap(epsilon_greedy)(
+            q, self.real_actions(view.mask), epsilon, jax.random.split(act_key, self.actors)
+        )
+        return step_actors(mdp, state, action, step_key)
 
-class Step(NamedTuple):
-    """One step as the n-step window keeps it; `after` is the real next view, also at a
-    truncation."""
+    def transition(self, window: Step) -> Transition:
+        """What starts at the first step of a window of n."""
+        returns = n_step_bootstrapped_returns(window.reward, window.truncated, self.gamma)
+        before = jax.tree.map(lambda x: x[0], window.before)
+        after = jax.tree.map(lambda x: x[returns.last], window.after)
+        action = window.action[0].astype(jnp.int32)
+        return Transition(before, action, returns.reward, returns.discount, after)
 
-    before: View
-    action: Int32[Array, "*b"]
-    reward: Float32[Array, "*b"]
-    truncated: Bool[Array, "*b"]
-    after: View
+    def updated(
+        self, space: SearchSpace, learning: Learning, key: Key[Array, ""]
+    ) -> tuple[Learning, Any]:
+        """`updates` times `learn`."""
 
+        def one(learning: Learning, key: Key[Array, ""]) -> tuple[Learning, Any]:
+            return self.learn(space, learning, key)
 
-class Learner(NamedTuple):
-    """What learning changes: parameters, their older copy, the optimiser's state, the replay."""
+        return jax.lax.scan(one, learning, jax.random.split(key, self.updates))
 
-    params: Any
-    target: Any
-    opt_state: Any
-    replay: Replay
+    def learn(
+        self, space: SearchSpace, learning: Learning, key: Key[Array, ""]
+    ) -> tuple[Learning, tuple[Array, Array, Array]]:
+        """One update from one prioritised batch. Returns (loss, mean |TD error|, mean Q) too."""
+        sample_key, dropout_key = jax.random.split(key)
+        batch = replay_buffer.sample(
+            learning.replay, sample_key, self.batch_size, self.priority_beta
+        )
+        items: Transition = batch.items
+        # An isolated architecture has no action to learn of, and no value to bootstrap from.
+        usable = take(self.real_actions(items.before.mask), items.action)
+        bootstrap = self.real_actions(items.after.mask).any(-1)
+        dropout = dropout_key if self.network.dropout else None
 
+        q_t_value = self.score(space, learning.target, items.after)
+        q_t_selector = self.score(space, learning.params, items.after)
+        target = double_q_target(items.reward, items.discount * bootstrap, q_t_value, q_t_selector)
 
-class TrainState(NamedTuple):
-    """A training run between iterations. window: Step of [actors, n - 1]. seen: bool [space size]
-    (or [1] for a space too large to remember). lookups: accuracies looked up."""
+        def loss_of(params: Any) -> tuple[Array, tuple[Array, Array]]:
+            q_tm1 = take(self.score(space, params, items.before, dropout), items.action)
+            error = jnp.where(usable, target - q_tm1, 0.0)
+            loss = (batch.weights * optax.losses.huber_loss(error)).mean()
+            return loss, (error, jnp.where(usable, q_tm1, 0.0))
 
-    learner: Learner
-    env: State
-    window: Step
-    iteration: Int32[Array, ""]
-    seen: Bool[Array, " M"]
-    lookups: Int32[Array, ""]
-    key: Key[Array, ""]
+        (loss, (error, q_tm1)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+            learning.params
+        )
+        updates, opt_state = self.optimiser().update(gradient, learning.opt_state, learning.params)
+        learning = learning._replace(
+            params=optax.apply_updates(learning.params, updates),
+            opt_state=opt_state,
+            replay=replay_buffer.update(learning.replay, batch.at, error, self.priority_alpha),
+        )
+        return learning, (loss, jnp.abs(error).mean(), q_tm1.mean())
 
+    def shard(self, state: TrainState, devices: Sequence[Any]) -> TrainState:
+        return spread(state, devices, lambda s: (s.env, s.learner.window, s.learner.replay.items))
 
-class Metrics(NamedTuple):
-    """Means over an iteration. reward: shaped, a step. val: validation accuracy of where the actors
-    are."""
+    # Searching
 
-    loss: Float32[Array, "*b"]
-    td_error: Float32[Array, "*b"]
-    q: Float32[Array, "*b"]
-    reward: Float32[Array, "*b"]
-    val: Float32[Array, "*b"]
+    def agent(self, space: SearchSpace, params: Any) -> Agent:
+        return walk(self, space, params)
 
-
-def q_values(
-    config: DQNConfig, space: SearchSpace, params: Any, view: View, dropout: Any = None
-) -> Float32[Array, "*b a"]:
-    """Q of every action of a batch of views; encodes on the fly. dropout: a key while learning."""
-    rngs = None if dropout is None else {"dropout": dropout}
-    q: Any = config.module().apply(
-        params, encode(space, view), view.mask, dropout is not None, rngs=rngs
-    )
-    return q
-
-
-def encode(space: SearchSpace, view: View) -> Int8[Array, "*b slots f"]:
-    """The encodings of a view, or of a batch of them."""
-    one = space.encode
-    for _ in range(view.mask.ndim):
-        one = jax.vmap(one)
-    return one(view.archs)
-
-
-def real_actions(config: DQNConfig, mask: Bool[Array, "*b slots"]) -> Bool[Array, "*b a"]:
-    """Which actions exist under a view's mask: the real neighbours, and staying where it is one."""
-    real = mask[..., 1:]
-    return jnp.concatenate([real, jnp.ones_like(real[..., :1])], axis=-1) if config.stay else real
-
-
-def representations(
-    config: DQNConfig, space: SearchSpace, params: Any, view: View
-) -> Float32[Array, "*b d"]:
-    """What the last layer makes of the current architecture of each view: the token the value is
-    read from."""
-    _, found = config.module().apply(
-        params,
-        encode(space, view),
-        view.mask,
-        capture_intermediates=lambda module, _: module.name == READOUT,
-    )
-    return found["intermediates"][READOUT]["__call__"][0][..., 0, :]
-
-
-def new_learner(config: DQNConfig, space: SearchSpace, key: Key[Array, ""]) -> Learner:
-    """Fresh parameters and an empty replay."""
-    view = blank_view(config, space)
-    params = config.module().init(key, encode(space, view), view.mask)
-    example = Transition(view, jnp.int32(0), jnp.float32(0), jnp.float32(0), view)
-    return Learner(
-        params,
-        jax.tree.map(jnp.copy, params),
-        config.optimiser().init(params),
-        replay_buffer.create(example, config.capacity),
-    )
-
-
-def blank_view(config: DQNConfig, space: SearchSpace) -> View:
-    arch = jax.eval_shape(space.sample, jax.random.key(0))
-    slots = config.neighbours + 1
-    return View(jnp.zeros((slots, *arch.shape), arch.dtype), jnp.zeros(slots, bool))
-
-
-def learn(
-    config: DQNConfig, space: SearchSpace, learner: Learner, key: Key[Array, ""]
-) -> tuple[Learner, Any]:
-    """One update from one prioritised batch. Returns the learner and (loss, mean |TD error|, mean
-    Q)."""
-    sample_key, dropout_key = jax.random.split(key)
-    batch = replay_buffer.sample(
-        learner.replay, sample_key, config.batch_size, config.priority_beta
-    )
-    items: Transition = batch.items
-    # An isolated architecture has no action to learn of, and no value to bootstrap from.
-    usable = jnp.take_along_axis(
-        real_actions(config, items.before.mask), items.action[:, None], axis=1
-    )[:, 0]
-    dropout = dropout_key if config.network.dropout else None
-
-    q_t_value = q_values(config, space, learner.target, items.after)
-    q_t_selector = q_values(config, space, learner.params, items.after)
-    bootstrap = real_actions(config, items.after.mask).any(-1)
-    target = double_q_target(items.reward, items.discount * bootstrap, q_t_value, q_t_selector)
-
-    def loss_of(params: Any) -> tuple[Array, tuple[Array, Array]]:
-        q_tm1 = take(q_values(config, space, params, items.before, dropout), items.action)
-        error = jnp.where(usable, target - q_tm1, 0.0)
-        return (batch.weights * optax.losses.huber_loss(error)).mean(), (
-            error,
-            jnp.where(usable, q_tm1, 0.0),
+    @classmethod
+    def cold(cls) -> DQNLearner:
+        """For learning inside the budget of a search: a small network, one update a query unless
+        asked otherwise (ours)."""
+        return cls(
+            network=NetworkConfig(width=32, layers=1, heads=2, feed_forward=64),
+            batch_size=32,
+            capacity=512,
+            n_step=1,
+            learning_rate=1e-3,
+            gamma=0.5,
+            target_every=8,
         )
 
-    (loss, (error, q_tm1)), gradient = jax.value_and_grad(loss_of, has_aux=True)(learner.params)
-    updates, opt_state = config.optimiser().update(gradient, learner.opt_state, learner.params)
-    learner = learner._replace(
-        params=optax.apply_updates(learner.params, updates),
-        opt_state=opt_state,
-        replay=replay_buffer.update(learner.replay, batch.at, error, config.priority_alpha),
-    )
-    return learner, (loss, jnp.abs(error).mean(), q_tm1.mean())
+    def fine_tuned(self) -> DQNLearner:
+        """For going on learning inside the budget of a search, after a training."""
+        cold = self.cold()
+        inside = ("batch_size", "capacity", "n_step", "target_every")
+        return replace(self, **{x: getattr(cold, x) for x in inside}, learning_rate=1e-4)
 
-
-def act(
-    q: Float32[Array, " a"], real: Bool[Array, " a"], epsilon: Any, key: Key[Array, ""]
-) -> Int[Array, ""]:
-    """The best real action, or with probability epsilon any real one."""
-    explore_key, pick_key = jax.random.split(key)
-    anything = jnp.argmax(jnp.where(real, jax.random.uniform(pick_key, real.shape), -1.0))
-    return jnp.where(
-        jax.random.uniform(explore_key) < epsilon,
-        anything,
-        jnp.argmax(jnp.where(real, q, -jnp.inf)),
-    )
-
-
-def init(config: DQNConfig, mdp: IncrementalMDP, key: Key[Array, ""]) -> TrainState:
-    """Actors at fresh starts, with a full window of steps taken at random."""
-    learner_key, reset_key, warm_key, key = jax.random.split(key, 4)
-    space = mdp.benchmark.space
-    _, env = jax.vmap(mdp.reset)(jax.random.split(reset_key, config.actors))
-    seen = jnp.zeros(space.size if space.size <= SEEN_LIMIT else 1, bool)
-    if space.size <= SEEN_LIMIT:
-        seen = seen.at[env.archs[:, 0]].set(True)
-    learner = new_learner(config, space, learner_key)
-    state = TrainState(learner, env, None, jnp.int32(0), seen, jnp.int32(config.actors), key)  # type: ignore[arg-type]
-    steps = []
-    for warm in jax.random.split(warm_key, config.n_step - 1):
-        state, step, _ = _actors_step(config, mdp, state, jnp.ones(config.actors), warm)
-        steps.append(step)
-    blank = jax.eval_shape(
-        lambda s: _actors_step(config, mdp, s, jnp.ones(config.actors), key)[1], state
-    )
-    window = (
-        jax.tree.map(lambda *x: jnp.stack(x, axis=1), *steps)
-        if steps
-        else jax.tree.map(lambda x: jnp.zeros((x.shape[0], 0, *x.shape[1:]), x.dtype), blank)
-    )
-    return state._replace(window=window)
-
-
-def _actors_step(
-    config: DQNConfig,
-    mdp: IncrementalMDP,
-    state: TrainState,
-    epsilon: Float32[Array, " actors"],
-    key: Key[Array, ""],
-) -> tuple[TrainState, Step, Float32[Array, ""]]:
-    act_key, step_key = jax.random.split(key)
-    space = mdp.benchmark.space
-    before = View(state.env.archs, state.env.mask)
-    q = q_values(config, space, state.learner.params, before)
-    real = real_actions(config, before.mask)
-    action = jax.vmap(act)(q, real, epsilon, jax.random.split(act_key, config.actors))
-    _, env, reward, _, truncated, info = jax.vmap(mdp.step)(
-        jax.random.split(step_key, config.actors), state.env, action
-    )
-    after = View(info.final_observation.archs, info.final_observation.mask)
-    seen = state.seen
-    if space.size <= SEEN_LIMIT:
-        seen = seen.at[info.arch].set(True).at[env.archs[:, 0]].set(True)
-    moved = (action < config.neighbours).sum() if config.stay else config.actors
-    state = state._replace(env=env, seen=seen, lookups=state.lookups + moved + truncated.sum())
-    return state, Step(before, action, reward, truncated, after), jnp.nanmean(info.val)
-
-
-def iterate(
-    config: DQNConfig, mdp: IncrementalMDP, state: TrainState, learning: bool
-) -> tuple[TrainState, Metrics]:
-    """Every actor takes one step; then, if `learning` (static), `updates` batches."""
-    act_key, learn_key, key = jax.random.split(state.key, 3)
-    space = mdp.benchmark.space
-    epsilon = epsilon_ladder(config.actors, config.epsilon_base, config.epsilon_exponent)
-    state, step, val = _actors_step(config, mdp, state, epsilon, act_key)
-    whole = jax.tree.map(
-        lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), state.window, step
-    )
-    learner = state.learner._replace(
-        replay=replay_buffer.add(state.learner.replay, jax.vmap(lambda w: _merge(config, w))(whole))
-    )
-    loss = td_error = q = jnp.float32(0)
-    if learning:
-        learner, out = jax.lax.scan(
-            lambda learner, key: learn(config, space, learner, key),
-            learner,
-            jax.random.split(learn_key, config.updates),
+    def take_in(
+        self,
+        space: SearchSpace,
+        learning: Learning,
+        move: Step,
+        made: Bool[Array, ""],
+        queries: Int32[Array, ""],
+        key: Key[Array, ""],
+    ) -> Learning:
+        """Keep a move in the replay, then learn; the target is copied every `target_every`
+        queries."""
+        item = Transition(
+            move.before, move.action, move.reward, jnp.float32(self.gamma), move.after
         )
-        loss, td_error, q = (x.mean() for x in out)
-    iteration = state.iteration + 1
-    due = iteration % max(1, config.target_every // config.actors) == 0
-    target = jax.tree.map(lambda new, old: jnp.where(due, new, old), learner.params, learner.target)
-    state = state._replace(
-        learner=learner._replace(target=target),
-        window=jax.tree.map(lambda x: x[:, 1:], whole),
-        iteration=iteration,
-        key=key,
-    )
-    return state, Metrics(loss, td_error, q, step.reward.mean(), val)
+        added = replay_buffer.add(learning.replay, jax.tree.map(lambda x: x[None], item))
+        replay = choose(made, added, learning.replay)
+        learning = learning._replace(replay=replay)
+        learnt, _ = self.updated(space, learning, key)
+        learning = choose(replay_buffer.size(replay) > 0, learnt, learning)
+        return copy_when(queries % self.target_every == 0, learning)
 
 
-def _merge(config: DQNConfig, window: Step) -> Transition:
-    """The transition that starts at the first step of a window of n."""
-    returns = n_step_bootstrapped_returns(window.reward, window.truncated, config.gamma)
-    before = jax.tree.map(lambda x: x[0], window.before)
-    after = jax.tree.map(lambda x: x[returns.last], window.after)
-    return Transition(
-        before, window.action[0].astype(jnp.int32), returns.reward, returns.discount, after
-    )
+def copy_when(due: Bool[Array, ""], learning: Learning) -> Learning:
+    """The parameters copied into the target network, if `due`."""
+    return learning._replace(target=choose(due, learning.params, learning.target))
 
 
-@partial(jax.jit, static_argnums=(0, 3, 4), donate_argnums=2)
-def run(
-    config: DQNConfig, mdp: IncrementalMDP, state: TrainState, iterations: int, learning: bool
-) -> tuple[TrainState, Metrics]:
-    """`iterations` of `iterate` in one scan; vmap it over states (and over the shaping's alpha) for
-    many seeds."""
-
-    def step(state: TrainState, _: None) -> tuple[TrainState, Metrics]:
-        return iterate(config, mdp, state, learning)
-
-    return jax.lax.scan(step, state, None, length=iterations)
+def choose(condition: Bool[Array, ""], if_true: Any, if_false: Any) -> Any:
+    """`if_true` or `if_false`, leaf by leaf."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)
 
 
-def shard(state: TrainState, devices: Sequence[Any]) -> TrainState:
-    """Spread actors and replay over several devices; parameters are on each. jit does the rest
-    (GSPMD)."""
-    mesh = jax.sharding.Mesh(np.array(devices), ("data",))
-    split, whole = (jax.NamedSharding(mesh, jax.P(*axes)) for axes in (("data",), ()))
-    state = jax.device_put(state, whole)
-    env, window, items = jax.device_put(
-        (state.env, state.window, state.learner.replay.items), split
-    )
-    learner = state.learner._replace(replay=state.learner.replay._replace(items=items))
-    return state._replace(env=env, window=window, learner=learner)
+@dataclass(frozen=True)
+class DQN(Walker):
+    """`dqn:CHECKPOINT[,option=value...]`: search with the transformer that `rlnas train dqn`
+    trained; or, without a checkpoint, learn on the way."""
+
+    learner: ClassVar[type[DQNLearner]] = DQNLearner

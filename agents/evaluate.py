@@ -10,12 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
-from rlnas.agents.dqn import DQNConfig
-from rlnas.agents.dqn_search import searcher
+from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import History, run_search
 from rlnas.bench.benchmark import Benchmark
-
-QUERIES = (10, 20, 50)
 
 
 class Incumbents(NamedTuple):
@@ -26,7 +23,7 @@ class Incumbents(NamedTuple):
     reported: Float32[Array, " counts"]
 
 
-def incumbents(history: History, queries: Sequence[int] = QUERIES) -> Incumbents:
+def incumbents(history: History, queries: Sequence[int]) -> Incumbents:
     """Of a history [seeds, budget]; NaN where a run has no valid observation yet."""
     at = history.incumbent[:, jnp.array(queries) - 1]
 
@@ -39,14 +36,14 @@ def incumbents(history: History, queries: Sequence[int] = QUERIES) -> Incumbents
 
 @partial(jax.jit, static_argnums=(0, 4))
 def evaluate(
-    config: DQNConfig,
+    learner: Learner,
     params: Any,
     benchmark: Benchmark,
     keys: Key[Array, " seeds"],
-    queries: tuple[int, ...] = QUERIES,
+    queries: tuple[int, ...],
 ) -> tuple[Incumbents, Int[Array, "seeds budget ..."]]:
     """Greedy searches with `params` (traced: one program for a whole training), and what they
     looked up."""
-    agent = searcher(config, benchmark.space, params)
+    agent = learner.agent(benchmark.space, params)
     history = jax.vmap(lambda key: run_search(agent, benchmark, max(queries), key))(keys)
     return incumbents(history, queries), history.arch

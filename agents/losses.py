@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32, Int
+from jaxtyping import Array, Bool, Float32, Int, Shaped
 
 
 def double_q_target(
@@ -20,9 +20,9 @@ def double_q_target(
     return r_t + discount_t * take(q_t_value, a_t)
 
 
-def take(q: Float32[Array, "*b a"], action: Int[Array, "*b"]) -> Float32[Array, "*b"]:
-    """q[action]."""
-    return jnp.take_along_axis(q, action[..., None], axis=-1)[..., 0]
+def take(values: Shaped[Array, "*b a"], action: Int[Array, "*b"]) -> Shaped[Array, "*b"]:
+    """values[action]."""
+    return jnp.take_along_axis(values, action[..., None], axis=-1)[..., 0]
 
 
 class NStep(NamedTuple):

@@ -55,9 +55,6 @@ COMMANDS: dict[str, str] = {
 }
 # Until every command has a method `run`: the function that takes its settings.
 RUN: dict[str, str] = {
-    "train": "rlnas.analysis.training.command:run",
-    "scale": "rlnas.analysis.scale.command:run",
-    "ablate": "rlnas.analysis.ablation.command:run",
     "retrain": "rlnas.analysis.retrain.command:run",
     "oneshot": "rlnas.analysis.oneshot.command:run",
 }

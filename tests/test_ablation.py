@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,72 +14,61 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from averages import AveragesLearner, registered  # noqa: F401
 from rlnas import agents, bench
-from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.dqn import DQNLearner
+from rlnas.agents.learner import changed
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
-from rlnas.analysis.ablation import command as ablation
-from rlnas.analysis.ablation import figure as ablation_plot
-from rlnas.analysis.ablation.command import Ablate, Row
+from rlnas.analysis.ablation import data, jobs, measures, text
+from rlnas.analysis.ablation.command import Ablate
+from rlnas.analysis.ablation.plan import GRIDS, Row, plan
+from rlnas.analysis.cli import main
 from rlnas.bench.errors import UserError
-from tables import small_table
+from surrogates import invented_benchmark
+from tables import small_benchmark, small_table
 
 FACTS = {"name": "a benchmark"}
 ALPHAS = (1.0, 6.0)
-
-# What a subprocess runs first. The programs are small and run for a moment: optimising them takes
-# longest.
-ENVIRONMENT = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-
-COUNTING = """
-import sys
-from pathlib import Path
-from rlnas.agents import dqn, evaluate
-from rlnas.analysis.ablation import command as ablation
-from test_ablation import rows_of, tiny
-
-traced = {"init": 0, "searcher": 0}
-
-
-def counted(module, name):
-    function = getattr(module, name)
-
-    def wrapper(*args, **kwargs):
-        traced[name] += 1
-        return function(*args, **kwargs)
-
-    setattr(module, name, wrapper)
-
-
-counted(dqn, "init")
-counted(evaluate, "searcher")
-(row,), _ = rows_of(tiny(Path(sys.argv[1])))
-ablation.run_row(row)
-print(traced)
-"""
 
 
 def tiny(folder: Path) -> Ablate:
     """A row of two alphas with two seeds each, a moment long, in `folder`."""
     return Ablate(
-        preset="smoke", benchmark=str(folder / "small.npz"), alpha=ALPHAS, neighbours=(3,), seeds=2, steps=1_280,
-        evaluation_seeds=4, workers=1, out=folder / "runs",
+        agent="averages", preset="smoke", benchmark=str(folder / "small.npz"), alpha=ALPHAS,
+        neighbours=(3,), vary=("noise=0.01",), seeds=2, steps=320, evaluation_seeds=4, workers=1,
+        out=folder / "runs",
     )  # fmt: skip
 
 
 def rows_of(config: Ablate) -> tuple[list[Row], Path]:
-    return ablation.plan(config, bench.load(config.benchmark).describe())
+    return plan(config, bench.load(config.benchmark).describe())
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ablate, str]:
-    """The row, run in one process, and how often that traced its training and its evaluation."""
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ablate, dict[str, int]]:
+    """The row, done in this process, and how often that traced its training and its evaluation."""
     folder = tmp_path_factory.mktemp("ablation")
     small_table().save(folder / "small.npz")
-    words = [sys.executable, "-c", COUNTING, str(folder)]
-    ran = subprocess.run(words, capture_output=True, text=True, env=os.environ | ENVIRONMENT)
-    assert ran.returncode == 0, ran.stderr
-    return tiny(folder), ran.stdout.strip()
+    traced = {"init": 0, "agent": 0}
+    told: list[float] = []
+    (row,), _ = rows_of(tiny(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in traced:
+            patch.setattr(
+                AveragesLearner, name, counting(traced, name, getattr(AveragesLearner, name))
+            )
+        jobs.run_row(row, told.append)
+    assert told == [*ALPHAS]
+    return tiny(folder), traced
+
+
+def counting(counts: dict[str, int], name: str, function: Callable[..., Any]) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        counts[name] += 1
+        return function(*args, **kwargs)
+
+    return wrapper
 
 
 # --- the plan
@@ -95,43 +83,38 @@ def test_a_grid_is_every_combination() -> None:
         seeds=3,
         steps=999,
     )
-    rows, folder = ablation.plan(config, FACTS)
-    found = [(r.config.neighbours, r.config.gamma, r.config.network.width) for r in rows]
+    rows, folder = plan(config, FACTS)
+    found = [(r.settings.neighbours, r.settings.gamma, r.settings.network.width) for r in rows]
     assert found == [(n, g, w) for n in (5, 10) for g in (0.5, 0.9) for w in (32, 64)]
     for row in rows:
         assert row.alphas == (6.0, 1.0) and row.seeds == 3 and row.folder == folder
         assert dict(row.varied) == {
-            "neighbours": row.config.neighbours, "gamma": row.config.gamma, "network.width": row.config.network.width
+            "neighbours": row.settings.neighbours, "gamma": row.settings.gamma, "network.width": row.settings.network.width
         }  # fmt: skip
-        base: DQNConfig = ablation.GRIDS["default"]["dqn"]
-        assert replace(row.config, neighbours=5, gamma=base.gamma, network=base.network) == replace(
-            base, neighbours=5, steps=999
-        )
+        base = DQNLearner.presets()["grid"]
+        assert row.settings == changed(base, dict(row.varied) | {"steps": 999})
     cells = [row.cell(alpha) for row in rows for alpha in row.alphas]
     assert len(set(cells)) == len(cells) == 16
 
 
 @pytest.mark.parametrize("preset", ["smoke", "default", "paper"])
 def test_presets(preset: Any) -> None:
-    grid = ablation.GRIDS[preset]
-    rows, _ = ablation.plan(Ablate(preset=preset), FACTS)
-    assert [row.config.neighbours for row in rows] == list(grid["neighbours"])
-    assert {row.alphas for row in rows} == {grid["alpha"]} and {row.seeds for row in rows} == {
-        grid["seeds"]
-    }
+    grid = GRIDS[preset]
+    rows, _ = plan(Ablate(preset=preset), FACTS)
+    assert [row.settings.neighbours for row in rows] == list(grid.neighbours)
+    assert {row.alphas for row in rows} == {grid.alpha}
+    assert {row.seeds for row in rows} == {grid.seeds}
 
 
 def test_values_have_the_type_of_their_setting() -> None:
-    (row, other), _ = ablation.plan(
-        Ablate(neighbours=(5,), vary=("stay=true,no", "n_step=2")), FACTS
-    )
-    assert row.config.stay is True and other.config.stay is False
-    assert row.config.n_step == 2 and isinstance(row.config.n_step, int)
+    (row, other), _ = plan(Ablate(neighbours=(5,), vary=("stay=true,no", "n_step=2")), FACTS)
+    assert row.settings.stay is True and other.settings.stay is False
+    assert row.settings.n_step == 2 and isinstance(row.settings.n_step, int)
 
 
 def test_the_folder_is_named_by_all_that_decides_the_result() -> None:
     def folder(facts: dict[str, str] = FACTS, **options: Any) -> str:
-        return ablation.plan(Ablate(**options), facts)[1].name
+        return plan(Ablate(**options), facts)[1].name
 
     changes = [
         {"alpha": (1.0,)},
@@ -181,7 +164,7 @@ def test_the_folder_is_named_by_all_that_decides_the_result() -> None:
 )
 def test_settings_that_are_none_are_refused(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(UserError) as caught:
-        ablation.plan(Ablate(**options), FACTS)
+        plan(Ablate(**options), FACTS)
     assert reason in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -189,12 +172,12 @@ def test_settings_that_are_none_are_refused(options: dict[str, Any], reason: str
 # ---------------------------------------------------------------------------------------
 
 
-def test_alphas_and_seeds_share_one_program(done: tuple[Ablate, str]) -> None:
+def test_alphas_and_seeds_share_one_program(done: tuple[Ablate, dict[str, int]]) -> None:
     """Two alphas with two seeds each: the training and the evaluation are traced once."""
-    assert done[1] == "{'init': 1, 'searcher': 1}"
+    assert done[1] == {"init": 1, "agent": 1}
 
 
-def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, str]) -> None:
+def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, dict[str, int]]) -> None:
     (row,), folder = rows_of(done[0])
     assert sorted((folder / "cells").iterdir()) == sorted(row.cell(alpha) for alpha in ALPHAS)
     by_alpha = {}
@@ -207,30 +190,33 @@ def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, str]) -> None:
         assert len({line["loss"] for line in lines}) == 2, "two seeds gave the same training"
         by_alpha[alpha] = [line["loss"] for line in lines]
         for line in lines:
-            # A look-up for each of 32 actors at its start, at every step, and at the start of every
-            # new episode.
-            steps = row.config.n_step - 1 + 1_280 // 32
-            assert line["lookups"] == 32 * (1 + steps + steps // row.config.horizon)
-            assert all(0 <= line[f"dqn_regret_{query}"] < 0.35 for query in (10, 20, 50))
-            assert line["dqn_val_50"] >= line["dqn_val_20"] >= line["dqn_val_10"]
+            # A look-up for each of 8 actors at its start, at each of 40 steps, and at the start of
+            # every new episode.
+            assert line["lookups"] == 8 * (1 + 40 + 40 // 4)
+            assert all(0 <= line[f"regret_{q}"] < 0.4 for q in (10, 20, 50))
+            assert line["val_50"] >= line["val_20"] >= line["val_10"]
     assert by_alpha[1.0] != by_alpha[6.0]
 
 
 def test_the_command_does_what_is_missing_and_nothing_else(
-    done: tuple[Ablate, str], tmp_path: Path
+    done: tuple[Ablate, dict[str, int]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One alpha's file is deleted: a new process does it again, to the same bytes, and writes table
+    """One alpha's file is deleted: a worker process does it again, to the same bytes, and writes table
     and figure."""
     shutil.copytree(done[0].out, tmp_path / "runs", symlinks=False)
     config = replace(done[0], out=tmp_path / "runs")
     (row,), folder = rows_of(config)
     kept, missing = row.cell(1.0).stat().st_mtime_ns, row.cell(6.0).read_bytes()
     row.cell(6.0).unlink()
-    assert len(ablation.collect([row])) == 2
+    assert len(data.collect([row], bench.load(config.benchmark))) == 2
     args = [
         "ablate",
         "--preset",
         "smoke",
+        "--agent",
+        "averages",
+        "--vary",
+        "noise=0.01",
         "--benchmark",
         config.benchmark,
         "--alpha",
@@ -243,7 +229,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
         "--seeds",
         "2",
         "--steps",
-        "1280",
+        "320",
         "--evaluation-seeds",
         "4",
         "--workers",
@@ -251,12 +237,9 @@ def test_the_command_does_what_is_missing_and_nothing_else(
         "--out",
         str(config.out),
     ]
-    words = [sys.executable, "-m", "rlnas.analysis.cli", *args]
-    ran = subprocess.run(
-        words, capture_output=True, text=True, env=os.environ | ENVIRONMENT, cwd=tmp_path
-    )
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert "regret after 20 queries" in ran.stdout and str(folder / "figure.svg") in ran.stdout
+    assert main(args) == 0
+    said = capsys.readouterr().out
+    assert "averages: regret after 20 queries" in said and str(folder / "figure.svg") in said
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
     written = {"cells", "results.parquet", "results.csv", "figure.png", "figure.svg"}
     assert {path.name for path in folder.iterdir()} == written
@@ -281,22 +264,22 @@ def test_the_command_does_what_is_missing_and_nothing_else(
 
 
 def test_what_is_done_is_only_written_again(
-    done: tuple[Ablate, str], monkeypatch: pytest.MonkeyPatch
+    done: tuple[Ablate, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No worker is started, and equal results are equal bytes."""
-    monkeypatch.setattr(ablation, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(jobs, "run_all", None)
     _, folder = rows_of(done[0])
     found = []
     for _ in range(2):
-        ablation.run(done[0])
+        done[0].run()
         found.append({path.name: path.read_bytes() for path in folder.glob("*.*")})
     assert len(found[0]) == 4 and found[0] == found[1]
 
 
-def test_random_search_stands_beside_every_training(done: tuple[Ablate, str]) -> None:
+def test_random_search_stands_beside_every_training(done: tuple[Ablate, dict[str, int]]) -> None:
     config, _ = done
     benchmark = bench.load(config.benchmark)
-    frame = ablation.collect(rows_of(config)[0])
+    frame = data.collect(rows_of(config)[0], benchmark)
     history = run_seeds(agents.config("random_search")(), benchmark, 50, seed_keys(1, 4))
     for query in (10, 20, 50):
         best = np.argmax(np.asarray(history.val)[:, :query], axis=1)
@@ -307,13 +290,13 @@ def test_random_search_stands_beside_every_training(done: tuple[Ablate, str]) ->
         )
 
 
-def in_a_worker(row: Row) -> None:
+def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
     """In place of `run_row`: with 2 neighbours the process dies, with 4 it is the real one, else it
     is done."""
-    if row.config.neighbours == 2:
+    if row.settings.neighbours == 2:
         os._exit(9)
-    if row.config.neighbours == 4:
-        ablation.run_row(row)
+    if row.settings.neighbours == 4:
+        jobs.run_row(row, tell)
     for alpha in row.alphas:
         store.write_json(row.cell(alpha), [])
 
@@ -324,30 +307,30 @@ def test_a_job_that_fails_or_dies_does_not_stop_the_rest(
     """One worker, four jobs: the first process dies, the second job finds no benchmark, the others
     are done."""
     config = Ablate(alpha=ALPHAS, neighbours=(2, 4, 3, 5), out=tmp_path)
-    rows, _ = ablation.plan(config, FACTS)
+    rows, _ = plan(config, FACTS)
     rows[1] = replace(rows[1], benchmark=str(tmp_path / "deleted.npz"))
-    monkeypatch.setattr(ablation, "run_row", in_a_worker)
-    failures = ablation.run_jobs(rows, workers=1)
+    monkeypatch.setattr(jobs, "run_row", in_a_worker)
+    failures = jobs.run_jobs(rows, workers=1)
     assert len(failures) == 2 and not any("\n" in line for line in failures)
-    assert failures[0].startswith("neighbours 2: BrokenProcessPool: ")
+    assert failures[0].startswith("neighbours 2: the worker process ended with exit status 9")
     assert failures[1].startswith("neighbours 4: UserError: ") and "deleted.npz" in failures[1]
     assert [[row.cell(alpha).exists() for alpha in ALPHAS] for row in rows] == [[False] * 2] * 2 + [
         [True] * 2
     ] * 2
-    assert ablation.run_jobs(rows[2:], workers=1) == []
+    assert jobs.run_jobs(rows[2:], workers=1) == []
 
 
 def test_failures_are_told_after_the_rest_is_written(
-    done: tuple[Ablate, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    done: tuple[Ablate, dict[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(
-        ablation, "run_jobs", lambda rows, workers: ["neighbours 3: OSError: no room"]
-    )
+    monkeypatch.setattr(jobs, "run_jobs", lambda rows, workers: ["neighbours 3: OSError: no room"])
     with pytest.raises(
         UserError,
         match=r"1 of 1 jobs failed, first neighbours 3: OSError: no room; the same command",
     ):
-        ablation.run(done[0])
+        done[0].run()
     assert "figure.png" in capsys.readouterr().out
 
 
@@ -360,7 +343,7 @@ def frame_of(**regrets: tuple[float, ...]) -> pd.DataFrame:
     0.02."""
     lines = [
         {"alpha": float(name.removeprefix("alpha_")), "neighbours": 5, "gamma": 0.9, "seed": seed, "lookups": 100,
-         "dqn_regret_20": regret, "random_search_regret_20": 0.02}
+         "regret_20": regret, "random_search_regret_20": 0.02}
         for name, values in regrets.items()
         for seed, regret in enumerate(values)
     ]  # fmt: skip
@@ -369,7 +352,7 @@ def frame_of(**regrets: tuple[float, ...]) -> pd.DataFrame:
 
 def test_the_summary_by_hand() -> None:
     frame = frame_of(alpha_6=(0.01, 0.03, 0.005, 0.015), alpha_1=(0.04, 0.04, 0.04, 0.04))
-    lines = ablation_plot.summary(frame, 20)
+    lines = measures.summary(frame, 20)
     assert [*lines["alpha"]] == [1.0, 6.0] and [*lines["trainings"]] == [4, 4]
     assert [*lines["regret"]] == pytest.approx([0.04, 0.015])
     assert [*lines["stability"]] == [0.0, 0.75]
@@ -377,28 +360,22 @@ def test_the_summary_by_hand() -> None:
     assert flat["low"] == pytest.approx(0.04) and flat["high"] == pytest.approx(0.04)
     assert 0.005 <= spread["low"] < 0.015 < spread["high"] <= 0.03
     assert "gamma" not in lines, "what has one value is no axis"
-    text = ablation_plot.table(frame, 20)
-    assert "regret after 20 queries" in text and "1.500" in text and "75" in text
+    said = text.table(frame, small_benchmark(), "somebody")
+    assert "somebody: regret after 20 queries" in said and "1.500" in said and "75" in said
 
 
 def test_where_the_optimum_is_unknown_the_distance_to_100_percent_is_named() -> None:
-    from surrogates import invented_benchmark
-    from tables import small_benchmark
-
-    assert ablation_plot.best(invented_benchmark()) == 1.0
-    assert ablation_plot.measured(invented_benchmark()) == "distance to 100 %"
-    assert (
-        ablation_plot.best(small_benchmark()) < 1
-        and ablation_plot.measured(small_benchmark()) == "regret"
-    )
+    assert data.best(invented_benchmark()) == 1.0
+    assert data.measured(invented_benchmark()) == "distance to 100 %"
+    assert data.best(small_benchmark()) < 1 and data.measured(small_benchmark()) == "regret"
 
 
 def test_what_is_varied_is_an_axis() -> None:
     frame = pd.concat(
         [frame_of(alpha_6=(0.01, 0.02)), frame_of(alpha_6=(0.03, 0.04)).assign(gamma=0.5)]
     )
-    assert ablation_plot.columns_varied(frame) == ["neighbours", "gamma"]
-    lines = ablation_plot.summary(frame, 20)
+    assert measures.columns_varied(frame) == ["neighbours", "gamma"]
+    lines = measures.summary(frame, 20)
     assert [*zip(lines["gamma"], lines["regret"], strict=True)] == [
         (0.5, pytest.approx(0.035)),
         (0.9, pytest.approx(0.015)),

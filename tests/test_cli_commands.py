@@ -2,7 +2,7 @@
 leaves behind: nothing.
 
 `compare`, `plot`, `bench list`, `info` and `export` are in `test_cli`; `train` in
-`test_dqn_search`, `bench tabulate` in `test_tabulate`, a whole `ablate` in `test_ablation`,
+`test_training`, `bench tabulate` in `test_tabulate`, a whole `ablate` in `test_ablation`,
 `landscape` in `test_landscape`.
 """
 

@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlnas.agents import dqn
-from rlnas.agents.dqn import DQNConfig
+from rlnas.agents.dqn import DQNLearner
+from rlnas.agents.learner import run
 from rlnas.agents.networks import NetworkConfig
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP
 from rlnas.bench.rewards import Exponential
 from tables import small_benchmark
 
-CONFIG = DQNConfig(
+CONFIG = DQNLearner(
     network=NetworkConfig(width=16, layers=1, heads=2, feed_forward=16),
-    alpha=6.0, neighbours=6, horizon=4, actors=8, learning_starts=64, batch_size=32, capacity=1024, target_every=64,
-    n_step=1,
+    alpha=6.0, neighbours=6, horizon=4, actors=8, learning_starts=64, batch_size=32,
+    capacity=1024, target_every=64, n_step=1,
 )  # fmt: skip
 
 
@@ -45,12 +45,12 @@ def mdp_of(config, benchmark, alpha=None):
 
 def started(config, benchmark, seed=0):
     mdp = mdp_of(config, benchmark)
-    return mdp, jax.jit(dqn.init, static_argnums=0)(config, mdp, jax.random.key(seed))
+    return mdp, jax.jit(config.init)(mdp, jax.random.key(seed))
 
 
 def test_the_replay_holds_real_steps_also_at_truncations(benchmark):
     mdp, state = started(CONFIG, benchmark)
-    state, _ = dqn.run(CONFIG, mdp, state, 11, False)
+    state, _ = run(CONFIG, mdp, state, 11, False)
     items = jax.tree.map(lambda x: np.asarray(x)[: 11 * 8], state.learner.replay.items)
     mean_val = np.asarray(benchmark.mean_val, np.float64)
     before, after = items.before.archs[:, 0], items.after.archs[:, 0]
@@ -67,14 +67,14 @@ def test_n_step_items_are_the_sums_of_one_step_items(benchmark):
     config = replace(CONFIG, n_step=3)
     mdp, state = started(config, benchmark)
     ones: list = []
-    step = jax.jit(dqn._actors_step, static_argnums=0)
-    window, merged = state.window, []
+    step = jax.jit(config.act)
+    window, merged = state.learner.window, []
     for key in jax.random.split(jax.random.key(1), 9):
-        state, one, _ = step(config, mdp, state, jnp.ones(8), key)
+        state, one = step(mdp, state, jnp.ones(8), key)
         window = jax.tree.map(
             lambda old, new: jnp.concatenate([old, new[:, None]], axis=1), window, one
         )
-        merged.append(jax.vmap(lambda w: dqn._merge(config, w))(window))
+        merged.append(jax.vmap(config.transition)(window))
         window = jax.tree.map(lambda x: x[:, 1:], window)
         ones.append(one)
     for t in range(2, 9):
@@ -96,7 +96,7 @@ def test_n_step_items_are_the_sums_of_one_step_items(benchmark):
 def test_lookups_and_distinct_architectures_are_counted(benchmark):
     mdp, state = started(CONFIG, benchmark)
     assert int(state.lookups) == 8
-    state, _ = dqn.run(CONFIG, mdp, state, 11, False)
+    state, _ = run(CONFIG, mdp, state, 11, False)
     assert (
         int(state.lookups) == 8 + 11 * 8 + 2 * 8
     )  # two truncations an actor, each a new start to look up
@@ -116,13 +116,13 @@ def test_without_discount_it_learns_the_reward_of_every_move(benchmark):
     benchmark = replace(benchmark, mean_val=jnp.asarray(easy))
     config = replace(CONFIG, gamma=0.0, learning_rate=3e-3, updates=4)
     mdp, state = started(config, benchmark)
-    state, _ = dqn.run(config, mdp, state, 20, False)
-    state, metrics = dqn.run(config, mdp, state, 100, True)
+    state, _ = run(config, mdp, state, 20, False)
+    state, metrics = run(config, mdp, state, 100, True)
     views = jax.tree.map(lambda x: x[:200], state.learner.replay.items.before)
     shaped = np.exp(config.alpha * (easy - 1))
     truth = shaped[np.asarray(views.archs)[:, 1:]] - shaped[np.asarray(views.archs)[:, :1]]
     real = np.asarray(views.mask)[:, 1:]
-    q = np.asarray(dqn.q_values(config, space, state.learner.params, views))
+    q = np.asarray(config.score(space, state.learner.params, views))
     assert np.corrcoef(q[real], truth[real])[0, 1] > 0.9
     assert metrics.td_error[-20:].mean() < 0.5 * metrics.td_error[:20].mean()
 
@@ -136,9 +136,9 @@ def test_seeds_and_alpha_batch_in_one_program(benchmark):
 
         def one(alpha, key):
             mdp = mdp_of(CONFIG, benchmark, alpha)
-            state = dqn.init(CONFIG, mdp, key)
-            state, _ = dqn.run(CONFIG, mdp, state, 3, False)
-            state, metrics = dqn.run(CONFIG, mdp, state, 3, True)
+            state = CONFIG.init(mdp, key)
+            state, _ = run(CONFIG, mdp, state, 3, False)
+            state, metrics = run(CONFIG, mdp, state, 3, True)
             return state.learner.params, metrics.reward
 
         return jax.vmap(one)(alpha, key)
@@ -148,9 +148,9 @@ def test_seeds_and_alpha_batch_in_one_program(benchmark):
     train(jnp.array([2.0, 4.0, 8.0]), keys)
     assert len(traces) == 1
     mdp = mdp_of(CONFIG, benchmark, 6.0)
-    state = dqn.init(CONFIG, mdp, keys[1])
-    state, _ = dqn.run(CONFIG, mdp, state, 3, False)
-    state, metrics = dqn.run(CONFIG, mdp, state, 3, True)
+    state = CONFIG.init(mdp, keys[1])
+    state, _ = run(CONFIG, mdp, state, 3, False)
+    state, metrics = run(CONFIG, mdp, state, 3, True)
     np.testing.assert_allclose(rewards[1], metrics.reward, rtol=1e-3, atol=1e-5)
     for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(state.learner.params), strict=True):
         np.testing.assert_allclose(a[1], b, rtol=1e-2, atol=1e-3)
@@ -160,23 +160,24 @@ def test_dropout_and_staying_work(benchmark):
     network = replace(CONFIG.network, dropout=0.2)
     config = replace(CONFIG, network=network, stay=True)
     mdp, state = started(config, benchmark)
-    state, _ = dqn.run(config, mdp, state, 8, False)
-    state, metrics = dqn.run(config, mdp, state, 5, True)
+    state, _ = run(config, mdp, state, 8, False)
+    state, metrics = run(config, mdp, state, 5, True)
     assert np.isfinite(metrics.loss).all()
 
 
 def test_several_devices_give_what_one_gives():
     code = """
 import jax, numpy as np
-from test_dqn import CONFIG, mdp_of, small_benchmark, dqn
+from test_dqn import CONFIG, mdp_of, run, small_benchmark
 benchmark = small_benchmark(4)
 mdp = mdp_of(CONFIG, benchmark)
 found = []
 for devices in (jax.devices()[:1], jax.devices()):
-    state = dqn.shard(dqn.init(CONFIG, mdp, jax.random.key(0)), devices)
-    state, _ = dqn.run(CONFIG, mdp, state, 8, False)
-    state, metrics = dqn.run(CONFIG, mdp, state, 4, True)
-    found.append((np.asarray(metrics.reward), len(state.learner.replay.items.reward.sharding.device_set)))
+    state = CONFIG.shard(CONFIG.init(mdp, jax.random.key(0)), devices)
+    state, _ = run(CONFIG, mdp, state, 8, False)
+    state, metrics = run(CONFIG, mdp, state, 4, True)
+    devices_of = state.learner.replay.items.reward.sharding.device_set
+    found.append((np.asarray(metrics.reward), len(devices_of)))
 assert [n for _, n in found] == [1, 4], found
 np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-3, atol=1e-5)
 """

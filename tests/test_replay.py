@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlnas.agents import replay
+from rlnas.agents.dqn import DQNLearner, Transition
+from rlnas.agents.learner import View
 from rlnas.bench.errors import UserError
 
 
@@ -75,13 +77,11 @@ def test_new_items_get_the_largest_priority_so_far_and_alpha_is_applied():
 
 
 def test_a_million_transitions_need_little():
-    from rlnas.agents.dqn import DQNConfig, Transition, View
-
     view = View(jnp.zeros(26, jnp.int32), jnp.zeros(26, bool))
     example = Transition(view, jnp.int32(0), jnp.float32(0), jnp.float32(0), view)
     shapes = jax.eval_shape(lambda: replay.create(example, 1_000_192))
     assert sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes)) < 300e6
-    assert DQNConfig().capacity % replay.BLOCK == 0
+    assert DQNLearner().capacity % replay.BLOCK == 0
 
 
 def test_capacities_are_checked():

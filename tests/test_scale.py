@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from rlnas.analysis.cli import main
-from rlnas.analysis.scale.command import grouped, line, read
+from rlnas.analysis.scale.data import grouped, read
+from rlnas.analysis.scale.measures import line
 
 
 def write_training(

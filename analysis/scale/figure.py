@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rlnas.analysis.comparison.figure import RC, STYLES, plain_ticks, save
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from rlnas.analysis.scale.command import Training
+from rlnas.analysis.scale.data import Training
+from rlnas.analysis.scale.measures import line
+from rlnas.analysis.style import RC, STYLES, plain_ticks, save
 
 
 def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) -> list[Path]:
     """`figure.png` and `.svg`. Lines: mean over trainings; bands: from the worst training to the
     best."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from rlnas.analysis.scale.command import line
-
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(10, 4.4), layout="constrained")
         FigureCanvasAgg(figure)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from rlnas.agents import dqn
-from rlnas.agents.dqn import DQNConfig, View
+from rlnas import agents
+from rlnas.agents.learner import View, learner_class, run
 from rlnas.agents.losses import double_q_target, take
 from rlnas.analysis.speed.measure import Measure, best_of, seconds_of
 from rlnas.analysis.speed.reference import PlainMDP, PlainTable
@@ -19,14 +19,14 @@ from rlnas.analysis.speed.reference import PlainMDP, PlainTable
 FORWARD_BATCH = 1024
 
 
-def forward_flops(config: DQNConfig, features: int) -> float:
+def forward_flops(config: Any, features: int) -> float:
     """Multiplications and additions of the matrix products for one state."""
     n, d, f = config.neighbours + 1, config.network.width, config.network.feed_forward
     layer = 2 * n * (4 * d * d + 2 * d * f) + 4 * n * n * d
     return 2 * n * features * d + config.network.layers * layer + 2 * n * (d * d + d)
 
 
-def iteration_flops(config: DQNConfig, features: int) -> float:
+def iteration_flops(config: Any, features: int) -> float:
     """Of a step of all actors and its updates: a batch is valued 3 times, and once backwards (twice
     the cost)."""
     return forward_flops(config, features) * (
@@ -37,27 +37,27 @@ def iteration_flops(config: DQNConfig, features: int) -> float:
 def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
     """Forward and training rates of the default preset, beside a plain Python loop around the same
     jitted network."""
-    config = DQNConfig(learning_starts=1_024)
+    config: Any = learner_class(agents.TRAINED)(learning_starts=1_024)
     space, features = benchmark.space, benchmark.space.num_features
     square = jnp.ones((1024, 1024))
     product = jax.jit(jnp.matmul)
     peak = 2 * 1024**3 * 8 / best_of(lambda: [product(square, square) for _ in range(8)])
 
     mdp = config.mdp(benchmark)
-    state = jax.jit(dqn.init, static_argnums=0)(config, mdp, jax.random.key(0))
+    state = jax.jit(config.init)(mdp, jax.random.key(0))
     params = jax.tree.map(jnp.copy, state.learner.params)
     keys = jax.random.split(jax.random.key(1), FORWARD_BATCH)
     archs, mask = jax.vmap(lambda k: space.neighbours(k, space.sample(k), config.neighbours + 1))(
         keys
     )
-    value = jax.jit(lambda p, s, v: dqn.q_values(config, s, p, v))
+    value = jax.jit(lambda p, s, v: config.score(s, p, v))
     forward = FORWARD_BATCH / best_of(lambda: value(params, space, View(archs, mask)))
 
-    state, _ = dqn.run(config, mdp, state, 32, False)
+    state, _ = run(config, mdp, state, 32, False)
     box = [state]
 
     def train(learning: bool = True) -> Any:
-        box[0], metrics = dqn.run(config, mdp, box[0], 20, learning)
+        box[0], metrics = run(config, mdp, box[0], 20, learning)
         return metrics.loss
 
     iteration, acting = (best_of(partial(train, learning)) / 20 for learning in (True, False))
@@ -87,7 +87,7 @@ def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
     ]
 
 
-def _plain_loop(config: DQNConfig, params: Any, table: PlainTable) -> tuple[float, float]:
+def _plain_loop(config: Any, params: Any, table: PlainTable) -> tuple[float, float]:
     """(states/s valued one at a time, environment steps/s) with as many updates a step as `config`
     makes."""
     module: Any = config.module()

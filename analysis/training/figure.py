@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rlnas.analysis.comparison.figure import RC, REFERENCE_STYLE, STYLES, save
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
+from rlnas.analysis.training.data import Row, counts
 
 
 def write(
     folder: Path,
-    rows: Sequence[Mapping[str, float]],
+    agent: str,
+    rows: Sequence[Row],
     baselines: Mapping[str, Mapping[str, Sequence[float]]],
     trained_on: str,
     optimum: float,
@@ -22,13 +29,7 @@ def write(
     rows: evaluations, as in `curve.csv`. baselines: name -> {"reported": after so many queries},
     horizontal lines.
     """
-    import math
-
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    counts = [int(key.removeprefix("val_")) for key in rows[0] if key.startswith("val_")]
+    queries = counts(rows[0])
     known = not math.isnan(optimum)
 
     def shown(value: float) -> float:
@@ -39,16 +40,17 @@ def write(
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(11, 3.4), layout="constrained")
         FigureCanvasAgg(figure)
-        *panels, last = figure.subplots(1, len(counts) + 1)
-        for i, (axes, queries) in enumerate(zip(panels, counts, strict=True)):
-            agent = [shown(row[f"reported_{queries}"]) for row in rows]
-            axes.plot(steps, agent, color="#0072B2", marker="^", markersize=4, label="dqn, greedy")
+        *panels, last = figure.subplots(1, len(queries) + 1)
+        for i, (axes, count) in enumerate(zip(panels, queries, strict=True)):
+            found = [shown(row[f"reported_{count}"]) for row in rows]
+            label = f"{agent}, greedy"
+            axes.plot(steps, found, color="#0072B2", marker="^", markersize=4, label=label)
             for name, values in baselines.items():
                 colour, dashes, _ = styles[name]
                 axes.axhline(
                     shown(values["reported"][i]), color=colour, linestyle=dashes, label=name
                 )
-            axes.set_title(f"after {queries} queries")
+            axes.set_title(f"after {count} queries")
             axes.set_xlabel("Environment steps (thousands)")
             if known:
                 axes.set_ylim(bottom=0)
@@ -60,7 +62,7 @@ def write(
         )
         panels[0].set_ylabel(label)
         last.semilogy(steps, [max(row["loss"], 1e-12) for row in rows], color="#0072B2")
-        last.set_title("loss (weighted Huber)")
+        last.set_title("loss")
         last.set_xlabel("Environment steps (thousands)")
         last.grid(axis="y")
         handles, labels = panels[0].get_legend_handles_labels()

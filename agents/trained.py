@@ -1,0 +1,75 @@
+"""A trained agent as a word of a comparison, `NAME:FOLDER,option=value,...`, whatever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+
+from rlnas.agents.checkpoint import Checkpoint
+from rlnas.agents.learner import Learner
+from rlnas.agents.protocol import Agent
+from rlnas.agents.spec import options
+from rlnas.bench.benchmark import SearchSpace, numbers_of
+from rlnas.bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Search with what `rlnas train` left in a folder. A learner's agent is registered as a class
+    derived from this one that names its `learner`."""
+
+    learner: ClassVar[type[Any]]
+    """The settings of its training, a `Learner`."""
+
+    checkpoint: str = ""
+    """Folder of a training (`rlnas train`); empty: nothing is trained before, protocol `cold`."""
+    sha256: str = ""
+    """Of the checkpoint's weights, filled in: what the run's identity depends on."""
+
+    @classmethod
+    def from_spec(cls, text: str) -> Any:
+        """Of `FOLDER,option=value,...`, either part optional."""
+        words = [word for word in text.split(",") if word]
+        path = words.pop(0) if words and "=" not in words[0] else ""
+        given = options(cls, ",".join(words), skip=("checkpoint", "sha256"))
+        config = cls(checkpoint=path, **given)
+        return replace(config, sha256=config.saved().sha256) if path else config
+
+    def saved(self) -> Checkpoint:
+        """What lies in the folder; `UserError` where that is another agent's."""
+        found = Checkpoint.load(Path(self.checkpoint))
+        if type(found.settings) is not self.learner:
+            raise UserError(
+                f"the checkpoint in {self.checkpoint} is one of {found.agent}; expected "
+                f"{found.agent}:{self.checkpoint}"
+            )
+        return found
+
+    @property
+    def pretraining(self) -> dict[str, Any] | None:
+        """What was looked up before the search, and on what; None where nothing was."""
+        return self.saved().pretraining if self.checkpoint else None
+
+    def unseen(self, benchmark: Any, archs: np.ndarray) -> np.ndarray | None:
+        """Which architectures (of `benchmark`, any leading shape) training never looked up; None
+        where that is unknown."""
+        seen = self.saved().seen if self.checkpoint else None
+        space = benchmark.space
+        numbers = numbers_of(space)
+        if seen is None or numbers is None:
+            return None
+        flat = archs.reshape(-1, *space.arch_shape)
+        shape = archs.shape[: archs.ndim - len(space.arch_shape)]
+        return ~np.isin(numbers[np.asarray(jax.vmap(space.index)(flat))], seen).reshape(shape)
+
+    def build(self, space: SearchSpace) -> Agent:
+        """The greedy search with the checkpoint's parameters."""
+        if not self.checkpoint:
+            raise UserError("found no checkpoint; expected NAME:FOLDER of a training")
+        saved = self.saved()
+        settings: Learner = saved.settings
+        return settings.agent(space, saved.params)

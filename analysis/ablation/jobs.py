@@ -1,0 +1,90 @@
+"""The jobs of a grid in worker processes: one that dies takes no other with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from rlnas import bench
+from rlnas.agents.evaluate import evaluate
+from rlnas.agents.learner import Learner, iterations, run
+from rlnas.agents.protocol import seed_keys
+from rlnas.analysis import store
+from rlnas.analysis.ablation.data import regrets
+from rlnas.analysis.ablation.plan import Row
+from rlnas.analysis.training.command import QUERIES
+from rlnas.bench.workers import Failure, run_all
+
+
+def run_jobs(rows: Sequence[Row], workers: int) -> list[str]:
+    """Every row that is not done, in worker processes; returns one line a failed job, in the order
+    of the rows."""
+    todo = [row for row in rows if missing(row)]
+    failures: dict[int, str] = {}
+
+    def done(task: int, result: Any) -> None:
+        if isinstance(result, Failure):
+            failures[task] = f"{todo[task]}: {result.reason[:300]}"
+
+    cells = sum(len(row.alphas) for row in rows)
+    left = sum(len(missing(row)) for row in rows)
+    if todo:
+        with tqdm(total=cells, initial=cells - left, unit="cell", desc="ablate", disable=None) as b:
+            run_all(run_row, todo, workers, lambda task, alpha: b.update(), done)
+    return [failures[task] for task in sorted(failures)]
+
+
+def missing(row: Row) -> list[float]:
+    """The alphas of a row that are not done."""
+    return [alpha for alpha in row.alphas if not row.cell(alpha).exists()]
+
+
+def run_row(row: Row, tell: Callable[[Any], None]) -> None:
+    """One job: each alpha's seeds in one call, all with one compiled program; writes a file an
+    alpha, and tells it."""
+    benchmark = bench.load(row.benchmark)
+    learner: Learner = replace(row.settings, alpha=0.0)  # it is traced, below
+    keys, evaluation = seed_keys(row.seed, row.seeds), seed_keys(row.seed + 1, row.evaluation_seeds)
+    warm = learner.warm_iterations
+
+    @jax.jit
+    def train(alpha: Any, keys: Any) -> tuple[Any, Any]:
+        mdp = learner.mdp(benchmark, alpha)
+
+        def one(key: Any) -> tuple[Any, Any]:
+            state = learner.init(mdp, key)
+            state, _ = run(learner, mdp, state, warm, False)
+            state, metrics = run(learner, mdp, state, iterations(learner) - warm, True)
+            return state.learner.params, (
+                metrics.loss[-100:].mean(),
+                metrics.val[-100:].mean(),
+                state.lookups,
+            )
+
+        return jax.vmap(one)(keys)
+
+    for alpha in missing(row):
+        params, (loss, val, lookups) = jax.device_get(train(np.float32(alpha), keys))
+        results = []
+        for seed in range(row.seeds):
+            of_seed = jax.tree.map(lambda x, seed=seed: x[seed], params)
+            found, _ = evaluate(learner, of_seed, benchmark, evaluation, QUERIES)
+            results.append(
+                {
+                    "alpha": alpha,
+                    **dict(row.varied),
+                    "seed": seed,
+                    "loss": float(loss[seed]),
+                    "actors_val": float(val[seed]),
+                    "lookups": int(lookups[seed]),
+                    **regrets(found, benchmark),
+                }
+            )
+        row.cell(alpha).parent.mkdir(parents=True, exist_ok=True)
+        store.write_json(row.cell(alpha), results)
+        tell(alpha)

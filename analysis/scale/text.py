@@ -1,0 +1,54 @@
+"""`rlnas scale` as text and as a table."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from rlnas.analysis.scale.data import Training
+from rlnas.analysis.scale.measures import line, lookups_until
+from rlnas.bench.files import atomic_path
+
+COLUMNS = (
+    "benchmark",
+    "architectures",
+    "seed",
+    "lookups",
+    "accuracy",
+    "random_search",
+    "best_known",
+)
+
+
+def write_table(path: Path, groups: dict[str, list[Training]]) -> Path:
+    """One row an evaluation of a training."""
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for name, group in groups.items():
+            for t in group:
+                for lookups, accuracy in zip(t.lookups, t.accuracy, strict=True):
+                    writer.writerow(
+                        [name, t.architectures, t.seed, lookups, accuracy, t.random, t.best]
+                    )
+    return path
+
+
+def summary(groups: dict[str, list[Training]], queries: int) -> str:
+    """Look-ups until half and nine tenths of random search's regret are gone, by benchmark."""
+    lines = [
+        f"look-ups in training until searches of {queries} queries have left, of random search's "
+        "regret",
+        f"{'benchmark':26}{'architectures':>15}{'trainings':>11}{'half':>12}{'a tenth':>12}"
+        f"{'least left':>12}",
+    ]
+    for name, group in groups.items():
+        left = line(group, relative=True)
+        count = group[0].architectures
+        size = f"{count:,.0f}" if count < 1e9 else f"{count:.2e}"
+        reached = [lookups_until(left, share) for share in (0.5, 0.1)]
+        half, tenth = ("never" if x is None else f"{x:,.0f}" for x in reached)
+        lines.append(
+            f"{name:26}{size:>15}{len(group):>11}{half:>12}{tenth:>12}{left.mean.min():>11.0%} "
+        )
+    return "\n".join(lines)

@@ -1,0 +1,124 @@
+"""Checkpoints: they come back, say what they were trained on, and are refused in one line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from averages import AveragesAgent, AveragesLearner, registered  # noqa: F401
+from rlnas.agents.checkpoint import FACTS, WEIGHTS, Checkpoint, settings_of
+from rlnas.agents.dqn import DQN, DQNLearner
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.agents.spec import parse
+from rlnas.bench.errors import UserError
+from rlnas.bench.stand_ins import neighbour_lists
+from tables import small_benchmark
+
+SETTINGS = AveragesLearner(neighbours=6, alpha=6.0)
+PARAMS = {"value": np.linspace(0, 1, 91, dtype=np.float32)}
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Any:
+    return small_benchmark(4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, benchmark: Any) -> Path:
+    facts = {
+        "benchmark": benchmark.describe(),
+        "shown": "",
+        "step": 1,
+        "lookups": 12,
+        "distinct": 3,
+        "validation": 0.9,
+    }
+    Checkpoint("averages", SETTINGS, PARAMS, facts, np.array([1, 2, 3], np.int32)).save(tmp_path)
+    return tmp_path
+
+
+def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, benchmark):
+    found = Checkpoint.load(folder)
+    assert (found.agent, found.settings, len(found.sha256)) == ("averages", SETTINGS, 64)
+    np.testing.assert_array_equal(found.params["value"], PARAMS["value"])
+    np.testing.assert_array_equal(found.seen, [1, 2, 3])
+    label, config = parse(f"averages:{folder},patience=3")
+    assert label == f"averages:{folder},patience=3"
+    assert config.patience == 3 and config.sha256 == found.sha256
+    assert config.pretraining == {
+        "lookups": 12,
+        "distinct": 3,
+        "trained_on": "small (12 epochs, mean)",
+    }
+    assert DQN().pretraining is None
+    np.testing.assert_array_equal(
+        config.unseen(benchmark, np.array([[0, 1], [3, 4]])), [[True, False], [False, True]]
+    )
+    assert DQN().unseen(benchmark, np.array([0])) is None
+
+
+def test_a_checkpoint_searches(folder, benchmark):
+    """By its scores, the row's number here: always on to the best neighbour that is unknown."""
+    search = parse(f"averages:{folder},neighbours=20")[1]
+    lists = neighbour_lists(benchmark)
+    for rows in np.asarray(run_seeds(search, benchmark, 12, seed_keys(0, 2)).arch):
+        for t, (here, there) in enumerate(pairwise(rows), 1):
+            unknown = lists[here] - {*rows[:t]}
+            assert not unknown or there == max(unknown)
+
+
+def test_settings_within_settings_come_back():
+    for settings in DQNLearner.presets().values():
+        written = json.loads(json.dumps(asdict(settings)))
+        assert settings_of(DQNLearner, written) == settings
+
+
+@pytest.mark.parametrize("text", ["", "fine_tune=true"])
+def test_what_cannot_learn_on_the_way_wants_a_checkpoint(folder, benchmark, text):
+    word = f"averages:{folder},{text}" if text else "averages"
+    with pytest.raises(UserError, match="does not learn during a search"):
+        parse(word)[1].build(benchmark.space)
+
+
+def test_missing_and_damaged_checkpoints_are_named(folder, tmp_path):
+    with pytest.raises(UserError, match=f"no checkpoint in {tmp_path / 'nothing'}"):
+        AveragesAgent.from_spec(str(tmp_path / "nothing"))
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"are not those its checkpoint\.json speaks of"):
+        AveragesAgent.from_spec(str(folder))
+    (folder / FACTS).write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        AveragesAgent.from_spec(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": "rlnas-dqn"}, "is rlnas-dqn version 1, expected rlnas-checkpoint version 1"),
+        ({"version": 2}, "is rlnas-checkpoint version 2, expected"),
+        ({"format": None}, "is None version 1, expected"),
+        ({"agent": "somebody"}, "cannot be used here (unknown agent 'somebody'"),
+        ({"agent": "evolution"}, "cannot be used here (evolution is not trained"),
+        ({"settings": {"depth": 3}}, "unexpected keyword argument 'depth'"),
+        ({"settings": {"steps": 0}}, "cannot be used here (found steps = 0"),
+    ],
+)
+def test_old_and_foreign_checkpoints_are_refused_in_one_line(folder, changes, reason):
+    facts = json.loads((folder / FACTS).read_text())
+    (folder / FACTS).write_text(json.dumps(facts | changes))
+    with pytest.raises(UserError) as caught:
+        AveragesAgent.from_spec(str(folder))
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_the_checkpoint_of_another_agent_is_refused(folder):
+    with pytest.raises(UserError, match=f"is one of averages; expected averages:{folder}"):
+        DQN.from_spec(str(folder))
