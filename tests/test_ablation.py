@@ -242,6 +242,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
     assert "averages: regret after 20 queries" in said and str(folder / "figure.svg") in said
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
     written = {"cells", "results.parquet", "results.csv", "figure.png", "figure.svg"}
+    written |= {"report.txt"}
     assert {path.name for path in folder.iterdir()} == written
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
@@ -273,7 +274,7 @@ def test_what_is_done_is_only_written_again(
     for _ in range(2):
         done[0].run()
         found.append({path.name: path.read_bytes() for path in folder.glob("*.*")})
-    assert len(found[0]) == 4 and found[0] == found[1]
+    assert len(found[0]) == 5 and found[0] == found[1]
 
 
 def test_random_search_stands_beside_every_training(done: tuple[Ablate, dict[str, int]]) -> None:

@@ -70,6 +70,7 @@ def test_figure_and_table(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "figure.png",
         "figure.svg",
+        "report.txt",
         "table.csv",
     }
     with open(tmp_path / "out" / "table.csv", newline="") as file:

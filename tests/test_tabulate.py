@@ -20,6 +20,7 @@ pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
 from rlnas.analysis import cli  # noqa: E402
+from rlnas.bench.commands.tabulate import Tabulate  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb101 import graph  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
@@ -27,7 +28,6 @@ from rlnas.bench.nb101.cell import Cell, module_hash, trainable_parameters  # no
 from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
 from rlnas.bench.nb101.recipe import Recipe  # noqa: E402
 from rlnas.bench.nb101.table import Table  # noqa: E402
-from rlnas.bench.commands.tabulate import Tabulate  # noqa: E402
 from rlnas.bench.nb101.trainings import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
 from rlnas.bench.retrain import datasets, networks  # noqa: E402
 from rlnas.bench.retrain.fit import Fit  # noqa: E402

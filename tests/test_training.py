@@ -26,6 +26,7 @@ from rlnas.agents.learner import has_setting, presets
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.trained import Trained
+from rlnas.analysis.report.command import Report
 from rlnas.analysis.training import data, loop, text
 from rlnas.analysis.training.command import Train
 from rlnas.bench.errors import UserError
@@ -117,6 +118,11 @@ def test_the_summary_tells_the_checkpoint_beside_the_baselines(trained):
     assert {path.name for path in trained.iterdir()} == {
         "config.json", "manifest.json", "curve.csv", "curve", FACTS, WEIGHTS
     }  # fmt: skip
+
+
+def test_its_report_is_its_summary(trained, capsys):
+    Report((trained,)).run()
+    assert capsys.readouterr().out == f"{text.summary(trained)}\n"
 
 
 def test_a_finished_training_is_left_as_it_is(trained):

@@ -55,6 +55,7 @@ class Ablate:
     def run(self) -> None:
         """Run what is missing, then write table and figure."""
         from rlnas.analysis.ablation import data, figure, jobs, plan, text
+        from rlnas.analysis.text import tell
 
         benchmark = bench.load(self.benchmark)
         rows, folder = plan.plan(self, benchmark.describe())
@@ -62,9 +63,9 @@ class Ablate:
         if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):
             frame = data.collect(rows, benchmark)
             data.write(frame, folder)
-            print(text.table(frame, benchmark, self.agent))
-            for path in figure.write(folder, frame, benchmark, self.agent):
-                print(path)
+            png, svg = figure.write(folder, frame, benchmark, self.agent)
+            files = {"figure": png, "": svg, "results": folder / "results.csv"}
+            tell(text.table(frame, benchmark, self.agent), folder, files)
         if failures:
             raise UserError(
                 f"{len(failures)} of {len(rows)} jobs failed, first {failures[0]}; the same "

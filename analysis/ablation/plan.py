@@ -91,7 +91,7 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
         config.seed,
         config.evaluation_seeds,
     ]
-    folder = config.out / f"ablate-{store.hash_of(identity)}"
+    folder = store.folder_of(config.out, "ablate", identity)
     rows = []
     for values in itertools.product(*axes.values()):
         varied = tuple(zip(axes, values, strict=True))

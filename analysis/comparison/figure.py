@@ -20,7 +20,7 @@ from rlnas.analysis.comparison import curves
 from rlnas.analysis.comparison.runs import reference_of
 from rlnas.analysis.comparison.table import ground, seeds_of
 from rlnas.analysis.store import Run
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks, save  # noqa: F401
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks
 
 WIDTH, PANEL_HEIGHT, ROW_GAP = 9.6, 2.75, 0.62  # inches
 FOOT_COLUMNS = 152  # characters a line of the note at full width

@@ -13,7 +13,7 @@ class Report:
     """Print the report of finished folders again; nothing is searched or trained.
 
     The figures and tables of comparisons and retrainings are drawn again from their numbers; of
-    any other folder, what its command printed is shown.
+    any other folder, what its command said is said again.
 
     Examples:
       rlnas report runs/compare-0123456789abcdef

@@ -12,12 +12,15 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.retrain import run as retrain_run
 from rlnas.analysis.retrain import verdict as retrain_verdict
 from rlnas.analysis.text import REPORT, places
+from rlnas.analysis.training.data import CURVE
+from rlnas.analysis.training.text import summary
 from rlnas.bench.errors import UserError
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
-    """Retrainings and comparisons one by one, drawn again into their own folders; the kept report
-    of any other; run folders together, into `out`. `UserError` for a folder of no kind."""
+    """Retrainings and comparisons one by one, drawn again into their own folders; what a training
+    came to; the kept report of any other; run folders together, into `out`. `UserError` for a
+    folder of no kind."""
     if not folders:
         raise UserError("no folders given; expected a folder that some command has written")
     single: list[Path] = []
@@ -26,6 +29,8 @@ def report(folders: Sequence[Path], out: Path) -> None:
             retrain_verdict.write(folder)
         elif is_comparison(folder):
             write(collect([folder]), folder)
+        elif (folder / CURVE).is_file():
+            print(summary(folder))
         elif (folder / REPORT).is_file():
             said = (folder / REPORT).read_text(encoding="utf-8")
             print(f"{said}\n{places({'folder': folder})}")

@@ -34,10 +34,9 @@ class Scale:
         """Read, draw, and print the table."""
         from rlnas.analysis.scale import figure, text
         from rlnas.analysis.scale.data import grouped, read
+        from rlnas.analysis.text import tell
 
         groups = grouped([read(folder, self.queries) for folder in self.trainings])
-        paths = figure.write(self.out, groups, self.queries)
+        png, svg = figure.write(self.out, groups, self.queries)
         table = text.write_table(self.out / "table.csv", groups)
-        print(text.summary(groups, self.queries))
-        for path in [*paths, table]:
-            print(path)
+        tell(text.summary(groups, self.queries), self.out, {"figure": png, "": svg, "table": table})

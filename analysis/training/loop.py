@@ -105,7 +105,7 @@ def train(config: Train, benchmark: Any) -> Path:
     learner = settings_of(config, benchmark)
     part, said = shown_part(config, benchmark)
     identity = identity_of(config, learner, benchmark, part)
-    folder = config.out / f"train-{store.hash_of(identity)}"
+    folder = store.folder_of(config.out, "train", identity)
     if (folder / store.MANIFEST).exists():
         return folder
     mdp = learner.mdp(part)
