@@ -1,10 +1,14 @@
-"""Checks that many commands make of their options. `UserError` names the option and its range."""
+"""What the options of many commands share: defaults, and checks. `UserError` names the option and
+its range."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from rlnas.bench.errors import UserError
+
+BASELINES = ("random_search", "random_walk", "local_search", "evolution")
+"""The agents that a comparison has unless told otherwise."""
 
 
 def check_at_least(least: int, what: str = "", **options: int) -> None:

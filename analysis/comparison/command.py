@@ -8,9 +8,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-
-BASELINES = ("random_search", "random_walk", "local_search", "evolution")
+from rlnas.analysis.settings import BASELINES
 
 
 @dataclass(frozen=True)
@@ -61,20 +59,12 @@ class Compare:
     redo: bool = False
     """Run again what is done already."""
 
-    def check(self) -> None:
-        """`UserError` for an option out of its range."""
-        check_at_least(1, " query", budget=self.budget)
-        check_at_least(2, ", an interval needs them", seeds=self.seeds)
-        check_seed(self.seed)
-        check_folder(self.out)
-
     def run(self) -> None:
         """Run what is missing, then write figure, table and summary, and print the table and where
         all lies."""
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
-        self.check()
         finish(compare(**vars(self)), self.out)
 
 

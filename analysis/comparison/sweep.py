@@ -19,7 +19,7 @@ from rlnas import bench
 from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_seeds, seed_keys
 from rlnas.agents.spec import identity, parse_all
 from rlnas.analysis import store
-from rlnas.analysis.comparison.command import BASELINES, Compare
+from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
 
@@ -51,11 +51,14 @@ def compare(
     """Every agent's stored run: loaded from `out` when it is done and whole, else made.
 
     benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
-    words as `rlnas compare --agents` takes them, or settings by label. The rest: see `Compare`.
+    words as `rlnas compare --agents` takes them, or settings by label. The rest: as its options.
     Raises `UserError` for an option out of its range, an unknown agent or benchmark, and a
     benchmark that is for training on.
     """
-    Compare(budget=budget, seeds=seeds, seed=seed, out=Path(out)).check()
+    check_at_least(1, " query", budget=budget)
+    check_at_least(2, ", an interval needs them", seeds=seeds)
+    check_seed(seed)
+    check_folder(Path(out))
     entered = contenders(agents)
     searched: Benchmark = (
         bench.load(benchmark, epochs=epochs, noise=noise)

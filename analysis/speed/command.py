@@ -45,4 +45,4 @@ class Speed:
         """Every section in a process of its own, so that each peak memory is its own."""
         from rlnas.analysis.speed.table import run
 
-        run(self)
+        run(self.size, self.only or SECTIONS, self.cores, self.json)

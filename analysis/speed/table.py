@@ -5,30 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from rlnas.analysis import store
-from rlnas.analysis.speed.command import SECTIONS, Speed
 from rlnas.bench.errors import UserError
 
 MAX_VERTICES = {"small": 5, "medium": 6, "full": 7}
 
 
-def run(config: Speed) -> None:
-    """Measure, print, and write the record."""
-    vertices = MAX_VERTICES[config.size]
-    print(
-        f"space of cells with at most {vertices} vertices, {config.cores} cores; synthetic "
-        "accuracies"
-    )
+def run(size: str, sections: Sequence[str], cores: int, record_to: Path | None) -> None:
+    """Measure, print, and write the record, if it is wanted."""
+    vertices = MAX_VERTICES[size]
+    print(f"space of cells with at most {vertices} vertices, {cores} cores; synthetic accuracies")
     print(f"{'':18}{'ours':>14} {'reference':>12} {'':9} {'ratio':>8}  {'peak':>8}")
     record = []
-    for name in config.only or SECTIONS:
+    for name in sections:
         call = (
             "import json, sys; from rlnas.analysis.speed.sections import run_section; "
             "print(json.dumps(run_section(*json.loads(sys.argv[1]))))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", call, json.dumps([name, vertices, config.cores])],
+            [sys.executable, "-c", call, json.dumps([name, vertices, cores])],
             capture_output=True,
             text=True,
         )
@@ -47,7 +45,5 @@ def run(config: Speed) -> None:
                 f"  {result['peak_mb']:5,.0f} MB  {m['note']}",
                 flush=True,
             )
-    if config.json:
-        store.write_json(
-            config.json, {"size": config.size, "cores": config.cores, "sections": record}
-        )
+    if record_to:
+        store.write_json(record_to, {"size": size, "cores": cores, "sections": record})
