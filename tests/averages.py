@@ -1,5 +1,7 @@
-"""A learner in one file, as small as one can be: what registering it gives is tested with it. It
-learns what moves to each architecture gain, on-policy, and its programs compile in a moment."""
+"""A learner in one file, as small as one can be; what is made for all learners is tested with it.
+
+It learns what moves to each architecture gain, on-policy, and its programs compile in a moment.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import pytest
 
-from rlnas import agents
 from rlnas.agents.learner import Incremental, Step, TrainState, View, begin, step_actors
 from rlnas.agents.protocol import Agent
 from rlnas.agents.walker import Walker, epsilon_greedy, walk
+
+AGENT = "averages:AveragesAgent"
+"""Its name, in `rlnas train` and everywhere."""
 
 
 class Averages(NamedTuple):
@@ -88,15 +91,3 @@ class AveragesAgent(Walker):
     """Walks to where moves gained most."""
 
     learner: ClassVar[type[Any]] = AveragesLearner
-
-
-@pytest.fixture(scope="module", autouse=True)
-def registered() -> Any:
-    """Registered as `averages` for a module's tests; import this fixture."""
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch)
-        yield
-
-
-def register(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(agents.REGISTRY.builtin, "averages", "averages:AveragesAgent")  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from averages import AveragesLearner, registered  # noqa: F401
+from averages import AGENT, AveragesLearner
 from rlnas import agents, bench
 from rlnas.agents.dqn import DQNLearner
 from rlnas.agents.learner import changed
@@ -35,7 +35,7 @@ ALPHAS = (1.0, 6.0)
 def tiny(folder: Path) -> Ablate:
     """A row of two alphas with two seeds each, a moment long, in `folder`."""
     return Ablate(
-        agent="averages", preset="smoke", benchmark=str(folder / "small.npz"), alpha=ALPHAS,
+        agent=AGENT, preset="smoke", benchmark=str(folder / "small.npz"), alpha=ALPHAS,
         neighbours=(3,), vary=("noise=0.01",), seeds=2, steps=320, evaluation_seeds=4, workers=1,
         out=folder / "runs",
     )  # fmt: skip
@@ -88,8 +88,9 @@ def test_a_grid_is_every_combination() -> None:
     assert found == [(n, g, w) for n in (5, 10) for g in (0.5, 0.9) for w in (32, 64)]
     for row in rows:
         assert row.alphas == (6.0, 1.0) and row.seeds == 3 and row.folder == folder
+        own = row.settings
         assert dict(row.varied) == {
-            "neighbours": row.settings.neighbours, "gamma": row.settings.gamma, "network.width": row.settings.network.width
+            "neighbours": own.neighbours, "gamma": own.gamma, "network.width": own.network.width
         }  # fmt: skip
         base = DQNLearner.presets()["grid"]
         assert row.settings == changed(base, dict(row.varied) | {"steps": 999})
@@ -201,8 +202,8 @@ def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, dict[str, int]]) 
 def test_the_command_does_what_is_missing_and_nothing_else(
     done: tuple[Ablate, dict[str, int]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One alpha's file is deleted: a worker process does it again, to the same bytes, and writes table
-    and figure."""
+    """One alpha's file is deleted: a worker process does it again, to the same bytes; table and
+    figure are written."""
     shutil.copytree(done[0].out, tmp_path / "runs", symlinks=False)
     config = replace(done[0], out=tmp_path / "runs")
     (row,), folder = rows_of(config)
@@ -214,7 +215,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
         "--preset",
         "smoke",
         "--agent",
-        "averages",
+        AGENT,
         "--vary",
         "noise=0.01",
         "--benchmark",
@@ -239,7 +240,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
     ]
     assert main(args) == 0
     said = capsys.readouterr().out
-    assert "averages: regret after 20 queries" in said and str(folder / "figure.svg") in said
+    assert f"{AGENT}: regret after 20 queries" in said and str(folder / "figure.svg") in said
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
     written = {"cells", "results.parquet", "results.csv", "figure.png", "figure.svg"}
     written |= {"report.txt"}
@@ -343,8 +344,8 @@ def frame_of(**regrets: tuple[float, ...]) -> pd.DataFrame:
     """`alpha_<alpha>=(regret of seed 0, of seed 1, ...)` after 20 queries; random search's is
     0.02."""
     lines = [
-        {"alpha": float(name.removeprefix("alpha_")), "neighbours": 5, "gamma": 0.9, "seed": seed, "lookups": 100,
-         "regret_20": regret, "random_search_regret_20": 0.02}
+        {"alpha": float(name.removeprefix("alpha_")), "neighbours": 5, "gamma": 0.9, "seed": seed,
+         "lookups": 100, "regret_20": regret, "random_search_regret_20": 0.02}
         for name, values in regrets.items()
         for seed, regret in enumerate(values)
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from averages import AveragesAgent, AveragesLearner, registered  # noqa: F401
+from averages import AGENT, AveragesAgent, AveragesLearner
 from rlnas.agents.checkpoint import FACTS, WEIGHTS, Checkpoint, settings_of
 from rlnas.agents.dqn import DQN, DQNLearner
 from rlnas.agents.protocol import run_seeds, seed_keys
@@ -39,17 +39,17 @@ def folder(tmp_path: Path, benchmark: Any) -> Path:
         "distinct": 3,
         "validation": 0.9,
     }
-    Checkpoint("averages", SETTINGS, PARAMS, facts, np.array([1, 2, 3], np.int32)).save(tmp_path)
+    Checkpoint(AGENT, SETTINGS, PARAMS, facts, np.array([1, 2, 3], np.int32)).save(tmp_path)
     return tmp_path
 
 
 def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, benchmark):
     found = Checkpoint.load(folder)
-    assert (found.agent, found.settings, len(found.sha256)) == ("averages", SETTINGS, 64)
+    assert (found.agent, found.settings, len(found.sha256)) == (AGENT, SETTINGS, 64)
     np.testing.assert_array_equal(found.params["value"], PARAMS["value"])
     np.testing.assert_array_equal(found.seen, [1, 2, 3])
-    label, config = parse(f"averages:{folder},patience=3")
-    assert label == f"averages:{folder},patience=3"
+    label, config = parse(f"{AGENT}:{folder},patience=3")
+    assert label == f"{AGENT}:{folder},patience=3"
     assert config.patience == 3 and config.sha256 == found.sha256
     assert config.pretraining == {
         "lookups": 12,
@@ -65,7 +65,7 @@ def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, benchma
 
 def test_a_checkpoint_searches(folder, benchmark):
     """By its scores, the row's number here: always on to the best neighbour that is unknown."""
-    search = parse(f"averages:{folder},neighbours=20")[1]
+    search = parse(f"{AGENT}:{folder},neighbours=20")[1]
     lists = neighbour_lists(benchmark)
     for rows in np.asarray(run_seeds(search, benchmark, 12, seed_keys(0, 2)).arch):
         for t, (here, there) in enumerate(pairwise(rows), 1):
@@ -81,7 +81,7 @@ def test_settings_within_settings_come_back():
 
 @pytest.mark.parametrize("text", ["", "fine_tune=true"])
 def test_what_cannot_learn_on_the_way_wants_a_checkpoint(folder, benchmark, text):
-    word = f"averages:{folder},{text}" if text else "averages"
+    word = f"{AGENT}:{folder},{text}" if text else AGENT
     with pytest.raises(UserError, match="does not learn during a search"):
         parse(word)[1].build(benchmark.space)
 
@@ -120,5 +120,5 @@ def test_old_and_foreign_checkpoints_are_refused_in_one_line(folder, changes, re
 
 
 def test_the_checkpoint_of_another_agent_is_refused(folder):
-    with pytest.raises(UserError, match=f"is one of averages; expected averages:{folder}"):
+    with pytest.raises(UserError, match=f"is one of {AGENT}; expected {AGENT}:{folder}"):
         DQN.from_spec(str(folder))

@@ -20,9 +20,10 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP
 from rlnas.bench.rewards import Exponential
 from tables import small_benchmark
+from test_learning import CHAIN, line
 
 CONFIG = DQNLearner(
-    network=NetworkConfig(width=16, layers=1, heads=2, feed_forward=16),
+    network=NetworkConfig(width=8, layers=1, heads=2, feed_forward=16),
     alpha=6.0, neighbours=6, horizon=4, actors=8, learning_starts=64, batch_size=32,
     capacity=1024, target_every=64, n_step=1,
 )  # fmt: skip
@@ -127,55 +128,49 @@ def test_without_discount_it_learns_the_reward_of_every_move(benchmark):
     assert metrics.td_error[-20:].mean() < 0.5 * metrics.td_error[:20].mean()
 
 
-def test_seeds_and_alpha_batch_in_one_program(benchmark):
-    traces = []
-
-    @jax.jit
-    def train(alpha, key):
-        traces.append(1)
-
-        def one(alpha, key):
-            mdp = mdp_of(CONFIG, benchmark, alpha)
-            state = CONFIG.init(mdp, key)
-            state, _ = run(CONFIG, mdp, state, 3, False)
-            state, metrics = run(CONFIG, mdp, state, 3, True)
-            return state.learner.params, metrics.reward
-
-        return jax.vmap(one)(alpha, key)
-
-    keys = jax.random.split(jax.random.key(0), 3)
-    params, rewards = train(jnp.array([1.0, 6.0, 32.0]), keys)
-    train(jnp.array([2.0, 4.0, 8.0]), keys)
-    assert len(traces) == 1
-    mdp = mdp_of(CONFIG, benchmark, 6.0)
-    state = CONFIG.init(mdp, keys[1])
-    state, _ = run(CONFIG, mdp, state, 3, False)
-    state, metrics = run(CONFIG, mdp, state, 3, True)
-    np.testing.assert_allclose(rewards[1], metrics.reward, rtol=1e-3, atol=1e-5)
-    for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(state.learner.params), strict=True):
-        np.testing.assert_allclose(a[1], b, rtol=1e-2, atol=1e-3)
-
-
 def test_dropout_and_staying_work(benchmark):
     network = replace(CONFIG.network, dropout=0.2)
     config = replace(CONFIG, network=network, stay=True)
     mdp, state = started(config, benchmark)
-    state, _ = run(config, mdp, state, 8, False)
     state, metrics = run(config, mdp, state, 5, True)
     assert np.isfinite(metrics.loss).all()
+
+
+# Independent of the network: with a table of values in its place
+
+
+def test_seeds_and_alpha_batch_in_one_program():
+    traces = []
+
+    def one(alpha, key):
+        mdp = CHAIN.mdp(line(), alpha)
+        state, metrics = run(CHAIN, mdp, CHAIN.init(mdp, key), 6, True)
+        return state.learner.params["q"], metrics.reward
+
+    @jax.jit
+    def train(alpha, key):
+        traces.append(1)
+        return jax.vmap(one)(alpha, key)
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    tables, rewards = train(jnp.array([1.0, 6.0, 32.0]), keys)
+    train(jnp.array([2.0, 4.0, 8.0]), keys)
+    assert len(traces) == 1
+    table, reward = jax.jit(one)(jnp.float32(6.0), keys[1])
+    np.testing.assert_allclose(rewards[1], reward, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(tables[1], table, rtol=1e-2, atol=1e-3)
+    assert not np.allclose(tables[0], tables[2])
 
 
 def test_several_devices_give_what_one_gives():
     code = """
 import jax, numpy as np
-from test_dqn import CONFIG, mdp_of, run, small_benchmark
-benchmark = small_benchmark(4)
-mdp = mdp_of(CONFIG, benchmark)
+from test_learning import CHAIN, line, run
+mdp = CHAIN.mdp(line())
 found = []
 for devices in (jax.devices()[:1], jax.devices()):
-    state = CONFIG.shard(CONFIG.init(mdp, jax.random.key(0)), devices)
-    state, _ = run(CONFIG, mdp, state, 8, False)
-    state, metrics = run(CONFIG, mdp, state, 4, True)
+    state = CHAIN.shard(jax.jit(CHAIN.init)(mdp, jax.random.key(0)), devices)
+    state, metrics = run(CHAIN, mdp, state, 4, True)
     devices_of = state.learner.replay.items.reward.sharding.device_set
     found.append((np.asarray(metrics.reward), len(devices_of)))
 assert [n for _, n in found] == [1, 4], found

@@ -109,12 +109,15 @@ CHAIN = Table(
 VALS = np.array([0.6, 0.9, 0.5, 0.7, 1.0])
 
 
+def line() -> Any:
+    """Five rows in a line, each with those beside it as neighbours."""
+    return make([[1], [0, 2], [1, 3], [2, 4], [3]], VALS)
+
+
 @pytest.fixture(scope="module")
 def chain() -> Iterator[Any]:
-    """Trains on five rows in a line, each with those beside it as neighbours, and yields the tables
-    (online, target) every 5 iterations."""
-    benchmark = make([[1], [0, 2], [1, 3], [2, 4], [3]], VALS)
-    mdp = CHAIN.mdp(benchmark)
+    """Trains on `line` and yields the tables (online, target) every 5 iterations."""
+    mdp = CHAIN.mdp(line())
     state = jax.jit(CHAIN.init)(mdp, jax.random.key(0))
 
     def tables() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import pytest
 
-from averages import AveragesLearner, registered  # noqa: F401
+from averages import AGENT, AveragesLearner
 from rlnas import agents
 from rlnas.agents.checkpoint import FACTS, WEIGHTS, Checkpoint
 from rlnas.agents.dqn import DQNLearner
@@ -40,8 +40,8 @@ QUERIES, SEEDS = (3, 6), 4
 
 def config(out: Path) -> Train:
     return Train(
-        "averages", learner=LEARNER, evaluate_every=48, evaluation_seeds=SEEDS, evaluation_queries=QUERIES,
-        shown=0.5, out=out,
+        AGENT, learner=LEARNER, evaluate_every=48, evaluation_seeds=SEEDS,
+        evaluation_queries=QUERIES, shown=0.5, out=out,
     )  # fmt: skip
 
 
@@ -107,10 +107,10 @@ def test_the_summary_tells_the_checkpoint_beside_the_baselines(trained):
     said = text.summary(trained)
     facts = Checkpoint.load(trained).facts
     (chosen,) = (row for row in rows if row["step"] == facts["step"])
-    (line,) = (line.split() for line in said.splitlines() if line.startswith("averages "))
+    (line,) = (line.split() for line in said.splitlines() if line.startswith(f"{AGENT} "))
     assert line[1:] == [f"{100 * chosen[f'reported_{q}']:.3f}" for q in QUERIES]
     assert f"{facts['lookups']:,} look-ups of {facts['distinct']}" in said
-    assert f"rlnas compare --agents random_search averages:{trained}" in said
+    assert f"rlnas compare --agents random_search {AGENT}:{trained}" in said
     history = run_seeds(RandomSearch(), part(), 6, seed_keys(1, SEEDS))
     best = np.maximum.accumulate(np.asarray(history.val), axis=1).mean(0)
     wanted = manifest["baselines"]["random_search"]["val"]
@@ -134,12 +134,9 @@ def test_a_finished_training_is_left_as_it_is(trained):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import pytest
-from averages import register
 from rlnas.analysis.training import loop
 from test_training import config, opposed
 
-register(pytest.MonkeyPatch())
 save = loop.save_state
 
 
@@ -215,7 +212,7 @@ def test_settings_are_the_presets_of_agent_and_benchmark_and_the_options_beside_
     assert presets("dqn", named("nb301"))["paper"].network.width == 512
     with pytest.raises(UserError, match="has no preset 'huge'; expected one of default, grid"):
         loop.settings_of(Train(preset="huge"), opposed())
-    with pytest.raises(UserError, match="evolution is not trained; expected one of averages, dqn"):
+    with pytest.raises(UserError, match="evolution is not trained; expected one of dqn"):
         Train.for_options(["evolution"])
     with pytest.raises(UserError, match="the agent first"):
         loop.settings_of(Train(learner=RandomSearch()), opposed())

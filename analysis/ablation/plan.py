@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlnas.agents.learner import changed, has_setting, preset
-from rlnas.agents.spec import convert
+from rlnas.agents.spec import convert, identity
 from rlnas.analysis import store
 from rlnas.analysis.ablation.command import Ablate
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
@@ -53,7 +53,7 @@ class Row:
     def cell(self, alpha: float) -> Path:
         """Where the results of one alpha go."""
         key = [
-            self.agent,
+            identity(self.agent),
             asdict(replace(self.settings, alpha=alpha)),
             self.seeds,
             self.seed,
@@ -81,8 +81,8 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
     for name, given in {"alpha": list(alphas), **axes}.items():
         if len(set(given)) < len(given):
             raise UserError(f"{name} {' '.join(map(str, given))} has one twice; give each once")
-    identity = [
-        config.agent,
+    decisive = [
+        identity(config.agent),
         benchmark,
         asdict(base),
         sorted(axes.items()),
@@ -91,7 +91,7 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
         config.seed,
         config.evaluation_seeds,
     ]
-    folder = store.folder_of(config.out, "ablate", identity)
+    folder = store.folder_of(config.out, "ablate", decisive)
     rows = []
     for values in itertools.product(*axes.values()):
         varied = tuple(zip(axes, values, strict=True))

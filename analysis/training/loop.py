@@ -13,6 +13,7 @@ from jaxtyping import Array, Key
 from tqdm import tqdm
 
 from rlnas import agents
+from rlnas.agents import spec
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.evaluate import evaluate, incumbents
 from rlnas.agents.learner import (
@@ -96,6 +97,8 @@ def identity_of(config: Train, learner: Learner, benchmark: Benchmark, part: Any
     }
     if config.evaluation_queries != QUERIES:
         identity["evaluation_queries"] = config.evaluation_queries
+    if (source := spec.identity(config.agent)) != config.agent:  # of a file that may change
+        identity["source"] = source
     return identity
 
 
