@@ -53,11 +53,6 @@ COMMANDS: dict[str, str] = {
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
 }
-# Until every command has a method `run`: the function that takes its settings.
-RUN: dict[str, str] = {
-    "retrain": "rlnas.analysis.retrain.command:run",
-    "oneshot": "rlnas.analysis.oneshot.command:run",
-}
 GROUPS = {
     "new": "A small package with an agent or a benchmark of your own.",
     "bench": (
@@ -131,10 +126,7 @@ def dispatch(args: list[str]) -> None:
     word = name.removeprefix(group).strip()
     if name in COMMANDS:
         command = parse(name, load(COMMANDS[name]), options)
-        if hasattr(command, "run"):
-            command.run()
-        else:
-            load(RUN[name])(command)
+        command.run()
     elif word in ("", "-h", "--help", "help"):
         print(help_text(group))
     else:
@@ -150,7 +142,7 @@ def version_text() -> str:
 
 def parse(name: str, command: type, options: Sequence[str]) -> Any:
     """The settings that `options` spell. `UserError` where tyro, or the settings, refuse them."""
-    preset = getattr(command, "for_options", None) or getattr(command, "default_for", None)
+    preset = getattr(command, "for_options", None)
     given = {"default": preset(options)} if preset else {}
     errors = io.StringIO()
     try:

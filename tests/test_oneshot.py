@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +16,16 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from rlnas.analysis.oneshot import command as oneshot  # noqa: E402
 from rlnas.analysis.oneshot import figure as oneshot_plot  # noqa: E402
 from rlnas.analysis.oneshot import measures as oneshot_measures  # noqa: E402
-from rlnas.analysis.oneshot.command import OneShot, Scored, Truth  # noqa: E402
+from rlnas.analysis.oneshot.command import OneShot  # noqa: E402
+from rlnas.analysis.oneshot.data import Scored, Truth  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb101 import supernet  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.supernet import Supernet  # noqa: E402
 from rlnas.bench.nb101.table import Table, find  # noqa: E402
-from torch_fixtures import one_thread  # noqa: E402, F401
+from torch_fixtures import kept, one_thread  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
 CELLS = cell_list(5)[1]
@@ -113,20 +113,20 @@ def truth_of_noise(val: np.ndarray) -> Truth:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneShot, Path]:
-    """A small run in another process, as the command line makes it."""
+    """A small run."""
     out = tmp_path_factory.mktemp("oneshot")
     config = OneShot(
         preset="smoke", max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=out
     )
-    code = (
-        "from pathlib import Path\n"
-        "from rlnas.analysis.oneshot import command as oneshot, measures as oneshot_measures\n"
-        "oneshot_measures.REPLICATES = 40; oneshot.run(oneshot.OneShot(preset='smoke', "
-        f"max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=Path({str(out)!r})))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "91 cells of nb101-digits" in done.stdout and "one real training" in done.stdout
+    said = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        kept(),
+        redirect_stdout(said),
+    ):
+        patch.setattr(oneshot_measures, "REPLICATES", 40)
+        config.run()
+    assert "91 cells of nb101-digits" in said.getvalue() and "one real training" in said.getvalue()
     return config, next(out.glob("oneshot-*"))
 
 
@@ -171,19 +171,19 @@ def test_finished_seeds_are_kept_and_more_may_come(
         supernet, "score", lambda net, cells, images, tell: (np.ones(91), np.arange(91.0))
     )
     before = (folder / "seed-1.npz").read_bytes()
-    oneshot.run(replace(config, seeds=2, score="accuracy"))
+    replace(config, seeds=2, score="accuracy").run()
     assert trained == [2]
     assert (folder / "seed-1.npz").read_bytes() == before
     assert "mean of 2 seeds" in capsys.readouterr().out
     (folder / "seed-2.npz").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"seed-2\.npz is damaged"):
-        oneshot.run(replace(config, seeds=2))
+        replace(config, seeds=2).run()
     (folder / "seed-2.npz").unlink()
 
 
 def test_presets() -> None:
-    assert OneShot.default_for([]) == OneShot()
-    smoke = OneShot.default_for(["--preset", "smoke", "--seeds", "1"])
+    assert OneShot.for_options([]) == OneShot()
+    smoke = OneShot.for_options(["--preset", "smoke", "--seeds", "1"])
     assert (smoke.preset, smoke.max_vertices, smoke.steps) == ("smoke", 4, 50)
 
 
@@ -203,7 +203,7 @@ def test_presets() -> None:
 def test_bad_options_are_one_line(change: dict[str, object], reason: str, tmp_path: Path) -> None:
     config = replace(OneShot(out=tmp_path), **change)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=reason):
-        oneshot.run(config)
+        config.run()
     assert not list(tmp_path.iterdir())
 
 
@@ -216,7 +216,7 @@ def test_a_table_of_another_making_is_refused(tmp_path: Path) -> None:
         path = tmp_path / "table.npz"
         replace(table, meta=table.meta | meta).save(path)
         with pytest.raises(UserError, match=reason):
-            oneshot.run(OneShot(benchmark=str(path), out=tmp_path / "runs"))
+            OneShot(benchmark=str(path), out=tmp_path / "runs").run()
     assert not (tmp_path / "runs").exists()
 
 

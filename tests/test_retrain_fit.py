@@ -184,10 +184,21 @@ def test_presets_are_the_published_recipes() -> None:
 def test_every_field_of_a_recipe_is_in_the_settings() -> None:
     """A changed recipe is another setting: nothing of it is dropped on the way."""
     other = {
-        "epochs": 3, "checkpoints": (3,), "batch_size": 5, "learning_rate": 0.5, "momentum": 0.5, "decay": 0.5,
-        "epsilon": 0.5, "weight_decay": 0.5, "gradient_clip": 0.5, "bn_momentum": 0.5, "recompute_bn": False,
-        "stem_channels": 5, "stacks": 5, "modules": 5,
-    }  # fmt: skip
+        "epochs": 3,
+        "checkpoints": (3,),
+        "batch_size": 5,
+        "learning_rate": 0.5,
+        "momentum": 0.5,
+        "decay": 0.5,
+        "epsilon": 0.5,
+        "weight_decay": 0.5,
+        "gradient_clip": 0.5,
+        "bn_momentum": 0.5,
+        "recompute_bn": False,
+        "stem_channels": 5,
+        "stacks": 5,
+        "modules": 5,
+    }
     assert set(other) == set(asdict(Recipe()))
     for name in set(other) - {"checkpoints"}:
         changes = {name: other[name]} | ({"checkpoints": (3,)} if name == "epochs" else {})
@@ -196,9 +207,13 @@ def test_every_field_of_a_recipe_is_in_the_settings() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"epochs": 0}, "--epochs 0; expected at least 1"), ({"drop_path": 1.0}, "expected a share below 1"),
-     ({"learning_rate": -1.0}, "--learning-rate -1.0; expected at least 0"), ({"batch_size": 0}, "--batch-size 0")],
-)  # fmt: skip
+    [
+        ({"epochs": 0}, "--epochs 0; expected at least 1"),
+        ({"drop_path": 1.0}, "expected a share below 1"),
+        ({"learning_rate": -1.0}, "--learning-rate -1.0; expected at least 0"),
+        ({"batch_size": 0}, "--batch-size 0"),
+    ],
+)
 def test_settings_that_are_none(changes: dict, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         replace(NB101, **changes)
@@ -245,8 +260,12 @@ def test_tensorflows_rmsprop_by_hand() -> None:
 # --- the loop
 # -------------------------------------------------------------------------------------------
 
-KINDS = {"sgd": (TINY, CELL), "rmsprop": (replace(TINY, optimiser="rmsprop"), CELL), "nb101": (TINY_NB101, CELL),
-         "nb301": (TINY_NB301, GENOTYPE)}  # fmt: skip
+KINDS = {
+    "sgd": (TINY, CELL),
+    "rmsprop": (replace(TINY, optimiser="rmsprop"), CELL),
+    "nb101": (TINY_NB101, CELL),
+    "nb301": (TINY_NB301, GENOTYPE),
+}
 EACH_KIND = pytest.mark.parametrize(("settings", "arch"), KINDS.values(), ids=KINDS)
 
 

@@ -31,7 +31,7 @@ from rlnas.bench.nb101.table import Table  # noqa: E402
 from rlnas.bench.nb101.trainings import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
 from rlnas.bench.retrain import datasets, networks  # noqa: E402
 from rlnas.bench.retrain.fit import Fit  # noqa: E402
-from torch_fixtures import one_thread  # noqa: E402, F401
+from torch_fixtures import run_here, torch_as_it_was  # noqa: E402, F401
 
 RECIPE = Recipe(epochs=2, checkpoints=(1, 2), stem_channels=4)
 CELLS = cell_list(5)[1]
@@ -248,8 +248,12 @@ def test_bad_input_is_one_line_and_changes_nothing(
     assert {path: path.read_bytes() for path in tmp.rglob("*") if path.is_file()} == before
 
 
-def test_a_training_that_fails_is_told_and_the_rest_done(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_training_that_fails_is_told_and_the_rest_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one channel, a cell whose output has two inputs leaves one of them none."""
+    monkeypatch.setattr("rlnas.bench.workers.run_all", run_here)
     one = Recipe(epochs=1, checkpoints=(1,), stem_channels=1, stacks=1)
     two_inputs = next(c for c in CELLS if c.num_vertices == 4 and c.matrix[1][3] and c.matrix[2][3])
     failures = tabulate(

@@ -1,31 +1,25 @@
-"""The figure of `rlnas oneshot`. Matplotlib is imported inside."""
+"""The figure of `rlnas oneshot`."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from rlnas.analysis.oneshot.measures import RETRAINED, Report
+from rlnas.analysis.oneshot.data import Report, Scored, Truth
+from rlnas.analysis.oneshot.measures import RETRAINED
 from rlnas.analysis.style import RC, STYLES, plain_ticks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from rlnas.analysis.oneshot.command import Scored, Truth
 
 BLUE, GREY = STYLES[1][0], "#777777"
 
 
 def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, table: str) -> Figure:
     """Shared weights against the table, cell by cell, and what ranks the cells how well."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     with matplotlib.rc_context(RC):
         drawn = Figure(figsize=(11.5, 4.9), layout="constrained")
         FigureCanvasAgg(drawn)
@@ -40,8 +34,11 @@ def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, ta
         drawn.suptitle(
             f"One network with shared weights against {report.cells:,} cells trained for real "
             f"({table})",
-            x=0.01, ha="left", fontsize=12.5, fontweight="bold",
-        )  # fmt: skip
+            x=0.01,
+            ha="left",
+            fontsize=12.5,
+            fontweight="bold",
+        )
         drawn.supxlabel(
             textwrap.fill(about(report, scored), 195),
             x=0.01,
@@ -85,9 +82,15 @@ def draw_cells(axes: Axes, report: Report, truth: Truth, one: Scored, kind: str)
     ):
         here = vertices == count
         axes.scatter(
-            score[here], val[here], s=9 if here.sum() > 200 else 20, color=colour, marker=marker, linewidths=0,
-            alpha=0.45 if here.sum() > 200 else 0.9, label=f"{count} vertices ({here.sum():,})",
-        )  # fmt: skip
+            score[here],
+            val[here],
+            s=9 if here.sum() > 200 else 20,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            alpha=0.45 if here.sum() > 200 else 0.9,
+            label=f"{count} vertices ({here.sum():,})",
+        )
     pick = one.score(kind).argmax()
     stars = (
         (val.argmax(), 260, "white", "best in the table"),
@@ -95,9 +98,16 @@ def draw_cells(axes: Axes, report: Report, truth: Truth, one: Scored, kind: str)
     )
     for place, size, face, name in stars:
         axes.scatter(
-            score[place], val[place], s=size, marker="*", color=face, edgecolors="black", linewidths=0.9, zorder=5,
+            score[place],
+            val[place],
+            s=size,
+            marker="*",
+            color=face,
+            edgecolors="black",
+            linewidths=0.9,
+            zorder=5,
             label=f"{name}: {val[place]:.1f} %",
-        )  # fmt: skip
+        )
     found = report.agreements[0]
     low, high = np.quantile(val, [0.002, 1])
     axes.set_ylim(low - 0.02 * (high - low) - 0.3, high + 0.06 * (high - low))
@@ -173,9 +183,15 @@ def draw_regrets(axes: Axes, report: Report) -> None:
         end = 100 * max(picked.regret_test, picked.retrained)
         axes.text(end, row, f"   {100 * picked.regret_test:.1f}", va="center", fontsize=8)
         axes.scatter(
-            100 * picked.retrained, row, marker="D", s=26, color="white", edgecolors="black", zorder=4,
+            100 * picked.retrained,
+            row,
+            marker="D",
+            s=26,
+            color="white",
+            edgecolors="black",
+            zorder=4,
             label=f"best of {RETRAINED} retrained" if row == 0 else None,
-        )  # fmt: skip
+        )
     axes.axvline(
         100 * report.picks["random"].regret_test,
         color="black",

@@ -4,17 +4,14 @@ Plain numpy."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlnas.analysis import stats
+from rlnas.analysis.oneshot.data import Agreement, Picks, Report, Scored, Truth
 from rlnas.analysis.stats import Interval
-from rlnas.bench.rank import spearman
-
-if TYPE_CHECKING:
-    from rlnas.analysis.oneshot.command import Scored, Truth
+from rlnas.bench.rank import kendall, spearman
 
 TOP = 0.1  # "the top 10 %", by the table
 KS = (10, 50, 250)  # of precision; those above half of the cells are left out
@@ -37,111 +34,7 @@ class Ranker(NamedTuple):
     pairs: Mapping[str, Sequence[np.ndarray]]
 
 
-class Agreement(NamedTuple):
-    """How a ranker agrees with the table. target: `validation` or `test`. among: `all` or `top`,
-    cells."""
-
-    ranker: str
-    target: str
-    among: str
-    spearman: Interval
-    kendall: Interval
-
-
-class Picks(NamedTuple):
-    """What choosing by a score costs, in fractions of accuracy.
-
-    precision: k -> share of the k best by score that are among the table's k best by mean
-    validation accuracy. regret_*: of the best by score, by mean accuracy. retrained: test regret
-    after really training the best `RETRAINED` by score once each and keeping the best of them by
-    validation accuracy, mean over the table's repeats.
-    """
-
-    precision: dict[int, float]
-    regret_val: float
-    regret_test: float
-    retrained: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """All numbers. repeats: Spearman and Kendall between the validation accuracies of two single
-    trainings, mean over the pairs. clock_seconds: of every seed's supernet training and scoring
-    together, as it ran. table_seconds: one training of every cell, as the table has them. The
-    others are processor seconds of one thread, measured side by side in this run: training one
-    cell, the supernet's training, scoring all cells.
-    """
-
-    cells: int
-    agreements: list[Agreement]
-    picks: dict[str, Picks]
-    repeats: tuple[float, float]
-    clock_seconds: list[float]
-    table_seconds: float
-    training_seconds: float
-    supernet_seconds: float
-    scoring_seconds: float
-
-    @property
-    def real_seconds(self) -> float:
-        """Training every cell once."""
-        return self.training_seconds * self.cells
-
-    @property
-    def saved(self) -> float:
-        """Times less computing, with one supernet, than training every cell once."""
-        return self.real_seconds / (self.supernet_seconds + self.scoring_seconds)
-
-    @property
-    def rankers(self) -> list[str]:
-        """Supernets first."""
-        return list(dict.fromkeys(a.ranker for a in self.agreements))
-
-    def of(self, ranker: str, target: str = "validation", among: str = "all") -> Agreement:
-        return next(
-            a for a in self.agreements if (a.ranker, a.target, a.among) == (ranker, target, among)
-        )
-
-    def summary(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "cells": self.cells,
-            "agreements": [
-                {
-                    "ranker": a.ranker,
-                    "target": f"mean {a.target} accuracy",
-                    "among": a.among,
-                    "spearman": a.spearman,
-                    "kendall": a.kendall,
-                }
-                for a in self.agreements
-            ],
-            "picks": {name: picks._asdict() for name, picks in self.picks.items()},
-            "between_single_trainings": dict(
-                zip(("spearman", "kendall"), self.repeats, strict=True)
-            ),
-            "seconds": {
-                "supernet_training": self.supernet_seconds,
-                "supernet_scoring": self.scoring_seconds,
-                "supernets_on_the_clock": self.clock_seconds,
-                "one_real_training": self.training_seconds,
-                "all_cells_once_at_that": self.real_seconds,
-                "all_cells_once_in_the_table": self.table_seconds,
-                "times_saved": self.saved,
-            },
-        }
-
-
-def kendall(x: np.ndarray, y: np.ndarray) -> float:
-    """Kendall's tau-b of two columns [M]; NaN where one is constant."""
-    from scipy.stats import kendalltau
-
-    return float(kendalltau(x, y).statistic)
-
-
-def interval(
-    statistic: Callable[[np.ndarray], float], cells: int, seed: int = 0
-) -> Interval:
+def interval(statistic: Callable[[np.ndarray], float], cells: int, seed: int = 0) -> Interval:
     """statistic: of chosen places among the cells; they are drawn with replacement."""
     rng = np.random.default_rng(seed)
     drawn = np.array([statistic(rng.integers(cells, size=cells)) for _ in range(REPLICATES)])
@@ -264,47 +157,3 @@ def compare(
         supernet_seconds=step * steps,
         scoring_seconds=scoring * len(val),
     )
-
-
-def text(report: Report, name: str) -> str:
-    """The tables of the terminal."""
-    width = max(map(len, report.rankers))
-    lines = [
-        f"{report.cells:,} cells of {name}; rank correlation with its mean accuracies [95 % over "
-        "cells]",
-        "",
-    ]
-    columns = [("validation", "all"), ("test", "all"), ("validation", "top")]
-    heads = ["all, validation", "all, test", f"top {TOP:.0%}, validation"]
-    for measure in ("spearman", "kendall"):
-        lines.append(
-            f"{measure.capitalize():{width}}  " + "  ".join(f"{head:21}" for head in heads)
-        )
-        for ranker in report.rankers:
-            cells = [getattr(report.of(ranker, *column), measure) for column in columns]
-            lines.append(
-                f"{ranker:{width}}  "
-                + "  ".join(f"{c.value:+.3f} [{c.low:+.3f}, {c.high:+.3f}]" for c in cells)
-            )
-        lines.append("")
-    ks = list(report.picks["random"].precision)
-    heads = [*(f"top-{k} hit" for k in ks), "regret: val", "test", f"test, {RETRAINED} retrained"]
-    lines.append(f"{'Picking the best by':{width}}  " + "  ".join(f"{head:>12}" for head in heads))
-    for ranker, picked in report.picks.items():
-        shares = [f"{100 * picked.precision[k]:.0f} %" for k in ks]
-        regrets = [
-            f"{100 * x:.2f} pp" for x in (picked.regret_val, picked.regret_test, picked.retrained)
-        ]
-        values = "  ".join(f"{value:>12}" for value in (*shares, *regrets))
-        lines.append(f"{ranker:{width}}  {values}")
-    lines += [
-        "",
-        f"Two single real trainings of every cell agree by Spearman {report.repeats[0]:.3f}, "
-        "Kendall "
-        f"{report.repeats[1]:.3f} (validation).",
-        f"Processor time of one thread: supernet {report.supernet_seconds:,.0f} s, scoring "
-        f"{report.scoring_seconds:,.0f} s; training every cell once {report.real_seconds:,.0f} s "
-        f"({report.training_seconds:.2f} s each): {report.saved:.1f} times less. "
-        f"The table's own seconds add up to {report.table_seconds:,.0f}.",
-    ]
-    return "\n".join(lines)

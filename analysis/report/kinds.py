@@ -9,8 +9,8 @@ from pathlib import Path
 from rlnas.analysis import store
 from rlnas.analysis.comparison.runs import SUMMARY, collect
 from rlnas.analysis.comparison.write import write
-from rlnas.analysis.retrain import run as retrain_run
-from rlnas.analysis.retrain import verdict as retrain_verdict
+from rlnas.analysis.retrain.data import is_retraining
+from rlnas.analysis.retrain.write import write as write_retraining
 from rlnas.analysis.text import REPORT, places
 from rlnas.analysis.training.data import CURVE
 from rlnas.analysis.training.text import summary
@@ -25,8 +25,8 @@ def report(folders: Sequence[Path], out: Path) -> None:
         raise UserError("no folders given; expected a folder that some command has written")
     single: list[Path] = []
     for folder in folders:
-        if retrain_run.is_retraining(folder):
-            retrain_verdict.write(folder)
+        if is_retraining(folder):
+            write_retraining(folder)
         elif is_comparison(folder):
             write(collect([folder]), folder)
         elif (folder / CURVE).is_file():

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rlnas.analysis.retrain.select import GROUPS
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from rlnas.analysis.retrain.data import GROUPS, Line, Verdict
 from rlnas.analysis.retrain.text import plain, points
-from rlnas.analysis.retrain.verdict import Line, Verdict, relation
+from rlnas.analysis.retrain.verdict import relation
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 STYLE_OF = {"top": STYLES[2], "random": REFERENCE_STYLE, "worst": STYLES[1], "named": STYLES[3]}
 NAMES = {
@@ -30,20 +32,22 @@ DIAGONAL: dict[str, Any] = {"color": "#999999", "linewidth": 1, "linestyle": (0,
 def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
     """Left: each architecture, its seeds' mean and range over what the table says. Right: both
     rankings, joined."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     kind, sentence = relation(manifest)
     with matplotlib.rc_context(RC):
         fig = Figure(figsize=(WIDTH, HEIGHT))
         FigureCanvasAgg(fig)
         left, right = fig.subplots(
-            1, 2,
+            1,
+            2,
             gridspec_kw={
-                "left": 0.075, "right": 0.985, "top": 0.79, "bottom": 0.225, "wspace": 0.2, "width_ratios": (1.25, 1)
+                "left": 0.075,
+                "right": 0.985,
+                "top": 0.79,
+                "bottom": 0.225,
+                "wspace": 0.2,
+                "width_ratios": (1.25, 1),
             },
-        )  # fmt: skip
+        )
         _scatter(left, verdict, diagonal=kind == "same")
         _ranks(right, verdict.lines)
         shown = [name for name in GROUPS if any(_group(line) == name for line in verdict.lines)]
@@ -64,9 +68,14 @@ def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
             handles.append(_diagonal_handle())
             labels.append("as the table says")
         fig.legend(
-            handles=handles, labels=labels, ncols=len(labels), loc="upper left", bbox_to_anchor=(0.07, 0.885),
-            borderaxespad=0.1, fontsize=9.5,
-        )  # fmt: skip
+            handles=handles,
+            labels=labels,
+            ncols=len(labels),
+            loc="upper left",
+            bbox_to_anchor=(0.07, 0.885),
+            borderaxespad=0.1,
+            fontsize=9.5,
+        )
         note = foot(manifest, sentence, verdict)
         fig.text(
             0.075,
@@ -97,9 +106,18 @@ def _scatter(axes: Axes, verdict: Verdict, diagonal: bool) -> None:
         colour, _, marker = STYLE_OF[_group(line)]
         y = 100 * line.retrained
         axes.errorbar(
-            100 * line.table, y, yerr=[[y - 100 * line.low], [100 * line.high - y]], color=colour, marker=marker,
-            markersize=6, markeredgecolor="white", markeredgewidth=0.6, elinewidth=1.1, capsize=2.2, zorder=3,
-        )  # fmt: skip
+            100 * line.table,
+            y,
+            yerr=[[y - 100 * line.low], [100 * line.high - y]],
+            color=colour,
+            marker=marker,
+            markersize=6,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            elinewidth=1.1,
+            capsize=2.2,
+            zorder=3,
+        )
     if diagonal:
         low, high = axes.get_xlim()
         axes.plot([low, high], [low, high], zorder=1, **DIAGONAL)
@@ -116,9 +134,17 @@ def _ranks(axes: Axes, lines: Sequence[Line]) -> None:
             continue
         colour, _, marker = STYLE_OF[_group(line)]
         axes.plot(
-            [0, 1], [line.table_rank, line.rank], color=colour, marker=marker, linewidth=1.3, markeredgecolor="white",
-            markeredgewidth=0.6, alpha=0.9, zorder=3, clip_on=False,
-        )  # fmt: skip
+            [0, 1],
+            [line.table_rank, line.rank],
+            color=colour,
+            marker=marker,
+            linewidth=1.3,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            alpha=0.9,
+            zorder=3,
+            clip_on=False,
+        )
     n = len(lines)
     axes.set_xlim(-0.08, 1.08)
     axes.set_ylim(n + 0.5, 0.5)
@@ -129,8 +155,6 @@ def _ranks(axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def _handle(group: str) -> Any:
-    from matplotlib.lines import Line2D
-
     colour, _, marker = STYLE_OF[group]
     return Line2D(
         [],
@@ -144,8 +168,6 @@ def _handle(group: str) -> Any:
 
 
 def _diagonal_handle() -> Any:
-    from matplotlib.lines import Line2D
-
     return Line2D([], [], **DIAGONAL)
 
 

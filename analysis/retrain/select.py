@@ -5,40 +5,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jax
 import numpy as np
+import pandas as pd
 
+from rlnas import bench
+from rlnas.analysis.retrain.data import Chosen
+from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 from rlnas.bench.retrain.plan import NetworkPlan
 
-if TYPE_CHECKING:
-    from rlnas.analysis.store import Run
-
-GROUPS = ("top", "random", "worst", "named")
 DRAWS = 50  # times twice what is wanted: enough in any space that is larger than that
 BLOCK = 1024  # architectures asked of a benchmark at once
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """An architecture to train. arch: its text. groups: of `GROUPS`. Table accuracies are
-    fractions, means over the benchmark's repeats, NaN where it has none."""
-
-    arch: str
-    groups: tuple[str, ...]
-    table_val: float
-    table_test: float
 
 
 def ground(runs: Sequence[Run], benchmark: str | None, epochs: int | None) -> tuple[Any, list[str]]:
     """(the benchmark of the runs, or the named one, with noise `mean`; lines to print about what
     does not fit)."""
-    from rlnas import bench
-
     notes: list[str] = []
     facts = [run.manifest["benchmark"] for run in runs]
     for run, other in zip(runs[1:], facts[1:], strict=True):
@@ -153,21 +141,27 @@ def looked_up(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray]:
 def table_accuracies(benchmark: Any, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (validation [n], test [n]) of architectures [n, ...] in the benchmark; NaN where it has
     none."""
-    import jax
-
-    key = jax.random.key(0)  # the noise policy is `mean`: nothing is drawn
-    result = jax.lax.map(lambda arch: benchmark.query(arch, key), archs, batch_size=BLOCK)
+    result = _ask(benchmark, archs)
     return np.asarray(result.val, np.float64), np.asarray(result.test, np.float64)
+
+
+@jax.jit
+def _ask(benchmark: Any, archs: Any) -> Any:
+    key = jax.random.key(0)  # the noise policy is `mean`: nothing is drawn
+    return jax.lax.map(lambda arch: benchmark.query(arch, key), archs, batch_size=BLOCK)
+
+
+@partial(jax.jit, static_argnums=2)
+def _sample(benchmark: Any, key: Any, count: int) -> Any:
+    return jax.vmap(benchmark.space.sample)(jax.random.split(key, count))
 
 
 def draw(benchmark: Any, wanted: int, without: set[str], seed: int) -> list[Any]:
     """`wanted` distinct architectures with an answer, uniformly from the benchmark's others than
     `without`."""
-    import jax
-
     found: dict[str, Any] = {}
     for key in jax.random.split(jax.random.key(seed), DRAWS):
-        archs = np.asarray(jax.vmap(benchmark.space.sample)(jax.random.split(key, 2 * wanted)))
+        archs = np.asarray(_sample(benchmark, key, 2 * wanted))
         for arch, val in zip(archs, table_accuracies(benchmark, archs)[0], strict=True):
             text = benchmark.space.format(arch)
             if text not in without and not np.isnan(val):
@@ -182,8 +176,6 @@ def draw(benchmark: Any, wanted: int, without: set[str], seed: int) -> list[Any]
 
 def from_csv(path: Path) -> list[str]:
     """The column `arch` of a CSV file."""
-    import pandas as pd
-
     if not path.is_file():
         raise UserError(f"--csv {path}: no such file; expected a CSV with a column `arch`")
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rlnas.analysis.retrain.verdict import CONTROL, Verdict, relation
+import pandas as pd
+
+from rlnas.analysis.retrain.data import CONTROL, Verdict
+from rlnas.analysis.retrain.verdict import relation
 from rlnas.analysis.text import aligned, humanise, percent, plain, points
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHORT = {"conv3x3-bn-relu": "3x3", "conv1x1-bn-relu": "1x1", "maxpool3x3": "mp"}
 LONGEST = 44
@@ -60,11 +60,16 @@ def _architectures(verdict: Verdict) -> str:
     for line in verdict.lines:
         rows.append(
             [
-                f"{line.rank:g}", f"{line.table_rank:g}" if not math.isnan(line.table) else "-", "+".join(line.groups),
-                label(line.arch), f"{line.params:,}", percent(line.table_val), percent(line.table),
+                f"{line.rank:g}",
+                f"{line.table_rank:g}" if not math.isnan(line.table) else "-",
+                "+".join(line.groups),
+                label(line.arch),
+                f"{line.params:,}",
+                percent(line.table_val),
+                percent(line.table),
                 f"{percent(line.retrained)} [{percent(line.low)}, {percent(line.high)}]",
             ]
-        )  # fmt: skip
+        )
     return aligned(rows, right={0, 1, 4, 5, 6})
 
 

@@ -5,80 +5,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
 
 from rlnas.analysis import stats
-from rlnas.analysis.retrain.select import GROUPS
+from rlnas.analysis.retrain.data import CONTROL, GROUPS, Group, Line, Verdict
 from rlnas.analysis.stats import UNKNOWN, Interval
 from rlnas.bench.errors import UserError
-from rlnas.bench.rank import spearman
+from rlnas.bench.rank import kendall, spearman
 from rlnas.bench.retrain.presets import OWN_SPLIT
 from rlnas.bench.retrain.recipes import origin
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-CONTROL = "random"
 FEWEST = 4  # architectures, for an interval of a rank correlation
-BLOCK = 2_000_000  # signs of pairs at a time
-
-
-@dataclass(frozen=True)
-class Line:
-    """One architecture. Accuracies are fractions; low, high: the worst and the best seed; ranks
-    from 1, ties shared."""
-
-    arch: str
-    groups: tuple[str, ...]
-    table_val: float
-    table_test: float
-    val: float
-    test: float
-    table: float
-    retrained: float
-    low: float
-    high: float
-    seeds: int
-    params: int
-    table_rank: float
-    rank: float
-
-
-@dataclass(frozen=True)
-class Group:
-    """Means over the architectures of a group; `against`: its retrained accuracy above the random
-    controls'."""
-
-    name: str
-    size: int
-    table_val: float
-    val: float
-    table_test: float
-    test: float
-    against: Interval
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """measure: what `Line.table` and `Line.retrained` are. choice, best: the architecture the
-    table's validation accuracy would choose of the retrained, and the one that came out best.
-    seed_sd: of one training, within an architecture. lines: from the best retrained on. missing:
-    architectures without a training that ended well."""
-
-    measure: str
-    lines: tuple[Line, ...]
-    missing: tuple[str, ...]
-    spearman: Interval
-    kendall: Interval
-    regret: Interval
-    choice: str
-    best: str
-    seed_sd: float
-    groups: tuple[Group, ...]
 
 
 def judge(results: pd.DataFrame) -> Verdict:
@@ -88,8 +30,6 @@ def judge(results: pd.DataFrame) -> Verdict:
     Intervals: percentile bootstrap, of correlations and group differences over architectures, of
     the regret over seeds.
     """
-    from scipy.stats import rankdata
-
     done = results[results["status"] == "done"]
     if done.empty:
         raise UserError(
@@ -109,14 +49,23 @@ def judge(results: pd.DataFrame) -> Verdict:
     order = np.argsort(rank, kind="stable")
     lines = [
         Line(
-            arch=archs[i], groups=tuple(first[i]["groups"].split(",")), table_val=float(first[i]["table_val"]),
-            table_test=float(first[i]["table_test"]), val=float(runs[archs[i]]["val"].mean()),
-            test=float(runs[archs[i]]["test"].mean()), table=float(table[i]), retrained=float(means[i]),
-            low=float(values[i].min()), high=float(values[i].max()), seeds=len(values[i]),
-            params=int(first[i]["params"]), table_rank=float(table_rank[i]), rank=float(rank[i]),
+            arch=archs[i],
+            groups=tuple(first[i]["groups"].split(",")),
+            table_val=float(first[i]["table_val"]),
+            table_test=float(first[i]["table_test"]),
+            val=float(runs[archs[i]]["val"].mean()),
+            test=float(runs[archs[i]]["test"].mean()),
+            table=float(table[i]),
+            retrained=float(means[i]),
+            low=float(values[i].min()),
+            high=float(values[i].max()),
+            seeds=len(values[i]),
+            params=int(first[i]["params"]),
+            table_rank=float(table_rank[i]),
+            rank=float(rank[i]),
         )
         for i in order
-    ]  # fmt: skip
+    ]
     known = ~np.isnan(table)
     chosen_by = np.array([row["table_val"] for row in first], np.float64)
     choice = int(np.nanargmax(chosen_by)) if not np.isnan(chosen_by).all() else None
@@ -135,14 +84,6 @@ def judge(results: pd.DataFrame) -> Verdict:
     )
 
 
-def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b along the last axis; NaN where one side is constant."""
-    a, b = (np.sign(v[..., :, None] - v[..., None, :]) for v in (x, y))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        total = np.sqrt((a * a).sum((-1, -2)) * (b * b).sum((-1, -2)))
-        return np.asarray((a * b).sum((-1, -2)) / total)
-
-
 def _correlation(x: np.ndarray, y: np.ndarray, statistic: Any) -> Interval:
     """With architectures drawn again; replicates that are all one architecture say nothing and are
     left out."""
@@ -154,11 +95,7 @@ def _correlation(x: np.ndarray, y: np.ndarray, statistic: Any) -> Interval:
         return Interval(value, math.nan, math.nan)
     rng = np.random.default_rng(0)
     draws = rng.integers(n, size=(stats.REPLICATES, n))
-    step = max(1, BLOCK // n**2)
-    found = np.concatenate(
-        [statistic(x[d], y[d]) for d in np.split(draws, range(step, len(draws), step))]
-    )
-    return stats.interval(value, found)
+    return stats.interval(value, statistic(x[draws], y[draws]))
 
 
 def _regret(values: Sequence[np.ndarray], choice: int) -> Interval:
@@ -186,9 +123,7 @@ def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
         if not of:
             continue
         values = np.array([line.retrained for line in of])
-        against = (
-            difference(values, control) if name != CONTROL and len(control) else UNKNOWN
-        )
+        against = difference(values, control) if name != CONTROL and len(control) else UNKNOWN
         means = {key: mean(of, key) for key in ("table_val", "val", "table_test", "test")}
         found.append(Group(name=name, size=len(of), against=against, **means))
     return tuple(found)
@@ -254,31 +189,3 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
             ]
         }
     )
-
-
-def write(folder: Path) -> None:
-    """Verdict, table and figure of a finished folder into it; all of it onto stdout, and where it
-    lies."""
-    from rlnas.analysis import store
-    from rlnas.analysis.retrain import figure as retrain_plot
-    from rlnas.analysis.retrain import run as retrain_run
-    from rlnas.analysis.retrain import text as retrain_text
-    from rlnas.analysis.style import save
-
-    manifest, results = retrain_run.read(folder)
-    verdict = judge(results)
-    store.write_json(folder / "verdict.json", to_json(verdict) | {"relation": relation(manifest)})
-    rows = [asdict(line) | {"groups": ",".join(line.groups)} for line in verdict.lines]
-    store.write_csv(folder / "table.csv", rows)
-    figure = save(retrain_plot.figure(verdict, manifest), folder)[0]
-    print(retrain_text.text(verdict, manifest, results))
-    print()
-    places = {
-        "figure": figure,
-        "table": folder / "table.csv",
-        "results": folder / retrain_run.RESULTS,
-    }
-    for what, path in (
-        places | {"verdict": folder / "verdict.json", "manifest": folder / retrain_run.MANIFEST}
-    ).items():
-        print(f"{what:8} {path}")

@@ -14,26 +14,35 @@ class Recipe:
     defaults are the recipe of `nb101-digits`."""
 
     epochs: int = 20
+    """Passes over the training images."""
     checkpoints: tuple[int, ...] = (2, 5, 10, 20)
     """Epochs after which validation, test and training accuracy are measured; the last is
     `epochs`."""
     batch_size: int = 64
+    """Images a step."""
     learning_rate: float = 0.2
     """Initial rate of RMSProp; cosine to 0 over all steps."""
     momentum: float = 0.9
+    """Of the optimiser."""
     decay: float = 0.9
     """RMSProp's averaging of the squared gradient (TensorFlow's default, as in NAS-Bench-101)."""
     epsilon: float = 1.0
+    """RMSProp's epsilon."""
     weight_decay: float = 1e-4
+    """Factor of the squared weights in the loss, halved."""
     gradient_clip: float = 5.0
     """Largest global norm of the gradient."""
     bn_momentum: float = 0.1
+    """Of every BatchNorm, in torch's sense: the weight of the new batch."""
     recompute_bn: bool = True
     """Before measuring, running BatchNorm statistics are replaced by those of the whole training
     part."""
     stem_channels: int = 16
+    """Of the stem; doubled in every further stack."""
     stacks: int = 3
+    """Stacks of cells; the image is halved between two."""
     modules: int = 1
+    """Cells a stack."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:

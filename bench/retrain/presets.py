@@ -16,13 +16,16 @@ class Settings:
     """
 
     epochs: int = 108
+    """Passes over the training images."""
     batch_size: int = 256
+    """Images a step."""
     optimiser: Literal["rmsprop", "rmsprop-tf", "sgd"] = "rmsprop-tf"
     """rmsprop-tf: TensorFlow's RMSProp, epsilon inside the root and averages begun at 1, as in
     NAS-Bench-101."""
     learning_rate: float = 0.2
     """Initial rate; cosine to 0 over all steps."""
     momentum: float = 0.9
+    """Of the optimiser."""
     nesterov: bool = False
     """SGD looks ahead along its momentum (Nesterov)."""
     decay: float = 0.9
@@ -30,6 +33,7 @@ class Settings:
     epsilon: float = 1.0
     """RMSProp's epsilon."""
     weight_decay: float = 1e-4
+    """Factor of the squared weights in the loss, halved."""
     gradient_clip: float = 0.0
     """Largest global norm of the gradient; 0: no limit."""
     drop_last: bool = True
@@ -38,6 +42,7 @@ class Settings:
     """Of every batch norm, in torch's sense: the weight of the new batch (TensorFlow's 0.997 is
     0.003 here)."""
     bn_epsilon: float = 1e-5
+    """Of every batch norm, added to the variance."""
     recompute_bn: bool = False
     """Before measuring, running batch-norm statistics are replaced by those of the whole training
     part."""

@@ -3,7 +3,6 @@ of them."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -12,53 +11,93 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tqdm import tqdm
 
 from rlnas.analysis import store
-from rlnas.analysis.retrain.select import Chosen, model_of
+from rlnas.analysis.comparison.runs import collect
+from rlnas.analysis.retrain.data import (
+    FORMAT,
+    MANIFEST,
+    RESULTS,
+    VERSION,
+    Chosen,
+    failed,
+    read,
+    sessions,
+    write_results,
+)
+from rlnas.analysis.retrain.select import choose, from_csv, ground, model_of
+from rlnas.analysis.retrain.settings import RetrainSettings
+from rlnas.analysis.retrain.write import write
+from rlnas.bench import workers
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.files import sha256
+from rlnas.bench.retrain import datasets, device
+from rlnas.bench.retrain.energy import EnergyMeter
+from rlnas.bench.retrain.engine import Engine, cores
+from rlnas.bench.retrain.job import DONE, Data, Job, finished
+from rlnas.bench.retrain.jobs import run_jobs
+from rlnas.bench.retrain.throughput import Probe, compare, plain_peak_mb
+from rlnas.bench.workers import Failure
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from rlnas.analysis.retrain.command import Retrain
-    from rlnas.bench.retrain.engine import Engine
-    from rlnas.bench.retrain.job import Job
-
-FORMAT, VERSION = "rlnas-retrain", 1
-RESULTS, MANIFEST = "results.parquet", "manifest.json"
 MOST_SIDE_BY_SIDE = 8  # models on one GPU
+TOP = 5  # of runs, where nothing else is asked for
+
+
+def finish(config: RetrainSettings) -> Path:
+    """Choose, train what is missing, write the report: the folder of it. `UserError` when trainings
+    failed, after the report of the others."""
+    runs = collect(config.runs) if config.runs else []
+    benchmark, notes = ground(runs, config.benchmark, config.table_epochs)
+    default = TOP if runs else 0
+    chosen = choose(
+        benchmark,
+        runs,
+        top=default if config.top is None else config.top,
+        random=config.random,
+        worst=config.worst,
+        texts=[*config.cells, *(from_csv(config.csv) if config.csv else [])],
+        seed=config.seed,
+    )
+    for note in notes:
+        print(note, file=sys.stderr)
+    folder = train(config, benchmark, chosen, notes)
+    write(folder)
+    if lost := failed(read(folder)[1]):
+        raise UserError(
+            f"{lost} trainings failed and are missing above; run the same command again to retry "
+            "them"
+        )
+    return folder
 
 
 def train(
-    config: Retrain, benchmark: Any, chosen: Sequence[Chosen], notes: Sequence[str] = ()
+    config: RetrainSettings, benchmark: Any, chosen: Sequence[Chosen], notes: Sequence[str] = ()
 ) -> Path:
     """Train what is missing of `chosen`; returns the folder with the results of all of it.
 
     Every end of a training is on disk at once, so an interrupted run loses at most the epochs under
     way.
     """
-    from rlnas.bench.retrain import datasets, device, engine
-    from rlnas.bench.retrain.job import Data, Job, finished
-
     data = Data(config.dataset, config.data_dir, config.settings.val_images)
     loaded = datasets.load(data.name, data_dir=data.data_dir, val_images=data.val_images)
     about_data = datasets.identity(data.name, loaded)
     batches = math.ceil(len(loaded.train) / config.settings.batch_size)
     del loaded  # every worker has its own
     total = len(chosen) * config.seeds
-    processes = config.workers or min(total, engine.cores())
+    processes = config.workers or min(total, cores())
     # By all trainings, not those that are left, so that a second call goes on with the same sums.
     made = device.resolve(
-        config.options, config.settings.epochs * batches, max(1, engine.cores() // processes)
+        config.options, config.settings.epochs * batches, max(1, cores() // processes)
     )
-    ground = {
+    base = {
         "dataset": about_data,
         "settings": asdict(config.settings),
         "numerics": made.numerics(),
     }
-    shared = store.folder_of(config.out, "trainings", ground)
+    shared = store.folder_of(config.out, "trainings", base)
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     jobs = [
         Job(
@@ -75,18 +114,22 @@ def train(
         for c in chosen
     ]
     identity = {
-        "format": FORMAT, "version": VERSION, "benchmark": benchmark.describe(), **ground,
-        "chosen": [asdict(c) for c in chosen], "seeds": list(seeds),
-    }  # fmt: skip
+        "format": FORMAT,
+        "version": VERSION,
+        "benchmark": benchmark.describe(),
+        **base,
+        "chosen": [asdict(c) for c in chosen],
+        "seeds": list(seeds),
+    }
     folder = store.folder_of(config.out, "retrain", identity)
-    before = _sessions(folder)
+    before = sessions(folder)
     records = {(job.arch, job.seed): record for job in jobs if (record := finished(job))}
     missing = [job for job in jobs if (job.arch, job.seed) not in records]
     session: dict[str, Any] | None = None
     if missing:
         if not (shared / MANIFEST).exists():
             store.write_json(
-                shared / MANIFEST, {"format": "rlnas-trainings", "version": VERSION, **ground}
+                shared / MANIFEST, {"format": "rlnas-trainings", "version": VERSION, **base}
             )
         found, session = _session(config, made, missing, total, processes)
         records |= found
@@ -106,21 +149,14 @@ def train(
 
 
 def _session(
-    config: Retrain, made: Engine, missing: Sequence[Job], total: int, processes: int
+    config: RetrainSettings, made: Engine, missing: Sequence[Job], total: int, processes: int
 ) -> tuple[dict[tuple[str, int], dict[str, Any]], dict[str, Any]]:
     """Train `missing`: (their records by architecture and seed, what the session took)."""
-    from tqdm import tqdm
-
-    from rlnas.bench.retrain import engine
-    from rlnas.bench.retrain.energy import EnergyMeter
-    from rlnas.bench.retrain.job import DONE
-    from rlnas.bench.retrain.jobs import run_jobs
-
     speed = _speed(missing[0], config.plain_loop_batches)
     if not config.workers:
         processes = _at_once(made.device, processes, speed)
         if not config.options.threads:
-            made = replace(made, threads=max(1, engine.cores() // processes))
+            made = replace(made, threads=max(1, cores() // processes))
             missing = [replace(job, engine=made) for job in missing]
     meter = EnergyMeter(_gpu_name(made.device))
     meter.start()
@@ -129,9 +165,13 @@ def _session(
     epochs = config.settings.epochs
     reached, restored = [0] * len(missing), [0] * len(missing)
     bar = tqdm(
-        total=total * epochs, initial=(total - len(missing)) * epochs, unit="epoch", disable=None, smoothing=0.1,
+        total=total * epochs,
+        initial=(total - len(missing)) * epochs,
+        unit="epoch",
+        disable=None,
+        smoothing=0.1,
         desc=f"retrain {config.dataset}",
-    )  # fmt: skip
+    )
 
     def on_epochs(index: int, done: int, before: bool) -> None:
         if before:  # not this session's work: it must not make the rest look faster
@@ -173,14 +213,11 @@ def _session(
 def _speed(job: Job, batches: int) -> dict[str, Any]:
     """What one model does alone, and a plain loop (see `throughput.compare`); {} when it is not
     asked for, or could not be measured."""
-    from rlnas.bench.retrain.throughput import Probe, compare, plain_peak_mb
-    from rlnas.bench.workers import Failure, run_all
-
     if not batches:
         return {}
     ends: list[Any] = []
     for function in (compare, plain_peak_mb):
-        run_all(
+        workers.run_all(
             function,
             [Probe(job, batches)],
             1,
@@ -215,83 +252,3 @@ def _gpu_name(device: str) -> str | None:
     number = int(device.partition(":")[2] or 0)
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     return visible[number] if number < len(visible) else str(number)
-
-
-def _sessions(folder: Path) -> list[dict[str, Any]]:
-    """What earlier calls for the same results took."""
-    try:
-        return list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sessions"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def write_results(
-    path: Path, chosen: Sequence[Chosen], records: Sequence[Mapping[str, Any]]
-) -> None:
-    """One row an architecture and seed; empty where a training did not end well."""
-    import pandas as pd
-
-    by_arch = {c.arch: c for c in chosen}
-    rows = []
-    for record in records:
-        c, accuracy = by_arch[record["arch"]], record.get("accuracy", {})
-        rows.append(
-            {
-                "arch": c.arch, "groups": ",".join(c.groups), "table_val": c.table_val, "table_test": c.table_test,
-                "seed": record["seed"], "status": record["status"], "reason": record["reason"],
-                "epochs": record.get("epochs", len(record.get("curve", []))), "params": record.get("params"),
-                "train": accuracy.get("train"), "val": accuracy.get("val"), "test": accuracy.get("test"),
-                "seconds": record.get("seconds"), "images_per_second": record.get("images_per_second"),
-                "peak_mb": record.get("peak_mb"), "device": record["engine"]["device"],
-            }
-        )  # fmt: skip
-    numbers = (
-        "table_val",
-        "table_test",
-        "train",
-        "val",
-        "test",
-        "seconds",
-        "images_per_second",
-        "peak_mb",
-    )
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64")).astype({"params": "Int64"})
-    with atomic_path(path) as temporary:
-        frame.to_parquet(temporary, index=False)
-
-
-def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """(manifest, results) of a finished folder; `UserError` names what is missing or damaged."""
-    import pandas as pd
-
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
-            raise UserError(
-                f"{folder} is {manifest['format']} version {manifest['version']}; expected "
-                f"{FORMAT} {VERSION}"
-            )
-        if sha256(folder / RESULTS) != manifest["results_sha256"]:
-            raise UserError(
-                f"{folder / RESULTS} is not what {MANIFEST} says; run `rlnas retrain` again"
-            )
-        return manifest, pd.read_parquet(folder / RESULTS)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{folder} holds no finished retraining ({error}); run `rlnas retrain` again"
-        ) from None
-
-
-def failed(folder: Path) -> int:
-    """Trainings that another call would do again."""
-    from rlnas.bench.retrain.job import FAILED
-
-    return int((read(folder)[1]["status"] == FAILED).sum())
-
-
-def is_retraining(folder: Path) -> bool:
-    """Whether a folder was written by `train`."""
-    try:
-        return bool(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["format"] == FORMAT)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False

@@ -1,0 +1,175 @@
+"""From options to the files of `rlnas oneshot`: the supernets, their scores, and their time beside
+real trainings."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from rlnas.analysis import store
+from rlnas.analysis.oneshot.data import Scored, read_scored, recipe_of, truth_of, write_scores
+from rlnas.analysis.oneshot.figure import figure
+from rlnas.analysis.oneshot.measures import compare
+from rlnas.analysis.oneshot.settings import OneShotSettings
+from rlnas.analysis.oneshot.text import text
+from rlnas.analysis.style import save
+from rlnas.analysis.text import tell
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.nb101 import supernet
+from rlnas.bench.nb101.cell import Cell
+from rlnas.bench.nb101.network import CellNetwork
+from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.nb101.table import Table, find
+from rlnas.bench.retrain import datasets, networks
+from rlnas.bench.retrain.datasets import Dataset
+from rlnas.bench.retrain.fit import Fit
+from rlnas.bench.retrain.presets import Settings
+
+SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
+SAMPLE = 50  # steps, and cells scored, whose time is taken together
+
+
+def finish(config: OneShotSettings) -> None:
+    """Train what is missing, compare, write the files, print the table and where they lie."""
+    path = find(config.benchmark)
+    table = Table.load(path)
+    truth = truth_of(table, config.max_vertices)
+    recipe = recipe_of(table)
+    images = images_of(config, table)
+    kept = ("dataset", "max_vertices", "epochs", "steps", "learning_rate")
+    identity = {
+        "format": "rlnas-oneshot",
+        "version": 1,
+        "benchmark": {"name": table.name, "sha256": sha256(path)},
+    }
+    identity |= {name: getattr(config, name) for name in kept}
+    folder = store.folder_of(config.out, "oneshot", identity)
+    scored = train_and_score(config, truth.cells, images, recipe, folder)
+    timed = time_apart(config, truth.cells, images, recipe, folder)
+    report = compare(truth, scored, config.score, timed, config.epochs * config.steps)
+    write_scores(folder / SCORES, truth, scored)
+    paths = save(figure(report, truth, scored, config.score, table.name), folder)
+    asked = {
+        "seed": config.seed,
+        "seeds": config.seeds,
+        "score": config.score,
+        "recipe": asdict(recipe),
+    }
+    versions = store.versions() | {"torch": version("torch")}
+    store.write_json(
+        folder / SUMMARY, identity | asked | {"results": report.summary(), "versions": versions}
+    )
+    files = {
+        "figure": paths[0],
+        "": paths[1],
+        "scores": folder / SCORES,
+        "all": folder / SUMMARY,
+    }
+    tell(text(report, table.name), folder, files)
+
+
+def images_of(config: OneShotSettings, table: Table) -> Dataset:
+    """The data set, split as the table's was."""
+    images = datasets.load(config.dataset)
+    if images.splits != table.meta["splits"]:
+        raise UserError(
+            f"{table.name} was trained on images split as {table.meta['splits']}, "
+            f"{config.dataset} is {images.splits}; "
+            "choose the table's own with --dataset"
+        )
+    return images
+
+
+def train_and_score(
+    config: OneShotSettings, cells: Sequence[Cell], images: Dataset, recipe: Recipe, folder: Path
+) -> list[Scored]:
+    """Every seed, from its file where it is done."""
+    schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
+    found = []
+    for seed in range(config.seed, config.seed + config.seeds):
+        path, checkpoint = folder / f"seed-{seed}.npz", folder / f"seed-{seed}.safetensors"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tqdm(
+                total=config.epochs, desc=f"seed {seed}: train", unit="epoch", disable=None
+            ) as bar:
+
+                def show(done: supernet.Progress, bar: Any = bar) -> None:
+                    bar.set_postfix(loss=f"{done.loss:.3f}")
+                    bar.update(done.epoch - bar.n)
+
+                net, seconds = supernet.train(
+                    cells, images, recipe, schedule, seed, checkpoint, show
+                )
+            with tqdm(
+                total=len(cells), desc=f"seed {seed}: score", unit="cell", disable=None
+            ) as bar:
+                start = time.perf_counter()
+                accuracy, loss = supernet.score(net, cells, images, bar.update)
+                spent = time.perf_counter() - start
+            with atomic_path(path) as temporary, open(temporary, "wb") as file:
+                np.savez(file, accuracy=accuracy, loss=loss, seconds=np.array([seconds, spent]))
+            checkpoint.unlink()
+        found.append(read_scored(path, seed, len(cells)))
+    return found
+
+
+def time_apart(
+    config: OneShotSettings, cells: Sequence[Cell], images: Dataset, recipe: Recipe, folder: Path
+) -> list[tuple[float, float, float]]:
+    """Seconds of (training a cell for real and measuring it, a step of the supernet, scoring a
+    cell), many times.
+
+    Processor time of one thread, the three by turns, so that a busy machine slows them alike: the
+    seconds that the supernet took on the clock would tell more of what else was running. Kept in a
+    file, which more may be added to.
+    """
+    path = folder / TIMED
+    found = [tuple(row) for row in json.loads(path.read_text())] if path.exists() else []
+    drawn = np.random.default_rng(0).integers(len(cells), size=config.trainings)
+    schedule = supernet.Schedule(1, SAMPLE, config.learning_rate)
+
+    def seconds_of(work: Callable[[], Any]) -> float:
+        start = process_time()
+        work()
+        return process_time() - start
+
+    def really(cell: Cell, settings: Settings) -> None:
+        """Train one cell for real and measure it."""
+        plan, channels, classes = CellNetwork(cell), images.channels, images.classes
+        fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
+        while not fit.done:
+            fit.epoch()
+        fit.measure()
+
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def train() -> Any:
+            return supernet.train(cells, images, recipe, schedule, 0, Path(scratch) / "state")[0]
+
+        if len(found) < config.trainings:
+            net = train()  # what a first time costs is not counted
+            really(cells[0], replace(recipe.settings, epochs=1))
+        rng = np.random.default_rng(1)
+        for place in tqdm(
+            drawn[len(found) :].tolist(), desc="timing", unit="training", disable=None
+        ):
+            (Path(scratch) / "state").unlink()
+            some = [cells[i] for i in rng.integers(len(cells), size=SAMPLE).tolist()]
+            real = seconds_of(lambda place=place: really(cells[place], recipe.settings))  # type: ignore[misc]
+            step = seconds_of(train) / SAMPLE
+            scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
+            found.append((real, step, scoring))
+            store.write_json(path, found)
+    return found[: config.trainings]

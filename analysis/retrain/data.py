@@ -1,0 +1,170 @@
+"""What a retraining consists of, and its files: the architectures, the results, the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rlnas.analysis.stats import Interval
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.retrain.job import FAILED
+
+FORMAT, VERSION = "rlnas-retrain", 1
+RESULTS, MANIFEST = "results.parquet", "manifest.json"
+GROUPS = ("top", "random", "worst", "named")
+CONTROL = "random"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An architecture to train. arch: its text. groups: of `GROUPS`. Table accuracies are
+    fractions, means over the benchmark's repeats, NaN where it has none."""
+
+    arch: str
+    groups: tuple[str, ...]
+    table_val: float
+    table_test: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """One architecture. Accuracies are fractions; low, high: the worst and the best seed; ranks
+    from 1, ties shared."""
+
+    arch: str
+    groups: tuple[str, ...]
+    table_val: float
+    table_test: float
+    val: float
+    test: float
+    table: float
+    retrained: float
+    low: float
+    high: float
+    seeds: int
+    params: int
+    table_rank: float
+    rank: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Means over the architectures of a group; `against`: its retrained accuracy above the random
+    controls'."""
+
+    name: str
+    size: int
+    table_val: float
+    val: float
+    table_test: float
+    test: float
+    against: Interval
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """measure: what `Line.table` and `Line.retrained` are. choice, best: the architecture the
+    table's validation accuracy would choose of the retrained, and the one that came out best.
+    seed_sd: of one training, within an architecture. lines: from the best retrained on. missing:
+    architectures without a training that ended well."""
+
+    measure: str
+    lines: tuple[Line, ...]
+    missing: tuple[str, ...]
+    spearman: Interval
+    kendall: Interval
+    regret: Interval
+    choice: str
+    best: str
+    seed_sd: float
+    groups: tuple[Group, ...]
+
+
+def write_results(
+    path: Path, chosen: Sequence[Chosen], records: Sequence[Mapping[str, Any]]
+) -> None:
+    """One row an architecture and seed; empty where a training did not end well."""
+    by_arch = {c.arch: c for c in chosen}
+    rows = []
+    for record in records:
+        c, accuracy = by_arch[record["arch"]], record.get("accuracy", {})
+        rows.append(
+            {
+                "arch": c.arch,
+                "groups": ",".join(c.groups),
+                "table_val": c.table_val,
+                "table_test": c.table_test,
+                "seed": record["seed"],
+                "status": record["status"],
+                "reason": record["reason"],
+                "epochs": record.get("epochs", len(record.get("curve", []))),
+                "params": record.get("params"),
+                "train": accuracy.get("train"),
+                "val": accuracy.get("val"),
+                "test": accuracy.get("test"),
+                "seconds": record.get("seconds"),
+                "images_per_second": record.get("images_per_second"),
+                "peak_mb": record.get("peak_mb"),
+                "device": record["engine"]["device"],
+            }
+        )
+    numbers = (
+        "table_val",
+        "table_test",
+        "train",
+        "val",
+        "test",
+        "seconds",
+        "images_per_second",
+        "peak_mb",
+    )
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64")).astype({"params": "Int64"})
+    with atomic_path(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """(manifest, results) of a finished folder; `UserError` names what is missing or damaged."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
+            raise UserError(
+                f"{folder} is {manifest['format']} version {manifest['version']}; expected "
+                f"{FORMAT} {VERSION}"
+            )
+        if sha256(folder / RESULTS) != manifest["results_sha256"]:
+            raise UserError(
+                f"{folder / RESULTS} is not what {MANIFEST} says; run `rlnas retrain` again"
+            )
+        return manifest, pd.read_parquet(folder / RESULTS)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} holds no finished retraining ({error}); run `rlnas retrain` again"
+        ) from None
+
+
+def failed(results: pd.DataFrame) -> int:
+    """Trainings that another call would do again."""
+    return int((results["status"] == FAILED).sum())
+
+
+def sessions(folder: Path) -> list[dict[str, Any]]:
+    """What earlier calls for the same results took."""
+    try:
+        return list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sessions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def is_retraining(folder: Path) -> bool:
+    """Whether a folder was written by `train`."""
+    try:
+        return bool(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["format"] == FORMAT)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

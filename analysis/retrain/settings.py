@@ -1,0 +1,101 @@
+"""The options of `rlnas retrain`. Light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from rlnas.analysis.settings import check_at_least, check_folder
+from rlnas.bench.retrain.engine import Options, require
+from rlnas.bench.retrain.presets import Settings
+from rlnas.bench.retrain.recipes import presets
+
+if TYPE_CHECKING:
+    PresetName = str
+else:
+    PresetName = Literal[tuple(presets())]
+
+
+@dataclass(frozen=True)
+class RetrainSettings:
+    """What to train, how, and where it goes."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Run folders, or `compare-...` folders for all of their runs."""
+
+    top: int | None = None
+    """So many of the best architectures by validation, over all seeds of RUNS; default 5, none
+    without RUNS."""
+
+    random: int = 0
+    """So many controls, drawn uniformly from the benchmark, none of them among the top."""
+
+    worst: int = 0
+    """So many of the worst by the table among those that RUNS looked up."""
+
+    cells: tuple[str, ...] = ()
+    """Architectures by their text, as `rlnas bench export` writes them."""
+
+    csv: Path | None = None
+    """Architectures from a CSV file, column `arch`."""
+
+    seed: int = 0
+    """Of the draw of the controls."""
+
+    dataset: str = "cifar10"
+    """Images: cifar10 (0.17 GB, downloaded once), digits, or an `.npz` with x_train, y_train,
+    x_test, y_test."""
+
+    data_dir: Path | None = None
+    """Where CIFAR-10's archive lies or goes; default: the cache folder."""
+
+    preset: PresetName = "nb101"
+    """Recipe; default: digits for digits, else that of the benchmark of RUNS."""
+
+    settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
+    """The recipe."""
+
+    seeds: int = 3
+    """Trainings of each architecture."""
+
+    first_seed: int = 1000
+    """Seeds count from here. An embedded table's own repeats are seeds 0, 1 and 2: they would only
+    be repeated."""
+
+    workers: int = 0
+    """Trainings at once; 0: on the CPU one a core, on a GPU as many as fill it."""
+
+    options: tyro.conf.OmitArgPrefixes[Options] = field(default_factory=Options)
+    """How to run."""
+
+    plain_loop_batches: int = 20
+    """Measure the speed of one model over so many batches, beside a plain loop; 0: do not."""
+
+    keep_weights: bool = False
+    """The trained weights stay (safetensors), instead of going with the checkpoint."""
+
+    benchmark: str | None = None
+    """The table to compare with, by name or path; default: that of RUNS, else nb101-digits."""
+
+    table_epochs: int | None = None
+    """Its training budget; default: that of RUNS, else the longest."""
+
+    out: Path = Path("runs")
+    """Folder of all runs: trainings are kept in trainings-<hash>, results go to retrain-<hash>."""
+
+    def check(self) -> None:
+        """`UserError` for an option out of its range, or a package that is missing."""
+        check_at_least(1, seeds=self.seeds)
+        check_at_least(
+            0,
+            top=self.top or 0,
+            random=self.random,
+            worst=self.worst,
+            workers=self.workers,
+            plain_loop_batches=self.plain_loop_batches,
+        )
+        check_folder(self.out)
+        require()
