@@ -6,7 +6,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rlnas.bench.registry import Registry
+from rlnas.agents.registry import config, names
 
 if TYPE_CHECKING:
     from rlnas.agents.protocol import (
@@ -31,23 +31,7 @@ __all__ = [
     "seed_keys",
 ]
 
-REGISTRY = Registry(
-    "rlnas.agents",
-    {
-        "random_search": "rlnas.agents.random_search:RandomSearch",
-        "random_walk": "rlnas.agents.random_walk:RandomWalk",
-        "local_search": "rlnas.agents.local_search:LocalSearch",
-        "evolution": "rlnas.agents.evolution:Evolution",
-        "dqn": "rlnas.agents.dqn:DQN",
-    },
-)
-names = REGISTRY.names
-config = REGISTRY.load
-
-TRAINED = "dqn"
-"""The agent that `rlnas train` and `rlnas ablate` train unless told otherwise."""
-
-_LAZY = {name: "protocol" for name in __all__ if name not in ("config", "names", "parse")}
+_LAZY = {name: "protocol" for name in __all__ if name not in globals() and name != "parse"}
 _LAZY["parse"] = "spec"
 
 

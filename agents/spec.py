@@ -19,7 +19,7 @@ from typing import (
     runtime_checkable,
 )
 
-from rlnas import agents
+from rlnas.agents import registry
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
@@ -42,7 +42,7 @@ def split(word: str) -> tuple[str, str]:
     """(name, text) of `name:text` or `module:Class:text`."""
     name, _, text = word.strip().partition(":")
     kind, _, rest = text.partition(":")
-    target, registered = f"{name}:{kind}", agents.REGISTRY.entries().get(name)
+    target, registered = f"{name}:{kind}", registry.REGISTRY.entries().get(name)
     if is_target(target) and (registered is None or registered.value == target):
         return target, rest
     return name, text
@@ -52,9 +52,9 @@ def identity(word: str) -> str:
     """The name by which runs of a word's agent are kept: as registered; or `module:Class@...` with
     the start of its source's sha256, since a file that is being worked on changes."""
     name, _ = split(word)
-    if name in agents.names():
+    if name in registry.names():
         return name
-    source = inspect.getsourcefile(agents.config(name))
+    source = inspect.getsourcefile(registry.config(name))
     return f"{name}@{sha256(Path(source))[:12]}" if source else name
 
 
@@ -67,7 +67,7 @@ def parse(word: str) -> tuple[str, AgentConfig]:
     """
     name, text = split(word)
     label = f"{name}:{text}" if text else name
-    settings = agents.config(name)
+    settings = registry.config(name)
     if isinstance(settings, ReadsText):
         return label, settings.from_spec(text)
     if not dataclasses.is_dataclass(settings):
@@ -92,7 +92,7 @@ def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
             )
         parsed[label] = config
     if not parsed:
-        raise UserError(f"no agents given; expected at least one of {', '.join(agents.names())}")
+        raise UserError(f"no agents given; expected at least one of {', '.join(registry.names())}")
     return parsed
 
 

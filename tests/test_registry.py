@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rlnas import agents, bench
+from rlnas.agents import registry
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import FAMILIES
 from rlnas.bench.registry import Registry
@@ -127,7 +128,7 @@ def test_an_installed_package_adds_an_agent_and_a_benchmark(outside):
 def test_builtin_names_load():
     assert {"evolution", "local_search", "random_search", "random_walk"} <= set(agents.names())
     assert "nb101-digits" in bench.names()
-    for name in agents.REGISTRY.builtin:
+    for name in registry.REGISTRY.builtin:
         assert hasattr(agents.config(name), "build")
 
 
@@ -148,5 +149,5 @@ def test_every_builtin_is_declared_as_an_entry_point():
     import tomllib
 
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    assert declared["rlnas.agents"] == dict(agents.REGISTRY.builtin)
+    assert declared["rlnas.agents"] == dict(registry.REGISTRY.builtin)
     assert declared["rlnas.families"] == dict(FAMILIES.builtin)

@@ -14,7 +14,7 @@ from rlnas import agents
 from rlnas.agents.evaluate import Incumbents, incumbents
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis.ablation.plan import Row
-from rlnas.analysis.training.command import QUERIES
+from rlnas.analysis.training.settings import QUERIES
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.files import atomic_path
 

@@ -17,7 +17,7 @@ from rlnas.agents.protocol import seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.ablation.data import regrets
 from rlnas.analysis.ablation.plan import Row
-from rlnas.analysis.training.command import QUERIES
+from rlnas.analysis.training.settings import QUERIES
 from rlnas.bench.workers import Failure, run_all
 
 

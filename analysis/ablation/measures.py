@@ -7,7 +7,7 @@ import pandas as pd
 
 from rlnas.analysis import stats
 from rlnas.analysis.ablation.data import REFERENCE
-from rlnas.analysis.training.command import QUERIES
+from rlnas.analysis.training.settings import QUERIES
 
 QUERY = QUERIES[1]
 """The query count that figure and table look at."""

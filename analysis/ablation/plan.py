@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rlnas.agents.learner import changed, has_setting, preset
 from rlnas.agents.spec import convert, identity
 from rlnas.analysis import store
-from rlnas.analysis.ablation.command import Ablate
+from rlnas.analysis.ablation.settings import AblateSettings
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
@@ -65,7 +65,7 @@ class Row:
         return ", ".join(f"{name} {value}" for name, value in self.varied) or self.agent
 
 
-def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]:
+def plan(config: AblateSettings, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]:
     """The jobs of a grid and their folder; `UserError` for a setting that is none. benchmark: its
     `describe()`."""
     grid, family = GRIDS[config.preset], named(benchmark.get("family", ""))
@@ -110,7 +110,7 @@ def plan(config: Ablate, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]
     return rows, folder
 
 
-def axes_of(config: Ablate, grid: Grid, base: Any) -> dict[str, list[Any]]:
+def axes_of(config: AblateSettings, grid: Grid, base: Any) -> dict[str, list[Any]]:
     """Setting -> its values, alpha apart; `neighbours` first, where the agent has that."""
     axes: dict[str, list[Any]] = {}
     if has_setting(base, "neighbours"):

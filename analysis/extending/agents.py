@@ -11,6 +11,7 @@ from textwrap import fill
 from tyro.conf import Positional
 
 from rlnas import agents
+from rlnas.agents import registry
 from rlnas.bench.docs import field_docs
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import package_of
@@ -36,7 +37,7 @@ class Agents:
 
 def listed() -> str:
     """A line an agent."""
-    entries = agents.REGISTRY.entries()
+    entries = registry.REGISTRY.entries()
     width = max(map(len, entries))
     lines = []
     for name in sorted(entries):
@@ -46,7 +47,7 @@ def listed() -> str:
             said = str(error)
         said = re.sub(r" \([^)]*\)", "", " ".join(said.split()))  # sources
         first = said.split(". ")[0].removesuffix(".")
-        outside = "" if name in agents.REGISTRY.builtin else f" ({package_of(entries[name])})"
+        outside = "" if name in registry.REGISTRY.builtin else f" ({package_of(entries[name])})"
         lines.append(f"{name.ljust(width)}  {first}{outside}")
     return "\n".join([*lines, "", "`rlnas agents NAME` explains one and its options."])
 

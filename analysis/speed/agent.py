@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from rlnas import agents
+from rlnas.agents import registry
 from rlnas.agents.learner import View, learner_class, run
 from rlnas.agents.losses import double_q_target, take
 from rlnas.analysis.speed.measure import Measure, best_of, seconds_of
@@ -37,7 +37,7 @@ def iteration_flops(config: Any, features: int) -> float:
 def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
     """Forward and training rates of the default preset, beside a plain Python loop around the same
     jitted network."""
-    config: Any = learner_class(agents.TRAINED)(learning_starts=1_024)
+    config: Any = learner_class(registry.TRAINED)(learning_starts=1_024)
     space, features = benchmark.space, benchmark.space.num_features
     square = jnp.ones((1024, 1024))
     product = jax.jit(jnp.matmul)

@@ -29,7 +29,6 @@ from rlnas.agents.learner import (
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.training import figure
-from rlnas.analysis.training.command import QUERIES, Train
 from rlnas.analysis.training.data import (
     CURVE,
     KIND,
@@ -40,6 +39,7 @@ from rlnas.analysis.training.data import (
     save_state,
     write_curve,
 )
+from rlnas.analysis.training.settings import QUERIES, TrainSettings
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
@@ -47,7 +47,7 @@ from rlnas.bench.family import named
 BASELINES = ("random_search", "local_search")
 
 
-def settings_of(config: Train, benchmark: Benchmark) -> Learner:
+def settings_of(config: TrainSettings, benchmark: Benchmark) -> Learner:
     """The learner's settings: those given, or the preset's."""
     if config.learner is None:
         found: Learner = preset(config.agent, named(benchmark.family), config.preset)
@@ -61,7 +61,7 @@ def settings_of(config: Train, benchmark: Benchmark) -> Learner:
     return given
 
 
-def shown_part(config: Train, benchmark: Any) -> tuple[Any, str]:
+def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
     """The benchmark that training sees, and how to say so in a legend."""
     if config.shown == 1 and config.shown_vertices is None:
         return benchmark, ""
@@ -86,7 +86,9 @@ def shown_part(config: Train, benchmark: Any) -> tuple[Any, str]:
     return benchmark.restrict(places), said
 
 
-def identity_of(config: Train, learner: Learner, benchmark: Benchmark, part: Any) -> dict[str, Any]:
+def identity_of(
+    config: TrainSettings, learner: Learner, benchmark: Benchmark, part: Any
+) -> dict[str, Any]:
     """What decides every byte of a training but its times."""
     same = ("agent", "shown", "shown_vertices", "seed", "evaluation_seeds", "evaluate_every")
     identity = {
@@ -102,7 +104,7 @@ def identity_of(config: Train, learner: Learner, benchmark: Benchmark, part: Any
     return identity
 
 
-def train(config: Train, benchmark: Any) -> Path:
+def train(config: TrainSettings, benchmark: Any) -> Path:
     """Train on `benchmark` (or go on with it) and return the folder; a finished training is left as
     it is."""
     learner = settings_of(config, benchmark)
@@ -165,7 +167,7 @@ def train(config: Train, benchmark: Any) -> Path:
 
 
 def finish(
-    config: Train,
+    config: TrainSettings,
     identity: dict[str, Any],
     rows: list[Row],
     part: Any,

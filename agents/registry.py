@@ -1,0 +1,21 @@
+"""The registered agents: ours, and those of installed packages (entry points `rlnas.agents`)."""
+
+from __future__ import annotations
+
+from rlnas.bench.registry import Registry
+
+REGISTRY = Registry(
+    "rlnas.agents",
+    {
+        "random_search": "rlnas.agents.random_search:RandomSearch",
+        "random_walk": "rlnas.agents.random_walk:RandomWalk",
+        "local_search": "rlnas.agents.local_search:LocalSearch",
+        "evolution": "rlnas.agents.evolution:Evolution",
+        "dqn": "rlnas.agents.dqn:DQN",
+    },
+)
+names = REGISTRY.names
+config = REGISTRY.load
+
+TRAINED = "dqn"
+"""The agent that `rlnas train` and `rlnas ablate` train unless told otherwise."""

@@ -1,0 +1,74 @@
+"""The options of `rlnas train`. Light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rlnas.agents import registry
+from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.errors import UserError
+
+QUERIES = (10, 20, 50)
+"""The query counts that trained agents are judged at unless told otherwise."""
+
+SETTINGS = tyro.conf.arg(name="")
+"""So that the learner's settings stand beside the other options: `--steps`, not
+`--learner.steps`."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What to train on what, how to evaluate it, and where it goes."""
+
+    agent: tyro.conf.Positional[str] = registry.TRAINED
+    """What to train, given before all options; it decides which ones there are."""
+    benchmark: str = "nb101-digits"
+    """What to train on: a name that `rlnas bench list` shows, or the path of a table."""
+    preset: str = "default"
+    """Settings to start from, other ones for some benchmarks; options given beside it go before
+    it."""
+    noise: str = "mean"
+    """What a look-up answers: `mean` over repeats, one drawn (`sample`), or `repeat=i`."""
+    epochs: int | None = None
+    """Training budget of the table in epochs; None takes the longest."""
+    shown: float = 1.0
+    """Show the accuracies of this random share of the architectures only; the others are not in the
+    MDP."""
+    shown_vertices: int | None = None
+    """Show only the cells with at most so many vertices."""
+    seed: int = 0
+    """Root of all randomness."""
+    evaluate_every: int = 20_000
+    """Environment steps between evaluations, which also save."""
+    evaluation_seeds: int = 100
+    """Searches an evaluation; their look-ups are counted as training's."""
+    evaluation_queries: tuple[int, ...] = QUERIES
+    """Queries after which an evaluation's incumbents are told, ascending; each search makes as many
+    as the last."""
+    out: Path = Path("runs")
+    """Folder of all runs."""
+    learner: Annotated[Any, SETTINGS] = None
+    """Settings of MDP, learning and network; None: the preset's."""
+
+    def check(self) -> None:
+        """`UserError` for an option out of its range."""
+        if not 0 < self.shown <= 1:
+            raise UserError(f"--shown is {self.shown}; expected a share above 0, at most 1")
+        if self.shown < 1 and self.shown_vertices is not None:
+            raise UserError("--shown and --shown-vertices are both given; expected one of them")
+        check_at_least(
+            1, evaluate_every=self.evaluate_every, evaluation_seeds=self.evaluation_seeds
+        )
+        if not self.evaluation_queries or list(self.evaluation_queries) != sorted(
+            {max(1, q) for q in self.evaluation_queries}
+        ):
+            found = " ".join(map(str, self.evaluation_queries))
+            raise UserError(
+                f"--evaluation-queries is {found!r}; expected ascending numbers of at least 1"
+            )
+        check_seed(self.seed)
+        check_folder(self.out)
