@@ -152,9 +152,11 @@ def test_the_scale_is_that_of_the_training_part() -> None:
 def npz(path: Path, **changes) -> Path:
     rng = np.random.default_rng(0)
     arrays = {
-        "x_train": rng.integers(0, 256, (40, 6, 5, 3), dtype=np.uint8), "y_train": np.arange(40, dtype=np.uint8) % 4,
-        "x_test": rng.integers(0, 256, (8, 6, 5, 3), dtype=np.uint8), "y_test": np.arange(8) % 4,
-    } | changes  # fmt: skip
+        "x_train": rng.integers(0, 256, (40, 6, 5, 3), dtype=np.uint8),
+        "y_train": np.arange(40, dtype=np.uint8) % 4,
+        "x_test": rng.integers(0, 256, (8, 6, 5, 3), dtype=np.uint8),
+        "y_test": np.arange(8) % 4,
+    } | changes
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
     return path
 

@@ -4,7 +4,7 @@ stored."""
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,14 @@ from rlnas.bench.nb101 import torch_network  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.cell import Cell, module_hash, parse, trainable_parameters  # noqa: E402
 from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
-from rlnas.bench.nb101.recipe import NB101, Recipe  # noqa: E402
+from rlnas.bench.nb101.recipe import NB101  # noqa: E402
 from rlnas.bench.nb301 import darts  # noqa: E402
 from rlnas.bench.nb301.network import DartsNetwork  # noqa: E402
 from rlnas.bench.nb301.recipe import NB301  # noqa: E402
-from rlnas.bench.retrain import checkpoint, datasets, device, networks  # noqa: E402
-from rlnas.bench.retrain.engine import Engine, Options  # noqa: E402
+from rlnas.bench.retrain import checkpoint, datasets, networks  # noqa: E402
+from rlnas.bench.retrain.engine import Engine  # noqa: E402
 from rlnas.bench.retrain.fit import Diverged, Fit  # noqa: E402
-from rlnas.bench.retrain.presets import DIGITS, OWN_SPLIT, QUICK, Settings  # noqa: E402
-from rlnas.bench.retrain.recipes import origin, presets  # noqa: E402
+from rlnas.bench.retrain.presets import QUICK, Settings  # noqa: E402
 from rlnas.bench.retrain.rmsprop import TensorFlowRMSprop  # noqa: E402
 from test_nb101_cell import README_MATRIX, README_OPS  # noqa: E402
 from torch_fixtures import one_thread  # noqa: E402, F401
@@ -142,97 +141,6 @@ def test_tensorflows_weights_are_drawn_by_fan_in() -> None:
         spreads.append(float(network.layers[0].conv_bn_relu[0].weight.detach().std()))
     assert spreads[0] == pytest.approx((1 / 27) ** 0.5, rel=0.1)  # 3 x 3 pixels of 3 channels
     assert spreads[1] == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.1)
-
-
-# --- presets
-# --------------------------------------------------------------------------------------------
-
-
-def test_presets_are_the_published_recipes() -> None:
-    nb101 = NB101
-    assert (nb101.epochs, nb101.batch_size, nb101.learning_rate, nb101.momentum, nb101.epsilon) == (
-        108,
-        256,
-        0.2,
-        0.9,
-        1.0,
-    )
-    assert (nb101.weight_decay, nb101.stacks, nb101.modules, nb101.channels, nb101.val_images) == (
-        1e-4,
-        3,
-        3,
-        128,
-        10_000,
-    )
-    nb301 = NB301
-    assert (nb301.epochs, nb301.batch_size, nb301.optimiser, nb301.learning_rate) == (
-        100,
-        96,
-        "sgd",
-        0.025,
-    )
-    assert (nb301.momentum, nb301.weight_decay, nb301.cutout, nb301.auxiliary_weight) == (
-        0.9,
-        3e-4,
-        16,
-        0.4,
-    )
-    assert (nb301.drop_path, nb301.layers, nb301.channels, nb301.gradient_clip) == (0.2, 8, 32, 5.0)
-    assert presets()["digits"] == DIGITS == Recipe().settings
-
-
-def test_every_field_of_a_recipe_is_in_the_settings() -> None:
-    """A changed recipe is another setting: nothing of it is dropped on the way."""
-    other = {
-        "epochs": 3,
-        "checkpoints": (3,),
-        "batch_size": 5,
-        "learning_rate": 0.5,
-        "momentum": 0.5,
-        "decay": 0.5,
-        "epsilon": 0.5,
-        "weight_decay": 0.5,
-        "gradient_clip": 0.5,
-        "bn_momentum": 0.5,
-        "recompute_bn": False,
-        "stem_channels": 5,
-        "stacks": 5,
-        "modules": 5,
-    }
-    assert set(other) == set(asdict(Recipe()))
-    for name in set(other) - {"checkpoints"}:
-        changes = {name: other[name]} | ({"checkpoints": (3,)} if name == "epochs" else {})
-        assert replace(Recipe(), **changes).settings != Recipe().settings, name
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"epochs": 0}, "--epochs 0; expected at least 1"),
-        ({"drop_path": 1.0}, "expected a share below 1"),
-        ({"learning_rate": -1.0}, "--learning-rate -1.0; expected at least 0"),
-        ({"batch_size": 0}, "--batch-size 0"),
-    ],
-)
-def test_settings_that_are_none(changes: dict, reason: str) -> None:
-    with pytest.raises(UserError, match=reason):
-        replace(NB101, **changes)
-
-
-def test_where_tables_come_from() -> None:
-    """The official table's budgets are trainings of their own, those of nb101-digits are not."""
-    for name, epochs, wanted in (
-        ("nb101-digits", 5, ("digits", "digits", DIGITS)),
-        ("nb101-108", None, ("cifar10", "nb101", NB101)),
-        ("nb101-full", 36, ("cifar10", "nb101", replace(NB101, epochs=36))),
-        ("nb301-yahpo", 98, ("cifar10", "nb301", NB301)),
-    ):
-        found = origin(name, epochs)
-        assert found is not None and (found.dataset, found.preset, found.settings) == wanted
-        assert found.repeats_are_seeds == (name == "nb101-digits")
-        assert found.unused < set(asdict(NB101))
-    assert origin("mine", None) is None
-    assert {"digits"} == OWN_SPLIT
 
 
 # --- TensorFlow's RMSProp
@@ -396,37 +304,3 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     path.write_bytes(whole)
     found = checkpoint.load(path)
     assert found is not None and torch.equal(found[0]["x"], torch.ones(3)) and found[1] == {"a": 1}
-
-
-# --- engines
-# --------------------------------------------------------------------------------------------
-
-
-def test_the_engine_of_a_machine_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    made = device.resolve(Options(), 10**9, 2)
-    assert made == Engine("cpu", "off", False, False, True, 2)
-    assert device.resolve(Options(threads=3, deterministic="off"), 1, 2) == Engine(
-        deterministic=False, threads=3
-    )
-    for options, reason in (
-        (Options(device="cuda"), "torch sees no GPU here"),
-        (Options(device="tpu"), "expected auto, cpu or cuda"),
-        (Options(amp="fp16"), "--amp fp16 on the CPU"),
-    ):
-        with pytest.raises(UserError, match=reason):
-            device.resolve(options, 1, 1)
-
-
-def test_the_engine_of_a_machine_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The choices only; no GPU is used."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    assert device.resolve(Options(), device.COMPILE_STEPS, 2) == Engine(
-        "cuda", "fp16", True, True, False, 2
-    )
-    assert not device.resolve(Options(), device.COMPILE_STEPS - 1, 2).compile
-    assert not device.resolve(Options(deterministic="on"), 10**9, 2).compile
-    assert device.resolve(Options(device="cpu"), 10**9, 2).device == "cpu"
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    assert device.resolve(Options(device="cuda:1", compile="off"), 10**9, 2).amp == "bf16"

@@ -123,6 +123,7 @@ def _finish(job: Job, fit: Fit, measured: list[dict[str, Any]], tell: Tell) -> d
     if not job.keep_weights:
         job.checkpoint.unlink(missing_ok=True)
     curve = [asdict(epoch) for epoch in fit.curve]
+    more: dict[str, Any] = {"measured": measured} if job.measured else {}
     seconds, images = (sum(epoch[key] for epoch in curve) for key in ("seconds", "images"))
     return record_of(
         job,
@@ -134,7 +135,7 @@ def _finish(job: Job, fit: Fit, measured: list[dict[str, Any]], tell: Tell) -> d
         seconds=seconds,
         images_per_second=images / seconds,
         peak_mb=memory.peak_mb(job.engine.device),
-        **({"measured": measured} if job.measured else {}),
+        **more,
     )
 
 

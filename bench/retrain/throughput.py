@@ -123,8 +123,6 @@ def _our_step(job: Job) -> Callable[[], int]:
 
 
 def _plain_step(job: Job) -> Callable[[], int]:
-    import torch
-
     data, s = data_of(job), job.settings
     network, weights = networks.make(
         job.model, s, data.channels, data.classes, job.seed, plain=True
