@@ -65,19 +65,19 @@ def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
     """The benchmark that training sees, and how to say so in a legend."""
     if config.shown == 1 and config.shown_vertices is None:
         return benchmark, ""
+    space, name = benchmark.space, benchmark.name
     if not isinstance(benchmark, Restrictable):
         raise UserError(
-            f"{benchmark.name} is no table, so no part of it can be shown; leave --shown and "
-            "--shown-vertices"
+            f"{name} is no table, so no part of it can be shown; leave --shown and --shown-vertices"
         )
-    size = int(benchmark.space.size)
+    size = int(space.size)
     if config.shown_vertices is not None:
-        if not isinstance(benchmark.space, Sized):
+        if not isinstance(space, Sized):
             raise UserError(
-                f"the architectures of {benchmark.name} are all of one size; leave "
+                f"the architectures of {name} are all of one size; leave "
                 "--shown-vertices (there is --shown)"
             )
-        places = np.flatnonzero(benchmark.space.num_vertices() <= config.shown_vertices)
+        places = np.flatnonzero(space.num_vertices() <= config.shown_vertices)
         said = f", cells with at most {config.shown_vertices} vertices"
     else:
         count = max(1, round(config.shown * size))
