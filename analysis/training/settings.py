@@ -15,6 +15,7 @@ from rlnas.bench.errors import UserError
 QUERIES = (10, 20, 50)
 """The query counts that trained agents are judged at unless told otherwise."""
 
+NAME = tyro.conf.arg(metavar="[AGENT]")
 SETTINGS = tyro.conf.arg(name="")
 """So that the learner's settings stand beside the other options: `--steps`, not
 `--learner.steps`."""
@@ -24,7 +25,7 @@ SETTINGS = tyro.conf.arg(name="")
 class TrainSettings:
     """What to train on what, how to evaluate it, and where it goes."""
 
-    agent: tyro.conf.Positional[str] = registry.TRAINED
+    agent: tyro.conf.Positional[Annotated[str, NAME]] = registry.TRAINED
     """What to train, given before all options; it decides which ones there are."""
     benchmark: str = "nb101-digits"
     """What to train on: a name that `rlnas bench list` shows, or the path of a table."""
