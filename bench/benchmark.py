@@ -192,9 +192,9 @@ def numbers_of(space: Any) -> np.ndarray | None:
 
 
 @runtime_checkable
-class Restrictable(Protocol):
+class Restrictable(Benchmark, Protocol):
     """A benchmark that can be cut down to some of its architectures."""
 
-    def restrict(self, places: np.ndarray) -> Any:
-        """The `Benchmark` of architectures number `places` (ascending) and the ways between them;
+    def restrict(self, places: np.ndarray) -> Benchmark:
+        """The benchmark of architectures number `places` (ascending) and the ways between them;
         its optimum is theirs."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
@@ -56,9 +58,6 @@ def _text(column: np.ndarray) -> list[str]:
 
 @contextmanager
 def _parquet_writer(path: Path) -> Iterator[Write]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     writer = None
     try:
 

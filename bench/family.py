@@ -263,7 +263,9 @@ def names() -> list[str]:
     return sorted(name for family in everything() for name in family.names)
 
 
-def load(name: str, *, epochs: int | None = None, noise: str | Noise = "mean", **options: Any) -> Any:
+def load(
+    name: str, *, epochs: int | None = None, noise: str | Noise = "mean", **options: Any
+) -> Any:
     """Open a benchmark.
 
     name: a registered benchmark, the name of a converted one, or the path of its file. epochs: the

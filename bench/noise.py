@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from rlnas.bench.errors import UserError
 
 
+def unknown(text: str) -> UserError:
+    return UserError(f"unknown noise policy {text!r}; expected mean, sample or repeat=i")
+
+
 @dataclass(frozen=True)
 class Noise:
     """`mean` over the repeats, one drawn with the key (`sample`), or always `repeat` number i.
@@ -22,7 +26,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         if self.kind not in ("mean", "sample", "repeat") or self.repeat < 0:
-            raise UserError(f"unknown noise policy {self.kind!r}; expected mean, sample or repeat=i")
+            raise unknown(self.kind)
 
     @classmethod
     def parse(cls, text: str | Noise) -> Noise:
@@ -33,7 +37,7 @@ class Noise:
         if text in ("mean", "sample"):
             return cls(text)
         if kind != "repeat" or not number.isdecimal():
-            raise UserError(f"unknown noise policy {text!r}; expected mean, sample or repeat=i")
+            raise unknown(text)
         return cls("repeat", int(number))
 
     def check(self, repeats: int, name: str) -> None:

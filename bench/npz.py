@@ -38,11 +38,13 @@ def save_npz(
     compressed: bool = False,
     **meta: Any,
 ) -> None:
-    """format_: name and version of the layout."""
-    text = json.dumps({"format": format_[0], "version": format_[1], **meta})
-    save = np.savez_compressed if compressed else np.savez
-    with atomic_path(path) as temporary:
-        save(temporary, allow_pickle=False, meta=np.array(text), **arrays)
+    """format_: name and version of the layout. Equal contents are equal bytes."""
+    if wrong := [name for name, array in arrays.items() if array.dtype.hasobject]:
+        raise ValueError(f"array {wrong[0]} holds Python objects, which would be pickled")
+    meta |= {"format": format_[0], "version": format_[1]}
+    save: Any = np.savez_compressed if compressed else np.savez
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        save(file, **arrays, meta=np.array(json.dumps(meta, sort_keys=True)))
 
 
 def load_npz(
@@ -51,9 +53,15 @@ def load_npz(
     """(arrays, metadata); arrays may have hundreds of megabytes and are left alone with
     `only_meta`. hint: what `UserError` says to do about a missing or damaged file."""
     try:
+        if Path(path).is_file() and not zipfile.is_zipfile(path):
+            raise ValueError("no .npz file")
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            if "meta" not in file:
+                raise ValueError("no array 'meta'")
             arrays = {name: file[name] for name in file.files if name == "meta" or not only_meta}
         meta = json.loads(str(arrays.pop("meta")))
+        if not isinstance(meta, dict):
+            raise ValueError("its metadata are no JSON object")
         return arrays, {"format": "", "version": 0} | meta
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {hint}") from None

@@ -114,8 +114,8 @@ class GridSpace:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class GridBenchmark:
-    """`GridSpace`; the validation accuracy is (digits read in base 3) / 128, exact in binary: a step
-    up in a digit is one up. Test accuracies are in the opposite order."""
+    """`GridSpace`; the validation accuracy is (digits read in base 3) / 128, exact in binary: a
+    step up in a digit is one up. Test accuracies are in the opposite order."""
 
     space: GridSpace = field(default_factory=GridSpace)
 
@@ -168,8 +168,8 @@ class ListBenchmark:
         row = jnp.clip(arch, 0, self.val.shape[0] - 1)
         valid = inside & ~jnp.isnan(self.val[row])
         nan = jnp.float32(jnp.nan)
-        answers = self.val[row], self.test[row], jnp.float32(self.seconds)
-        return QueryResult(*(jnp.where(valid, x, nan) for x in answers), valid)
+        val, test = (jnp.where(valid, x[row], nan) for x in (self.val, self.test))
+        return QueryResult(val, test, jnp.where(valid, self.seconds, nan), valid)
 
     def reported(self, arch: Int32[Array, ""]) -> Float32[Array, ""]:
         inside = (arch >= 0) & (arch < self.test.shape[0])

@@ -76,9 +76,13 @@ class TableBenchmark:
         columns = [np.asarray(values, np.float32) for values in (val, test, seconds)]
         means = [repeat_mean(values).astype(np.float32) for values in columns]
         return cls(
-            space,
-            *map(jnp.asarray, columns),
-            *map(jnp.asarray, means),
+            space=space,
+            val=jnp.asarray(columns[0]),
+            test=jnp.asarray(columns[1]),
+            seconds=jnp.asarray(columns[2]),
+            mean_val=jnp.asarray(means[0]),
+            mean_test=jnp.asarray(means[1]),
+            mean_seconds=jnp.asarray(means[2]),
             optimum=jnp.asarray(np.nanmax(means[1] if by_test else means[0])),
             name=name,
             family=family,

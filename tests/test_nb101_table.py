@@ -158,7 +158,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     data = path.read_bytes()
     for broken in (b"", b"hello", data[: len(data) // 2], data[:-30]):
         path.write_bytes(broken)
-        assert "damaged or no table" in refused(path)
+        assert "damaged, or not made by rlnas" in refused(path)
     refusals = 0
     for at in range(0, len(data), 397):
         flipped = bytearray(data)
@@ -199,7 +199,7 @@ def rewritten(path: Path, **changes: Any) -> Path:
         ({"meta": {"format": "other"}}, "format 'other'"),
         ({"meta": {"max_vertices": 9}}, "max_vertices 9"),
         ({"meta": np.array("[]")}, "no JSON object"),
-        ({"meta": np.array("{")}, "damaged or no table"),
+        ({"meta": np.array("{")}, "damaged, or not made by rlnas"),
         ({"row": np.arange(91, dtype=np.int32)[::-1]}, "rows out of order"),
         ({"row": np.arange(1, 92, dtype=np.int32)}, "row 91, expected rows below 91"),
         ({"row": np.arange(91)}, "row is int64, expected int32"),

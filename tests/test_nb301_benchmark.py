@@ -21,7 +21,7 @@ from rlnas.bench.nb301.genotype import DartsSpace, to_genotype
 from rlnas.bench.npz import save_npz
 from surrogates import invented_benchmark
 
-SMALL = ["--labels", "256", "--rounds", "1", "--steps", "300", "--width", "16"]
+SMALL = ["--labels", "64", "--rounds", "1", "--steps", "100", "--width", "16"]
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def save_invented(name: str = "tiny", members: int = 3) -> None:
 def test_noise_is_normal_around_the_mean_with_the_members_deviation():
     arch = DartsSpace().sample(jax.random.key(0))
     exact = invented_benchmark().model.predict(arch)
-    keys = jax.random.split(jax.random.key(1), 20_000)
+    keys = jax.random.split(jax.random.key(1), 5_000)
     vals = np.asarray(
         jax.vmap(lambda key: invented_benchmark("sample").query(arch, key).val)(keys), np.float64
     )
     assert exact.std > 1e-4
-    assert np.mean(vals) == pytest.approx(float(exact.mean), abs=4 * float(exact.std) / 141)
-    assert np.std(vals) == pytest.approx(float(exact.std), rel=0.03)
+    assert np.mean(vals) == pytest.approx(float(exact.mean), abs=4 * float(exact.std) / 70)
+    assert np.std(vals) == pytest.approx(float(exact.std), rel=0.05)
     # What a search is judged by is not the noise it met.
     assert float(invented_benchmark("sample").reported(arch)) == pytest.approx(
         float(exact.mean), abs=1e-6
@@ -124,7 +124,7 @@ def test_equal_digits_are_seen_again():
 def test_a_distilled_network_ranks_what_it_never_saw():
     teacher = invented_benchmark()
     network, labels = distill.distill(
-        teacher, distill.Fitting(labels=2_048, rounds=1, width=32, steps=1_500)
+        teacher, distill.Fitting(labels=400, rounds=1, width=16, steps=500)
     )
     assert labels.held_out.mean() == pytest.approx(1 / 8, abs=0.01)
     found = distill.fidelity(network, labels)

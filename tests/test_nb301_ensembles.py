@@ -216,7 +216,7 @@ def test_it_opens_as_a_benchmark_with_noise_and_can_be_distilled(
     arch = jax.random.key(0)
     answer = there.query(there.space.sample(arch), jax.random.key(1))
     assert bool(answer.valid) and np.isnan(answer.test) and float(answer.sim_seconds) > 0
-    args = ["--labels", "128", "--rounds", "1", "--steps", "50", "--width", "8"]
+    args = ["--labels", "64", "--rounds", "1", "--steps", "50", "--width", "8"]
     assert main(["bench", "distill", "nb301-xgb_v1.0", *args]) == 0
     assert bench.load("nb301-distilled-xgb_v1.0", noise="sample").distilled == "nb301-xgb_v1.0"
 

@@ -5,9 +5,6 @@ Axes: M cells (canonical rows, ascending), B budgets in epochs (ascending), R re
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, cache_dir
+from rlnas.bench.files import cache_dir
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
+from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.repeats import repeat_mean
 
 FORMAT, VERSION = "rlnas-nb101-table", 1
@@ -121,40 +119,12 @@ class Table:
     @classmethod
     def load(cls, path: Path | str) -> Table:
         """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
-        path = Path(path)
-        if not path.is_file():
+        arrays, meta = load_npz(path, hint="`rlnas bench list` shows the tables that are there")
+        missing = [key for key in ("row", "epochs", "params", *MEASURES) if key not in arrays]
+        if missing:
             raise UserError(
-                f"{path}: no such file; `rlnas bench list` shows the tables that are there"
+                f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make it again"
             )
-        try:
-            if not zipfile.is_zipfile(path):
-                raise ValueError("no .npz file")
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                missing = [
-                    key for key in ("row", "epochs", "params", *MEASURES, "meta") if key not in file
-                ]
-                if missing:
-                    raise UserError(
-                        f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make "
-                        "it again"
-                    )
-                arrays = {key: file[key] for key in file.files}
-            meta = json.loads(str(arrays.pop("meta")))
-        except UserError:
-            raise
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            EOFError,
-            ValueError,
-            RuntimeError,
-            KeyError,
-        ) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path}: damaged or no table ({reason}); make it again") from None
-        if not isinstance(meta, dict):
-            raise UserError(f"{path}: the metadata is no JSON object; make the table again")
         fields = {key: value for key, value in arrays.items() if key in cls.__dataclass_fields__}
         for key, value in fields.items():
             dtype = np.dtype(_DTYPES.get(key, np.float32))
@@ -175,10 +145,9 @@ class Table:
         arrays = {
             key: np.asarray(value, _DTYPES.get(key, np.float32)) for key, value in arrays.items()
         }
-        arrays["meta"] = np.array(json.dumps(self.meta, sort_keys=True))
         small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            (np.savez_compressed if small else np.savez)(file, **arrays)
+        meta = {key: value for key, value in self.meta.items() if key not in ("format", "version")}
+        save_npz(path, (FORMAT, VERSION), arrays, compressed=small, **meta)
 
 
 def _best(values: np.ndarray) -> float:

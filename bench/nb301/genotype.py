@@ -188,10 +188,8 @@ def _official_layout() -> tuple[np.ndarray, np.ndarray]:
     constants = np.zeros(56, np.float32)
     constants[[0, 4, 5]] = 0.5863451791322545, 0.16666444442962952, 0.3099999239999697
     constants[14] = 0.003149999006299998
-    constants[[21, 24, 25, 26, 27, 28, 31]] = (
-        0.000749999001499998, np.log(0.025), 0.8988764044943821, np.log(0.0003), 0.009949999019899998, 1e-12,
-        0.7051278400653053,
-    )  # fmt: skip
+    constants[[21, 24, 25]] = 0.000749999001499998, np.log(0.025), 0.8988764044943821
+    constants[[26, 27, 28, 31]] = np.log(0.0003), 0.009949999019899998, 1e-12, 0.7051278400653053
     late = [10, 11, 12, 13, *range(2, 10)]  # edges 2..13, sorted as strings
     places = {("normal", 0): 10, ("normal", 1): 11, ("reduce", 0): 12, ("reduce", 1): 13}
     for start, cell in ((32, "normal"), (44, "reduce")):

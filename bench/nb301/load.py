@@ -31,7 +31,9 @@ def budgets(meta: dict[str, Any]) -> str:
     """The training budgets, in epochs, that a surrogate with such metadata knows."""
     if meta["format"] == NETWORK[0]:
         return f"1 to {yahpo.EPOCHS}"
-    return str(TRAINED_EPOCHS if meta["format"] == TREES[0] else meta.get("of", {}).get("epochs", ""))
+    if meta["format"] == TREES[0]:
+        return str(TRAINED_EPOCHS)
+    return str(meta.get("of", {}).get("epochs", ""))
 
 
 def load(

@@ -27,8 +27,8 @@ EPOCHS = 98
 HEADS = {"deep": ("0.1", "1.1", "2.0"), "deeper": ("0.1", "1.1", "2.1", "3.1", "4.0")}
 """Linear layers of the heads as the file names them; SELU between them."""
 OP_TYPES = {
-    "Gather", "Constant", "Concat", "Mul", "Cast", "Unsqueeze", "Shape", "ConstantOfShape", "Gemm", "Add", "Selu",
-    "Sigmoid", "Div", "Sub",
+    "Gather", "Constant", "Concat", "Mul", "Cast", "Unsqueeze", "Shape", "ConstantOfShape", "Gemm",
+    "Add", "Selu", "Sigmoid", "Div", "Sub",
 }  # fmt: skip
 
 
