@@ -130,7 +130,8 @@ def _md5(text: str) -> str:
 
 
 def module_hash(cell: Cell) -> str:
-    """The official module hash: md5 hex, equal for isomorphic cells (FACTS: `hash_module`)."""
+    """The official module hash: md5 hex, equal for isomorphic cells (google-research/nasbench:
+    `graph_util.hash_module`)."""
     n, m = cell.num_vertices, cell.matrix
     labels = (-1, *cell.labels, -2)
     hashes = [_md5(str((sum(m[v]), sum(m[u][v] for u in range(n)), labels[v]))) for v in range(n)]
