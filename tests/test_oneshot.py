@@ -125,6 +125,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneShot, Path]:
         redirect_stdout(said),
     ):
         patch.setattr(oneshot_measures, "REPLICATES", 40)
+        patch.setattr("rlnas.analysis.oneshot.train.SAMPLE", 5)
         config.run()
     assert "91 cells of nb101-digits" in said.getvalue() and "one real training" in said.getvalue()
     return config, next(out.glob("oneshot-*"))
