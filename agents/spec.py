@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import types
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import (
     Any,
@@ -67,17 +67,18 @@ def parse(word: str) -> tuple[str, AgentConfig]:
     """
     name, text = split(word)
     label = f"{name}:{text}" if text else name
-    settings = registry.config(name)
+    settings: Any = registry.config(name)
     if isinstance(settings, ReadsText):
         return label, settings.from_spec(text)
-    if not dataclasses.is_dataclass(settings):
+    if not isinstance(settings, type) or not dataclasses.is_dataclass(settings):
         raise UserError(
             f"agent {name} is {settings!r}; expected a frozen dataclass with a method build(space)"
         )
     try:
-        return label, settings(**options(settings, text))
+        config: Any = settings(**options(settings, text))
     except UserError as error:
         raise UserError(f"agent {label!r}: {error}") from None
+    return label, config
 
 
 def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
@@ -96,14 +97,19 @@ def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
     return parsed
 
 
-def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, Any]:
-    """The keyword arguments that `key=value,key=value` stands for; fields in `skip` are not for
-    users to set."""
-    fields = [
-        field.name
-        for field in dataclasses.fields(settings)
-        if field.init and field.name not in skip
-    ]
+NO_OPTION = {"option": False}
+"""Metadata of a field that is no option of a word: `field(metadata=NO_OPTION)`."""
+
+
+def option_fields(settings: type) -> list[dataclasses.Field]:
+    """The fields that users set by `key=value`."""
+    fields = dataclasses.fields(settings)
+    return [field for field in fields if field.init and field.metadata.get("option", True)]
+
+
+def options(settings: type, text: str) -> dict[str, Any]:
+    """The keyword arguments that `key=value,key=value` stands for."""
+    fields = [field.name for field in option_fields(settings)]
     hints = get_type_hints(settings)
     expected = (
         f"expected {', '.join(f'{field}=...' for field in fields)}"
@@ -122,9 +128,8 @@ def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, A
         found[key] = convert(key, value, hints[key])
     missing = [
         field.name
-        for field in dataclasses.fields(settings)
-        if field.name in fields
-        and field.name not in found
+        for field in option_fields(settings)
+        if field.name not in found
         and field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
     ]
@@ -136,11 +141,7 @@ def options(settings: type, text: str, skip: Container[str] = ()) -> dict[str, A
 def option_types(settings: type) -> dict[str, str]:
     """option -> what may stand for it, e.g. `a whole number` or `first | full`."""
     hints = get_type_hints(settings)
-    return {
-        field.name: spelled(hints[field.name])
-        for field in dataclasses.fields(settings)
-        if field.init
-    }
+    return {field.name: spelled(hints[field.name]) for field in option_fields(settings)}
 
 
 def spelled(hint: Any) -> str:

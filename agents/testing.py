@@ -59,11 +59,11 @@ class AgentContract:
     def test_settings(self) -> None:
         """Its settings are a frozen, hashable dataclass with a docstring for every field."""
         config = configured(self.agent)
-        settings = type(config)
+        settings: Any = type(config)
         name = settings.__name__
         need(isinstance(config, AgentConfig), f"{name} has no method build(space)")
         need(dataclasses.is_dataclass(settings), f"{name} is no dataclass")
-        frozen = settings.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        frozen = settings.__dataclass_params__.frozen
         need(frozen, f"{name} is not frozen; expected @dataclass(frozen=True)")
         same = parse(self.agent)[1]
         need(config == same and hash(config) == hash(same), f"two equal {name} are not equal")
@@ -135,8 +135,8 @@ class AgentContract:
         )
 
 
-def check_history(history: History, there: Any, name: str) -> None:
-    """That a history [SEEDS, BUDGET] is one of `there`, and that its incumbents are the best."""
+def check_history(history: Any, there: Any, name: str) -> None:
+    """That a `History` [SEEDS, BUDGET] is one of `there`, and that its incumbents are the best."""
     for column, values in zip(History._fields, history, strict=True):
         need_equal(values.shape[:2], (SEEDS, BUDGET), f"{name}: seeds and queries of {column}")
     inside, values = (x.reshape(SEEDS, BUDGET) for x in looked_up(there, history.arch))

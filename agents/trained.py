@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import numpy as np
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent
-from rlnas.agents.spec import options
+from rlnas.agents.spec import NO_OPTION, options
 from rlnas.bench.benchmark import SearchSpace, numbers_of
 from rlnas.bench.errors import UserError
 
@@ -25,9 +25,9 @@ class Trained:
     learner: ClassVar[type[Any]]
     """The settings of its training, a `Learner`."""
 
-    checkpoint: str = ""
+    checkpoint: str = field(default="", metadata=NO_OPTION)
     """Folder of a training (`rlnas train`); empty: nothing is trained before, protocol `cold`."""
-    sha256: str = ""
+    sha256: str = field(default="", metadata=NO_OPTION)
     """Of the checkpoint's weights, filled in: what the run's identity depends on."""
 
     @classmethod
@@ -35,7 +35,7 @@ class Trained:
         """Of `FOLDER,option=value,...`, either part optional."""
         words = [word for word in text.split(",") if word]
         path = words.pop(0) if words and "=" not in words[0] else ""
-        given = options(cls, ",".join(words), skip=("checkpoint", "sha256"))
+        given = options(cls, ",".join(words))
         config = cls(checkpoint=path, **given)
         return replace(config, sha256=config.saved().sha256) if path else config
 

@@ -3,7 +3,8 @@
 A command is declared once: `COMMANDS` maps its name to `module:class` of a frozen dataclass, whose
 fields with the docstrings below them are the options, whose docstring is the help (its first
 clause the summary), and whose method `run()` does it. A class method `for_options(words)` may
-give the defaults that some words ask for. No command's module is imported before it is asked for.
+give the defaults, or the class, that some words ask for. No command's module is imported before
+it is asked for.
 """
 
 from __future__ import annotations
@@ -142,18 +143,19 @@ def version_text() -> str:
 
 def parse(name: str, command: type, options: Sequence[str]) -> Any:
     """The settings that `options` spell. `UserError` where tyro, or the settings, refuse them."""
-    preset = getattr(command, "for_options", None)
-    given = {"default": preset(options)} if preset else {}
+    given: dict[str, Any] = {}
+    if asked := getattr(command, "for_options", None):
+        found = asked(options)
+        command = found if isinstance(found, type) else type(found)
+        given = {} if isinstance(found, type) else {"default": found}
     errors = io.StringIO()
     try:
         with redirect_stderr(errors):
             return tyro.cli(
-                type(given["default"]) if given else command,
+                command,
                 prog=f"rlnas {name}",
                 args=options,
-                description=inspect.getdoc(
-                    type(given["default"]) if given else command
-                ),  # as written; tyro would drop the examples
+                description=inspect.getdoc(command),  # as written; tyro would drop the examples
                 **given,
             )
     except SystemExit as stop:

@@ -202,9 +202,9 @@ class BenchmarkContract:
 
     def test_part(self) -> None:
         """Where it can be cut down to a part: the same answers, the best of the part as optimum."""
-        there = opened(self.load)
-        if not isinstance(there, Restrictable):
+        if not isinstance(opened(self.load), Restrictable):
             return
+        there = opened(self.load)
         numbers = np.asarray(jax.jit(jax.vmap(there.space.index))(archs(self.load)))
         places = np.unique(numbers)[:20]
         part = there.restrict(places)

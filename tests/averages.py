@@ -36,7 +36,7 @@ class AveragesLearner(Incremental):
     """Steps of each actor in an iteration."""
     rate: float = 0.5
     """How far a value moves to what was seen."""
-    noise: float = 0.0
+    spread: float = 0.0
     """Of the values that training begins with."""
 
     @classmethod
@@ -54,7 +54,7 @@ class AveragesLearner(Incremental):
 
     def init(self, mdp: Any, key: Any) -> TrainState:
         reset_key, noise_key, key = jax.random.split(key, 3)
-        value = self.noise * jax.random.normal(noise_key, (mdp.benchmark.space.size,))
+        value = self.spread * jax.random.normal(noise_key, (mdp.benchmark.space.size,))
         return begin(mdp, self.actors, Averages({"value": value}), reset_key, key)
 
     def iterate(self, mdp: Any, state: TrainState, learning: bool) -> tuple[TrainState, Metrics]:

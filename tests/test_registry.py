@@ -55,7 +55,8 @@ class FirstRow:
     row: int = 0
 
     def build(self, space):
-        return Agent(lambda key: (), lambda key, state: (jnp.int32(self.row), state), lambda state, arch, result: state)
+        ask = lambda key, state: (jnp.int32(self.row), state)
+        return Agent(lambda key: (), ask, lambda state, arch, result: state)
 
 
 def load(name, *, epochs, noise):
@@ -72,10 +73,13 @@ from rlnas.agents.spec import parse
 from rlnas.bench.registry import Registry
 label, config = parse("first_row:row=3")
 history = run_seeds(config, bench.load("outside-ring"), 5, seed_keys(0, 2))
+evolution = "rlnas.agents.evolution:Evolution"
+first_row = Registry("rlnas.agents", {"first_row": evolution}).load("first_row")
 print(json.dumps({
-    "agents": names[0], "benchmarks": names[1], "untouched": untouched, "arch": history.arch.tolist(),
+    "agents": names[0], "benchmarks": names[1], "untouched": untouched,
+    "arch": history.arch.tolist(),
     "val": history.val.tolist(), "random_search": agents.config("random_search").__module__,
-    "first_row": Registry("rlnas.agents", {"first_row": "rlnas.agents.evolution:Evolution"}).load("first_row").__name__,
+    "first_row": first_row.__name__,
 }))
 """
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
 
-from rlnas import agents
+from rlnas.agents import registry
 from rlnas.agents.evolution import Evolution
 from rlnas.agents.local_search import LocalSearch
 from rlnas.agents.random_search import RandomSearch
-from rlnas.agents.spec import convert, options, parse, parse_all
+from rlnas.agents.spec import NO_OPTION, convert, option_types, options, parse, parse_all
 from rlnas.bench.errors import UserError
 
 
@@ -100,7 +100,7 @@ class Needy(RandomSearch):
 @pytest.fixture
 def extra_agents(monkeypatch):
     classes = {"reader": Reader, "needy": Needy}
-    monkeypatch.setattr(agents, "config", lambda name: classes[name])
+    monkeypatch.setattr(registry, "config", lambda name: classes[name])
 
 
 @pytest.mark.usefixtures("extra_agents")
@@ -131,9 +131,16 @@ def test_types_without_a_spelling_are_named():
         convert("sizes", "1", tuple)
 
 
-def test_a_reader_may_keep_fields_to_itself():
-    """`options(settings, text, skip)` is for `from_spec` methods: what they fill in is no
-    option."""
-    assert options(Needy, "cap=3", skip=("rate",)) == {"cap": 3}
+@dataclass(frozen=True)
+class Filled(Needy):
+    rate: float = field(default=0.5, metadata=NO_OPTION)
+
+
+def test_a_field_may_be_no_option():
+    """What `from_spec` fills in is not for users to set, nor listed."""
+    assert options(Filled, "cap=3") == {"cap": 3}
     with pytest.raises(UserError, match=r"unknown option 'rate'; expected mode=\.\.\., cap="):
-        options(Needy, "rate=3", skip=("rate",))
+        options(Filled, "rate=3")
+    assert option_types(Filled) == {
+        "mode": "1 | 2", "cap": "a whole number | none", "on": "true | false",
+    }  # fmt: skip

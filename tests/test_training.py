@@ -34,7 +34,7 @@ from rlnas.bench.family import families, named
 from rlnas.bench.nb101.benchmark import from_table
 from tables import small_table
 
-LEARNER = AveragesLearner(neighbours=5, horizon=4, steps=192, actors=8, noise=0.1)
+LEARNER = AveragesLearner(neighbours=5, horizon=4, steps=192, actors=8, spread=0.1)
 QUERIES, SEEDS = (3, 6), 4
 
 

@@ -11,7 +11,7 @@ from rlnas.bench.nb301.yahpo import HEADS, expected_shapes
 
 
 def write(path: Path, seed: int = 0) -> None:
-    """The graph that FACTS describes: 34 embeddings, scaled epoch, three heads, sigmoid, scaling;
+    """The graph: 34 embeddings, scaled epoch, three heads, sigmoid, scaling;
     batch size 1."""
     from onnx import TensorProto, helper, numpy_helper, save
 

@@ -54,15 +54,16 @@ def listed() -> str:
 
 def described(name: str) -> str:
     """What it does, and its options with their types, defaults and meanings."""
-    from rlnas.agents.spec import option_types
+    from rlnas.agents.spec import ReadsText, option_fields, option_types
 
     settings = agents.config(name)
     said, docs = inspect.getdoc(settings) or "", field_docs(settings)
     lines = [f"{name}: {said}", ""]
-    fields = {field.name: field for field in dataclasses.fields(settings) if field.init}
+    fields = {field.name: field for field in option_fields(settings)}
     if not fields:
         return "\n".join([*lines, "It has no options."])
-    lines.append(f"options, as in `--agents {name}:{next(iter(fields))}=...`:")
+    text = "TEXT," if isinstance(settings, ReadsText) else ""
+    lines.append(f"options, as in `--agents {name}:{text}{next(iter(fields))}=...`:")
     for option, kind in option_types(settings).items():
         lines.append(f"  {option}: {kind}{default_of(fields[option])}")
         lines.append(

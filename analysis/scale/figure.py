@@ -20,7 +20,7 @@ def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) 
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(10, 4.4), layout="constrained")
         FigureCanvasAgg(figure)
-        panels = figure.subplots(1, 2)
+        panels = figure.subplots(1, 2, sharex=True)  # also where one has nothing to draw
         for (name, group), (colour, dashes, marker) in zip(groups.items(), STYLES, strict=False):
             size = group[0].architectures
             said = f"{size:,.0f}" if size < 1e9 else f"{size:.1e}".replace("e+", "e")

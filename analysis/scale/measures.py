@@ -22,12 +22,13 @@ class Line:
 
 def line(group: Sequence[Training], *, relative: bool) -> Line:
     """How far a search is above random search, in fractions of validation accuracy; or, if
-    `relative`, the share of random search's regret that is left."""
+    `relative`, the share of random search's regret that is left, NaN where it has none."""
     length = min(len(t.lookups) for t in group)
     rows = []
     for t in group:
         found = t.accuracy[:length]
-        rows.append((t.best - found) / (t.best - t.random) if relative else found - t.random)
+        regret = max(t.best - t.random, 0.0) or np.nan
+        rows.append((t.best - found) / regret if relative else found - t.random)
     values = np.stack(rows)
     lookups = np.mean([t.lookups[:length] for t in group], axis=0)
     return Line(lookups, values.mean(axis=0), values.min(axis=0), values.max(axis=0))

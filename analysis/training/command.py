@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from rlnas import bench
 from rlnas.analysis.training.settings import SETTINGS, TrainSettings
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Train(TrainSettings):
         known = presets(agent, bench.family_of(asked.get("--benchmark", cls.benchmark)))
         preset = asked.get("--preset", cls.preset)
         settings = known.get(preset, known["default"])
+        if taken := {f.name for f in fields(cls)} & {f.name for f in fields(settings)}:
+            raise UserError(
+                f"agent {agent} has settings of the same names as `rlnas train`: "
+                f"{', '.join(sorted(taken))}; give them others"
+            )
         choices: Any = Literal[tuple(known)]
         learner: Any = Annotated[type(settings), SETTINGS]
         with_choices = make_dataclass(

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import tyro
 from tyro.conf import Positional
 
 from rlnas.bench.commands.text import announced
@@ -39,14 +38,12 @@ class ImportCsv:
 
     @classmethod
     def for_options(cls, options: Sequence[str]) -> Any:
-        """The importer of the family that `--family` in `options` names, its required options
-        missing."""
+        """The importer of the family that `--family` in `options` names."""
         words = [word for option in options for word in option.split("=", 1)]
         asked = dict(pairwise(words)).get("--family", cls.family)
         if asked not in with_importer():
             raise UserError(f"--family {asked}: expected one of {', '.join(with_importer())}")
-        importer: Any = families()[asked].importer
-        return importer(family=asked, **dict.fromkeys(required(importer), tyro.MISSING))
+        return families()[asked].importer
 
     def run(self) -> None:
         print(announced(self.read()))

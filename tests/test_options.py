@@ -1,0 +1,288 @@
+"""Every option of every command, run once at a value that is not its default.
+
+An option that is new needs a value in `LINES`; the first test says which one has none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import averages
+from nb201_tables import text as cell_text
+from rlnas.agents.testing import AgentContract
+from rlnas.analysis import cli
+from rlnas.bench.family import with_importer
+from rlnas.bench.fetch import Download
+from rlnas.bench.files import sha256
+from rlnas.bench.nb101.family import FAMILY
+from rlnas.bench.nb101.synthetic import write_synthetic
+from rlnas.bench.nb101.table import Table, find
+from rlnas.bench.nb301 import distill
+from surrogates import invented_benchmark
+from tables import small_table
+
+AVERAGES = "averages:AveragesAgent"
+MDP = "--alpha 8 --reward-scale 2 --neighbours 4 --horizon 7 --stay --steps 96 --actors 8"
+NETWORK = "--network.width 16 --network.layers 1 --network.heads 2 --network.feed-forward 8"
+TRAIN = (
+    "--benchmark table.npz --preset smoke --noise repeat=1 --epochs 4 --seed 3 --out out "
+    "--evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5"
+)
+RECIPE = (
+    "--epochs 1 --batch-size 20 --optimiser sgd --learning-rate 0.1 --momentum 0.5 --nesterov "
+    "--decay 0.8 --epsilon 0.5 --weight-decay 0.001 --gradient-clip 5 --no-drop-last "
+    "--bn-momentum 0.2 --bn-epsilon 0.001 --recompute-bn --no-tf-init --channels 4 --stacks 1 "
+    "--modules 1 --layers 5 --crop-padding 1 --no-flip --cutout 2 --auxiliary-weight 0.4 "
+    "--drop-path 0.1 --val-images 12"
+)
+ENGINE = "--device cpu --amp off --channels-last on --compile off --deterministic off --threads 1"
+TABULATE = (
+    "--recipe.epochs 2 --recipe.checkpoints 1 2 --recipe.batch-size 16 --recipe.learning-rate 0.1 "
+    "--recipe.momentum 0.8 --recipe.decay 0.8 --recipe.epsilon 0.9 --recipe.weight-decay 0.001 "
+    "--recipe.gradient-clip 4 --recipe.bn-momentum 0.2 --recipe.no-recompute-bn "
+    "--recipe.stem-channels 4 --recipe.stacks 1 --recipe.modules 2"
+)
+LINES: dict[str, list[str]] = {
+    "compare": [
+        "--benchmark table.npz --agents random_search evolution:population=3,tournament=2 "
+        "--budget 7 --seeds 3 --seed 5 --noise sample --epochs 4 --out out --redo"
+    ],
+    "plot": ["COMPARED --out drawn"],
+    "report": ["COMPARED --out drawn"],
+    "train": [
+        f"dqn {TRAIN} --shown 0.6 {MDP} {NETWORK} --network.dropout 0.1 --gamma 0.5 "
+        "--epsilon-base 0.3 --epsilon-exponent 3 --learning-starts 32 --n-step 1 --batch-size 8 "
+        "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
+        "--learning-rate 0.001 --gradient-clip 1 --target-every 16",
+        f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1",
+    ],
+    "landscape": [
+        "--benchmark table.npz --walks 20 --length 12 --lags 4 --alphas 2 8 --seed 1 --epochs 4 "
+        "--out out"
+    ],
+    "scale": ["TRAINED --queries 5 --out out"],
+    "ablate": [
+        f"--agent {AVERAGES} --preset smoke --benchmark table.npz --alpha 4 --neighbours 3 "
+        "--vary rate=0.4,0.5 --seeds 2 --steps 64 --evaluation-seeds 3 --seed 2 --workers 1 "
+        "--out out"
+    ],
+    "retrain": [
+        "COMPARED --top 1 --random 1 --worst 1 --cells CELL --csv archs.csv --seed 2 "
+        f"--dataset images.npz --data-dir here --preset quick {RECIPE} --seeds 1 --first-seed 7 --workers 1 {ENGINE} "
+        "--plain-loop-batches 1 --keep-weights --benchmark table.npz --table-epochs 4 --out out",
+    ],
+    "oneshot": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
+        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
+    ],
+    "speed": ["--size small --only enumeration --cores 1 --json record.json"],
+    "agents": ["evolution"],
+    "check": ["random_search"],
+    "new agent": ["brand_new --folder made/agent"],
+    "new benchmark": ["brand-new --folder made/benchmark"],
+    "bench list": [""],
+    "bench info": ["table.npz"],
+    "bench fetch": [
+        "small --url URL/made.tfrecord --folder fetched --no-convert",
+        "small --from-file made.tfrecord --no-convert",
+    ],
+    "bench convert": [
+        "made.tfrecord --name other --out converted.npz --sha256 SHA256 --allow-missing "
+        "--max-vertices 3"
+    ],
+    "bench import-csv": [
+        "cells.csv --family nb101 --name mine --out mine.npz --columns acc=validation_accuracy "
+        "--epochs 5 --percent --note of-a-test --max-vertices 3",
+        "words.csv --family nb201 --out mine --columns acc=cifar100_val --epochs 7 --fractions "
+        "--note of-a-test",
+    ],
+    "bench export": ["table.npz --format parquet --shape wide --out table.parquet"],
+    "bench distill": [
+        "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
+    ],
+    "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
+    "bench tabulate": [
+        "--name tiny --max-vertices 4 --cells rows.csv --dataset images.npz --seeds 1 --workers 1 "
+        f"--folder trainings --out tiny.npz {TABULATE}"
+    ],
+}
+TORCH = ("retrain", "oneshot", "bench tabulate")
+
+
+def defaults(name: str) -> list[dict[str, Any]]:
+    """The options of a command with their defaults; several where words decide which there are."""
+    command = cli.load(cli.COMMANDS[name])
+    begin: dict[str, list[list[str]]] = {
+        "train": [["dqn"], [AVERAGES]],
+        "bench import-csv": [["--family", family] for family in with_importer()],
+    }
+    hook = getattr(command, "for_options", lambda words: command)
+    return [leaves(hook(words)) for words in begin.get(name, [[]])]
+
+
+def leaves(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """option -> value (default, where `settings` is a class), nested settings too."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        if not isinstance(settings, type):
+            value = getattr(settings, field.name)
+        elif field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        else:
+            value = field.default
+        nested = dataclasses.is_dataclass(value)
+        found |= leaves(value, f"{prefix}{field.name}.") if nested else {prefix + field.name: value}
+    return found
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.usefixtures("world")
+def test_every_option_has_a_value_that_is_not_its_default(name: str) -> None:
+    parsed = [
+        leaves(cli.parse(name, cli.load(cli.COMMANDS[name]), line.split()))
+        for line in LINES.get(name, [])
+    ]
+    without = {
+        option
+        for options in defaults(name)
+        for option, default in options.items()
+        if not any(option in values and values[option] != default for values in parsed)
+    }
+    always = {"train": "agent", "bench import-csv": "family"}.get(name)  # they are varied here
+    assert not without - {always}, f"rlnas {name}: give these a value in LINES"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A folder with files of every kind, to be in; what the words in capitals stand for."""
+    folder = tmp_path_factory.mktemp("options")
+    with pytest.MonkeyPatch.context() as patch, served(folder) as url:
+        patch.chdir(folder)
+        patch.setenv("RLNAS_CACHE", str(folder / "cache"))
+        small_table(4).save("table.npz")
+        digits = Table.load(find("nb101-digits"))
+        splits = {"splits": {"train": 48, "val": 12, "test": 12}}
+        dataclasses.replace(digits, meta=digits.meta | splits).save("digits.npz")
+        small_table(5, rows=range(0, 2532, 20)).save("part.npz")
+        write_synthetic(Path("made.tfrecord"), max_vertices=3)
+        digest = sha256("made.tfrecord")
+        size = Path("made.tfrecord").stat().st_size
+        small = Download("small", "small", "made.tfrecord", (f"{url}/no",), digest, size)
+        patch.setattr(FAMILY, "downloads", (small,))
+        patch.setattr(distill, "load", lambda name: invented_benchmark())
+        write_images(Path("images.npz"))
+        Path("archs.csv").write_text('arch\n"110101 input,maxpool3x3,conv3x3-bn-relu,output"\n')
+        Path("rows.csv").write_text("row\n0\n2\n")
+        Path("cells.csv").write_text(
+            "ops,upper_triangle_bits,acc,note\n"
+            "input|output,1,90.5,x\ninput|conv3x3-bn-relu|output,101,91.5,x\n"
+        )
+        lines = [f"{cell_text(i)},{0.5 + i / 100}" for i in range(5)]
+        Path("words.csv").write_text("\n".join(["arch,acc", *lines]) + "\n")
+        yield {"URL": url, "SHA256": digest, "CELL": "101 input,conv3x3-bn-relu,output"}
+
+
+class served:
+    """A folder on a local server; the address."""
+
+    def __init__(self, folder: Path) -> None:
+        class Quiet(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        handler = functools.partial(Quiet, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *raised: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def write_images(path: Path) -> None:
+    random = np.random.default_rng(0)
+    images = {f"x_{part}": random.integers(0, 256, (n, 8, 8), np.uint8) for part, n in PARTS}
+    np.savez(path, **images, **{f"y_{part}": np.arange(n) % 4 for part, n in PARTS})
+
+
+PARTS = (("train", 60), ("test", 12))
+
+
+def filled(line: str, world: dict[str, str]) -> list[str]:
+    """The words of a line. COMPARED, TRAINED: folders that a command has made before."""
+    words: list[str] = []
+    for word in line.split():
+        if word == "COMPARED":
+            args = "--benchmark table.npz --epochs 4 --agents random_search --budget 4 --seeds 2"
+            words.append(made(["compare", *args.split()], "compare-*"))
+        elif word == "TRAINED":
+            words.append(made(["train", AVERAGES, *TRAIN.split(), "--steps", "64"], "train-*"))
+        else:
+            words.append(world.get(word, word).replace("URL", world["URL"]))
+    return words
+
+
+def made(args: list[str], pattern: str) -> str:
+    out = Path("before")
+    if not list(out.glob(pattern)):
+        assert cli.main([*args, "--out", str(out)]) == 0
+    return str(next(out.glob(pattern)))
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [(name, line) for name, lines in LINES.items() for line in lines],
+    ids=[f"{name} {i}" for name, lines in LINES.items() for i in range(len(lines))],
+)
+def test_a_command_runs_with_all_its_options(
+    name: str,
+    line: str,
+    world: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    if name in TORCH:
+        pytest.importorskip("torch", reason="the extra `retrain` is not installed")
+    for test in [x for x in vars(AgentContract) if x.startswith("test_") and x != "test_settings"]:
+        monkeypatch.delattr(AgentContract, test)  # tested elsewhere
+    status = cli.main([*name.split(), *filled(line, world)])
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    assert out or name == "report"
+
+
+@dataclasses.dataclass(frozen=True)
+class Clash(averages.AveragesLearner):
+    """Settings with the name of an option."""
+
+    seed: int = 0
+    """Of nothing."""
+
+
+def test_a_learner_s_setting_may_not_have_the_name_of_an_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(averages.AveragesAgent, "learner", Clash)
+    assert cli.main(["train", AVERAGES]) == 2
+    said = (
+        f"agent {AVERAGES} has settings of the same names as `rlnas train`: seed; give them others"
+    )
+    assert said in capsys.readouterr().err
+
+
+def test_the_lines_are_those_of_the_commands() -> None:
+    assert set(LINES) == set(cli.COMMANDS)
+    assert json.dumps(LINES).count("TRAINED") == 1
