@@ -21,7 +21,9 @@ def write_training(
     folder.mkdir()
     manifest = {
         "kind": "train", "benchmark": {"name": benchmark}, "cells_shown": cells, "seed": seed,
-        "baselines": {"random_search": {"val": [0.5, 0.6, 0.7]}, "local_search": {"val": [0.5, 0.6, 0.8]}},
+        "baselines": {
+            "random_search": {"val": [0.5, 0.6, 0.7]}, "local_search": {"val": [0.5, 0.6, 0.8]}
+        },
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with open(folder / "curve.csv", "w", newline="") as file:
