@@ -112,7 +112,7 @@ class Benchmark(Protocol):
 
     @property
     def distilled(self) -> str:
-        """"" for a benchmark to report from. Else the name of the one that it imitates: it is for
+        """ "" for a benchmark to report from. Else the name of the one that it imitates: it is for
         training on."""
 
     @property

@@ -23,7 +23,7 @@ from rlnas.bench.stand_ins import GridBenchmark, GridSpace, ring, scrambled
 from surrogates import invented_benchmark
 from tables import small_benchmark
 
-MODULE = '''
+MODULE = """
 from dataclasses import dataclass
 
 from rlnas.bench.family import Family, Listing
@@ -61,7 +61,7 @@ class Grids(Family):
 
 
 FAMILY = Grids()
-'''
+"""
 
 ENTRIES = """
 [rlnas.benchmarks]
@@ -95,7 +95,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def lines_of(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """The first word of each printed line -> the rest."""
     return dict(
-        (line.split(maxsplit=1) + [""])[:2]
+        [*line.split(maxsplit=1), ""][:2]
         for line in capsys.readouterr().out.splitlines()
         if line.strip()
     )
@@ -138,7 +138,7 @@ def test_outside_benchmarks_open_and_never_replace_ours(outside: None) -> None:
     with pytest.raises(UserError, match=r"neither a known name \(.*nb101-digits.*outside-grid"):
         bench.load("outside-gird")
     assert named("") is named("none") and named("grids").title == "Grids"
-    with pytest.raises(UserError, match="architectures that rlnas cannot build; .* nb101, nb201, nb301"):
+    with pytest.raises(UserError, match=r"rlnas cannot build; .* nb101, nb201, nb301"):
         named("").network(GridBenchmark(), None)
 
 
@@ -257,7 +257,8 @@ def test_what_is_wrong_is_said_in_one_line(make: Any, said: str) -> None:
 
 def test_noise_reads_what_it_writes() -> None:
     for text in ("mean", "sample", "repeat=0", "repeat=12"):
-        assert str(Noise.parse(text)) == text and Noise.parse(Noise.parse(text)) == Noise.parse(text)
+        noise = Noise.parse(text)
+        assert str(noise) == text and Noise.parse(noise) == noise
     assert len({Noise.parse("mean"), Noise(), Noise("repeat", 0), Noise("repeat", 1)}) == 3
     with pytest.raises(UserError, match="expected mean, sample or repeat=i"):
         Noise("median")

@@ -195,7 +195,8 @@ def test_long_form_with_everything(tmp_path: Path) -> None:
 
 
 def test_wide_form_and_other_names(tmp_path: Path) -> None:
-    text = f"cell,accuracy,validation_accuracy_36ep_repeat1,test_acc_36ep_repeat0\n{HASHES[3]},0.25,0.5,0.75\n"
+    header = "cell,accuracy,validation_accuracy_36ep_repeat1,test_acc_36ep_repeat0"
+    text = f"{header}\n{HASHES[3]},0.25,0.5,0.75\n"
     columns = ("cell=module_hash", "accuracy=validation_accuracy_36ep_repeat0")
     table = load(tmp_path, text, columns=columns)
     np.testing.assert_array_equal(table.val, np.array([[[0.25, 0.5]]], np.float32))

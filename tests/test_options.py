@@ -78,7 +78,8 @@ LINES: dict[str, list[str]] = {
     ],
     "retrain": [
         "COMPARED --top 1 --random 1 --worst 1 --cells CELL --csv archs.csv --seed 2 "
-        f"--dataset images.npz --data-dir here --preset quick {RECIPE} --seeds 1 --first-seed 7 --workers 1 {ENGINE} "
+        f"--dataset images.npz --data-dir here --preset quick {RECIPE} --seeds 1 "
+        f"--first-seed 7 --workers 1 {ENGINE} "
         "--plain-loop-batches 1 --keep-weights --benchmark table.npz --table-epochs 4 --out out",
     ],
     "oneshot": [

@@ -85,9 +85,7 @@ def distill(
     """The network, and all labels that were paid for. progress: told how many labels are there."""
     tell = progress or (lambda count: None)
     half = how.labels // 2 if how.rounds else how.labels
-    sample_key, net_key, *round_keys = jax.random.split(
-        jax.random.key(how.seed), 2 + how.rounds
-    )
+    sample_key, net_key, *round_keys = jax.random.split(jax.random.key(how.seed), 2 + how.rounds)
     labels = label(
         benchmark,
         np.asarray(jax.vmap(DartsSpace().sample)(jax.random.split(sample_key, half))),
@@ -95,9 +93,7 @@ def distill(
     )
     network = fit(labels, how, benchmark, net_key)
     for i, key in enumerate(round_keys):
-        share = (how.labels - half) * (i + 1) // how.rounds - (
-            how.labels - half
-        ) * i // how.rounds
+        share = (how.labels - half) * (i + 1) // how.rounds - (how.labels - half) * i // how.rounds
         found = np.asarray(climbs(network, jax.random.split(key, share)))
         more = label(benchmark, found, tell)
         labels = Labels(*(np.concatenate(pair) for pair in zip(labels, more, strict=True)))
@@ -129,12 +125,8 @@ def fit(
         known & (scale > 0), (values - shift) / np.where(scale > 0, scale, 1), 0
     ).astype(np.float32)
     init_key, fit_key = jax.random.split(key)
-    network = new_network(
-        init_key, how.width, shift, np.where(known, scale, 0), benchmark.members
-    )
-    return _fit(
-        network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), how.steps, fit_key
-    )
+    network = new_network(init_key, how.width, shift, np.where(known, scale, 0), benchmark.members)
+    return _fit(network, jnp.asarray(labels.archs[shown]), jnp.asarray(targets), how.steps, fit_key)
 
 
 @partial(jax.jit, static_argnums=3)
