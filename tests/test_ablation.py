@@ -36,7 +36,7 @@ def tiny(folder: Path) -> Ablate:
     """A row of two alphas with two seeds each, a moment long, in `folder`."""
     return Ablate(
         agent=AGENT, preset="smoke", benchmark=str(folder / "small.npz"), alpha=ALPHAS,
-        neighbours=(3,), vary=("noise=0.01",), seeds=2, steps=320, evaluation_seeds=4, workers=1,
+        neighbours=(3,), vary=("spread=0.01",), seeds=2, steps=320, evaluation_seeds=4, workers=1,
         out=folder / "runs",
     )  # fmt: skip
 
@@ -217,7 +217,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
         "--agent",
         AGENT,
         "--vary",
-        "noise=0.01",
+        "spread=0.01",
         "--benchmark",
         config.benchmark,
         "--alpha",
