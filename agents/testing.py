@@ -81,18 +81,12 @@ class AgentContract:
             check_history(run(self.agent, load), opened(load), name)
 
     def test_loop(self) -> None:
-        """A batch of searches equals one search in a plain loop: ask, look up, tell."""
+        """A search is the same alone, in a plain loop of ask, look up, tell, as beside others."""
         there, together = opened(GAPS), run(self.agent, GAPS)
         agent = configured(self.agent).build(there.space)
         alone = python_search(agent, there, BUDGET, seed_keys(0, SEEDS)[1])
         for column in History._fields:
             need_equal(getattr(together, column)[1], np.stack(alone[column]), column)
-
-    def test_beside(self) -> None:
-        """A search does not depend on how many run beside it."""
-        few, many = run(self.agent, GAPS, seeds=2), run(self.agent, GAPS)
-        for column, a, b in zip(History._fields, few, many, strict=True):
-            need_equal(a, b[:2], f"{column} of two searches, against {SEEDS}")
 
     def test_trace(self) -> None:
         """New keys and new accuracies are no new trace."""
@@ -222,16 +216,15 @@ class Counted:
 
 @cache
 def counted(agent: str) -> Counted:
-    """Settings for what has the shapes of `FULL`, with `SEEDS` seeds."""
+    """Settings for what has the shapes of `FULL`."""
     return Counted(configured(agent))
 
 
 @cache
-def run(agent: str, load: Open, seeds: int = SEEDS, seed: int = 0) -> History:
-    """[seeds, BUDGET] as numpy."""
-    same = load in (FULL, GAPS, NOTHING) and seeds == SEEDS
-    config = counted(agent) if same else configured(agent)
-    history = run_seeds(config, opened(load), BUDGET, seed_keys(seed, seeds))
+def run(agent: str, load: Open, seed: int = 0) -> History:
+    """[SEEDS, BUDGET] as numpy."""
+    config = counted(agent) if load in (FULL, GAPS, NOTHING) else configured(agent)
+    history = run_seeds(config, opened(load), BUDGET, seed_keys(seed, SEEDS))
     return jax.tree.map(np.asarray, history)
 
 
