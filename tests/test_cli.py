@@ -46,7 +46,7 @@ def test_overview(args: list[str]) -> None:
     for name, target in cli.COMMANDS.items():
         if name.startswith("bench") or "bench" not in args:
             line = next(x for x in done.stdout.splitlines() if x.startswith(f"  rlnas {name} "))
-            assert len(cli.summary(target)) > 10 and line.endswith(cli.summary(target))
+            assert 10 < len(cli.summary(target)) <= 80 and line.endswith(cli.summary(target))
     assert "examples:" in done.stdout
 
 

@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class NewAgent:
-    """Write a small package with an agent of its own, ready to be installed and changed.
+    """Write a small package with an agent of its own, to be installed and changed.
 
     It has a pyproject.toml that registers the agent, a module, and a test of what every agent
     promises, which it passes. Nothing is overwritten.
@@ -54,7 +54,7 @@ class NewAgent:
 
 @dataclass(frozen=True)
 class NewBenchmark:
-    """Write a small package with a benchmark of its own, ready to be installed and changed.
+    """Write a small package with a benchmark of its own, to be installed and changed.
 
     It has a pyproject.toml that registers the benchmark, a module with a search space and made-up
     accuracies, and a test of what every benchmark promises, which it passes. Nothing is

@@ -12,8 +12,8 @@ from rlnas.analysis.oneshot.settings import PRESETS, OneShotSettings
 
 @dataclass(frozen=True)
 class OneShot(OneShotSettings):
-    """Train one network that holds the weights of all cells, score every cell with them, compare
-    with the table.
+    """Train one network that holds the weights of all cells; score every cell with them, and
+    compare with the table.
 
     The supernet is trained by single-path uniform sampling (Guo et al. 2020, arXiv 1904.00420) on
     the images, splits and macro structure of the table; a cell's score is how well it does on the

@@ -15,8 +15,7 @@ from rlnas.bench.retrain.recipes import default_preset, presets
 
 @dataclass(frozen=True)
 class Retrain(RetrainSettings):
-    """Train the best architectures of finished runs for real, beside controls, and compare with the
-    table.
+    """Train the best architectures of finished runs for real, beside controls: was the table right?
 
     What is trained: the best by validation of RUNS, random controls, the worst, or named ones; each
     with several seeds. Survives kill -9: run the same command again, and every training goes on

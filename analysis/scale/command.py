@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Scale:
-    """Draw how searches improve with the look-ups spent on training, one line a benchmark.
+    """Draw how searches improve with the look-ups spent on training; one line a benchmark.
 
     Reads trainings of `rlnas train` (several seeds of a benchmark are one line with its range),
     writes figure and table. All in validation accuracy, which every benchmark knows. Left: the

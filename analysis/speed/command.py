@@ -13,7 +13,7 @@ SECTIONS = ("lookups", "mdp", "enumeration", "conversion", "search", "agent", "n
 
 @dataclass(frozen=True)
 class Speed:
-    """Measure the hot paths, each as a ratio against a plain Python reference in the same run.
+    """Measure the hot paths, each against a plain Python reference in the same run.
 
     Accuracies and the converted file are synthetic here: speed does not depend on them.
 

@@ -14,7 +14,7 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Train(TrainSettings):
-    """Train an agent that learns to search, on a benchmark it may look accuracies up in.
+    """Train an agent that learns to search; on a benchmark it may look accuracies up in.
 
     Writes OUT/train-<hash>/: the best checkpoint (chosen by validation accuracy alone), the
     learning curve as CSV and picture, and, until it is done, the state that an interrupted training

@@ -12,7 +12,7 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Distill:
-    """Fit a small network to a surrogate of NAS-Bench-301, and say how well it imitates it.
+    """Fit a small network to a surrogate of NAS-Bench-301; say how well it imitates it.
 
     Agents may train on what comes of it (`rlnas train --benchmark nb301-distilled-...`); searches
     are compared on the exact surrogate. Prints rank correlations and errors on held-out

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True)
 class Rehearse:
-    """Predict every cell of the space from a partial table, to rehearse training and search at full
+    """Predict every cell of the space from a partial table: to rehearse training and search at full
     size.
 
     The new table is no benchmark, and says so: its accuracies are a regressor's (gradient boosting

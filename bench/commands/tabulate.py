@@ -13,7 +13,7 @@ from rlnas.bench.retrain.engine import require
 
 @dataclass(frozen=True)
 class Tabulate:
-    """Really train every cell of a list, several seeds each, and make a table of the results.
+    """Really train every cell of a list, several seeds each; make a table of the results.
 
     Survives kill -9: run the same command again and it goes on where it was. A table is written
     after every finished seed. Needs the extra `retrain` (torch, nasbench-pytorch, scikit-learn).
