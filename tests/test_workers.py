@@ -61,7 +61,8 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
             assert _until(lambda: all(file.exists() and file.read_text() for file in files))
             workers = [int(file.read_text()) for file in files]
             assert all(map(_runs, workers))
-        finally:
             parent.send_signal(how)
-        parent.wait(30)
+            parent.wait(30)
+        finally:
+            parent.kill()
         assert _until(lambda: not any(map(_runs, workers)), 10.0)

@@ -34,5 +34,7 @@ def wait_for_ever(file: Path, tell: Tell) -> None:
 if __name__ == "__main__":  # two workers that never end, for a test that kills their parent
     from worker_tasks import wait_for_ever as named  # of a module that a worker finds
 
+    # A shell that starts the tests in the background makes them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     files = [Path(word) for word in sys.argv[1:]]
     run_all(named, files, 2, lambda task, told: None, lambda task, result: None)
