@@ -18,7 +18,7 @@ test: .venv/tested  ## ruff on the sources; types and tests of the installed pac
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	away=$$(mktemp -d) && trap 'rmdir $$away' EXIT && cd $$away && \
+	away=$$(mktemp -d) && trap 'rm -rf $$away' EXIT && cd $$away && \
 	RLNAS_TEST_INSTALLED=1 $(BIN)/pytest $(ROOT)/tests -n auto --dist worksteal
 
 dev: .venv/dev  ## the sources themselves are what is installed
