@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlnas.agents.registry import config, names
+from rlnas.bench.lazy import lazy
 
 if TYPE_CHECKING:
     from rlnas.agents.protocol import (
@@ -34,12 +34,4 @@ __all__ = [
 _LAZY = {name: "protocol" for name in __all__ if name not in globals() and name != "parse"}
 _LAZY["parse"] = "spec"
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"rlnas.agents.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(__name__, _LAZY)

@@ -3,8 +3,9 @@ Nothing heavy is imported before it is used."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rlnas.bench.lazy import lazy
 
 if TYPE_CHECKING:
     from rlnas.analysis.comparison.runs import collect
@@ -21,12 +22,4 @@ _LAZY = {
     "write": "comparison.write",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"rlnas.analysis.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(__name__, _LAZY)

@@ -3,11 +3,11 @@ them. Nothing heavy is imported before it is used."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import families, family_of, load, names
+from rlnas.bench.lazy import lazy
 from rlnas.bench.noise import Noise
 
 if TYPE_CHECKING:
@@ -45,12 +45,4 @@ _LAZY = {
     "check_benchmark": "check",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"rlnas.bench.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(__name__, _LAZY)

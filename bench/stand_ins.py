@@ -14,12 +14,13 @@ from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.draw import draw
+from rlnas.bench.neighbour_lists import NeighbourLists
 from rlnas.bench.noise import MEAN
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class ListSpace:
+class ListSpace(NeighbourLists):
     """Rows 0..M-1 with neighbour lists. offsets: int32 [M + 1], flat: int32 [E]."""
 
     offsets: Int32[Array, " ends"]
@@ -27,32 +28,6 @@ class ListSpace:
     max_degree: int = field(metadata={"static": True})
 
     num_features = 2
-    arch_shape = ()
-
-    @property
-    def size(self) -> int:
-        return self.offsets.shape[0] - 1
-
-    def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
-        return jax.random.randint(key, (), 0, self.offsets.shape[0] - 1, jnp.int32)
-
-    def index(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
-        return jnp.where((arch >= 0) & (arch < self.size), arch, -1)
-
-    def at(self, index: Int32[Array, ""]) -> Int32[Array, ""]:
-        return index
-
-    def degree(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
-        return self.offsets[arch + 1] - self.offsets[arch]
-
-    def neighbour(self, arch: Int32[Array, ""], index: Int[Array, "*n"]) -> Int32[Array, "*n"]:
-        return self.flat[self.offsets[arch] + index]
-
-    def neighbours(
-        self, key: Key[Array, ""], arch: Int32[Array, ""], n: int
-    ) -> tuple[Int32[Array, " n"], Bool[Array, " n"]]:
-        index, mask = draw(key, self.degree(arch), n)
-        return jnp.where(mask, self.neighbour(arch, index), arch), mask
 
     def encode(self, arch: Int32[Array, ""]) -> Int8[Array, " 2"]:
         return jnp.stack([arch % 128, arch // 128]).astype(jnp.int8)

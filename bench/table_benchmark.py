@@ -116,6 +116,23 @@ class TableBenchmark:
         inside, row = self._row(arch)
         return jnp.where(inside, (self.mean_test if self.by_test else self.mean_val)[row], jnp.nan)
 
+    def answer(
+        self, arch: Arch, key: Key[Array, ""] | None, at: str = "", advice: str = ""
+    ) -> QueryResult:
+        """Python side: `query`, but `UserError` where there is no value, or no key to draw a
+        repeat with. at, advice: said of the first."""
+        if self.noise.kind == "sample" and key is None:
+            raise UserError(
+                "noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key"
+            )
+        result = self.query(arch, jax.random.key(0) if key is None else key)
+        if not result.valid:
+            raise UserError(
+                f"cell {self.space.format(arch)} has no value{at} under noise '{self.noise}' in "
+                f"{self.name}; {advice}"
+            )
+        return result
+
     def _row(self, arch: Arch) -> tuple[Any, Int[Array, ""]]:
         """(whether `arch` is in the table, its row or a wrong one)."""
         row, rows = self.space.index(arch), self.mean_val.shape[0]

@@ -77,3 +77,20 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("RLNAS_REAL_DATA is not set: no real benchmark samples here")
     return Path(folder)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of its own."""
+    monkeypatch.setenv("RLNAS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tables.small_table()`."""
+    from tables import small_table  # heavy: not for every test
+
+    path = tmp_path_factory.mktemp("table") / "small.npz"
+    small_table().save(path)
+    return path

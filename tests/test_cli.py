@@ -15,20 +15,12 @@ import pytest
 
 from rlnas.analysis import cli
 from rlnas.bench.errors import UserError
-from tables import small_table
 
 
 def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONIOENCODING": encoding}
     words = [sys.executable, "-m", "rlnas.analysis.cli", *map(str, args)]
     return subprocess.run(words, capture_output=True, encoding=encoding, env=env)
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "small.npz"
-    small_table().save(path)
-    return path
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -135,20 +135,15 @@ def register(digest: str) -> str:
     )
 
 
+def fetch_words(url: str) -> list[str]:
+    return f"bench fetch small --url {url}/file.bin --folder here --no-convert".split()
+
+
 def test_fetch(url: str, tmp_path: Path) -> None:
     data = np.random.default_rng(0).bytes(200_000)
     (tmp_path / "wanted").write_bytes(data)
     before = register(sha256(tmp_path / "wanted"))
-    args = (
-        "bench",
-        "fetch",
-        "small",
-        "--url",
-        f"{url}/file.bin",
-        "--folder",
-        "here",
-        "--no-convert",
-    )
+    args = fetch_words(url)
     done = rlnas(*args, cwd=tmp_path, before=before)
     assert (done.returncode, done.stderr) == (0, "")
     assert "complete" in done.stdout and "next: rlnas bench convert" in done.stdout
@@ -157,16 +152,7 @@ def test_fetch(url: str, tmp_path: Path) -> None:
 
 
 def test_fetch_refuses_another_file(url: str, tmp_path: Path) -> None:
-    args = (
-        "bench",
-        "fetch",
-        "small",
-        "--url",
-        f"{url}/file.bin",
-        "--folder",
-        "here",
-        "--no-convert",
-    )
+    args = fetch_words(url)
     refused(rlnas(*args, cwd=tmp_path, before=register("0" * 64)), f"expected {'0' * 64}")
     assert written(tmp_path) == set()
 

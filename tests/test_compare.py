@@ -24,17 +24,9 @@ from rlnas.analysis.comparison.runs import check_comparable, collect
 from rlnas.analysis.comparison.table import text
 from rlnas.analysis.text import humanise
 from rlnas.bench.errors import UserError
-from tables import small_table
 
 AGENTS = ("random_search", "evolution:population=4,tournament=2")
 FILES = {"figure.png", "figure.svg", "table.csv", "summary.json"}
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "small.npz"
-    small_table().save(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -29,12 +29,6 @@ from rlnas.bench.repeats import repeat_mean
 MEASURES = ("val", "test", "train", "seconds")
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RLNAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 def make(
     rows: int = 91, budgets: tuple[int, ...] = (4, 12), repeats: int = 3, **changes: Any
 ) -> Table:

@@ -32,12 +32,6 @@ from rlnas.bench.nb101.tfrecord import (
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RLNAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def whole(tmp_path: Path) -> Path:
     """All 91 cells with at most 4 vertices, budgets 4 and 108, 3 repeats."""
     write_synthetic(tmp_path / "whole.tfrecord", max_vertices=4, budgets=(4, 108))

@@ -12,16 +12,8 @@ from rlnas.analysis.comparison.write import finish
 from rlnas.analysis.report.command import Report
 from rlnas.analysis.text import tell
 from rlnas.bench.errors import UserError
-from tables import small_table
 
 Said = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "small.npz"
-    small_table().save(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from rlnas.analysis.oneshot.settings import PRESETS, OneShotSettings
+from rlnas.bench.options import asked
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class OneShot(OneShotSettings):
     @classmethod
     def for_options(cls, options: Sequence[str]) -> OneShot:
         """The defaults that `--preset` in `options` asks for."""
-        words = [word for option in options for word in option.split("=", 1)]
-        preset = dict(pairwise(words)).get("--preset", "default")
+        preset = asked(options).get("--preset", "default")
         return cls(preset=preset, **PRESETS.get(preset, {}))  # type: ignore[arg-type]
 
     def run(self) -> None:

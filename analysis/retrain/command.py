@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from rlnas.analysis.retrain.settings import RetrainSettings
+from rlnas.bench.options import asked, words_of
 from rlnas.bench.retrain.recipes import default_preset, presets
 
 
@@ -35,12 +35,13 @@ class Retrain(RetrainSettings):
     @classmethod
     def for_options(cls, options: Sequence[str]) -> Retrain:
         """The defaults that `--preset`, else `--dataset`, `--benchmark` and the runs, ask for."""
-        words = [word for option in options for word in option.split("=", 1)]
-        asked = dict(pairwise(words))
-        dataset = asked.get("--dataset", cls.dataset)
+        given = asked(options)
+        dataset = given.get("--dataset", cls.dataset)
         known = presets()
-        default = default_preset(dataset, [asked.get("--benchmark", ""), *benchmarks_of(words)])
-        preset = asked.get("--preset", default)
+        default = default_preset(
+            dataset, [given.get("--benchmark", ""), *benchmarks_of(words_of(options))]
+        )
+        preset = given.get("--preset", default)
         if preset not in known:  # tyro will tell what is wrong with it
             preset = default
         return cls(preset=preset, settings=known[preset])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from rlnas import bench
 from rlnas.analysis.training.settings import SETTINGS, TrainSettings
 from rlnas.bench.errors import UserError
+from rlnas.bench.options import asked
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ class Train(TrainSettings):
         from rlnas.agents.learner import presets  # imports the learner, which may be heavy
 
         agent = options[0] if options and not options[0].startswith("-") else cls.agent
-        words = [word for option in options for word in option.split("=", 1)]
-        asked = dict(pairwise(words))
-        known = presets(agent, bench.family_of(asked.get("--benchmark", cls.benchmark)))
-        preset = asked.get("--preset", cls.preset)
+        given = asked(options)
+        known = presets(agent, bench.family_of(given.get("--benchmark", cls.benchmark)))
+        preset = given.get("--preset", cls.preset)
         settings = known.get(preset, known["default"])
         if taken := {f.name for f in fields(cls)} & {f.name for f in fields(settings)}:
             raise UserError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tyro.conf import Positional
 from rlnas.bench.commands.text import announced
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import Made, families, with_importer
+from rlnas.bench.options import asked
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,10 @@ class ImportCsv:
     @classmethod
     def for_options(cls, options: Sequence[str]) -> Any:
         """The importer of the family that `--family` in `options` names."""
-        words = [word for option in options for word in option.split("=", 1)]
-        asked = dict(pairwise(words)).get("--family", cls.family)
-        if asked not in with_importer():
-            raise UserError(f"--family {asked}: expected one of {', '.join(with_importer())}")
-        return families()[asked].importer
+        wanted = asked(options).get("--family", cls.family)
+        if wanted not in with_importer():
+            raise UserError(f"--family {wanted}: expected one of {', '.join(with_importer())}")
+        return families()[wanted].importer
 
     def run(self) -> None:
         print(announced(self.read()))

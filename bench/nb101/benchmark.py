@@ -27,19 +27,10 @@ class CellBenchmark(TableBenchmark):
     def lookup(self, cell: Cell, key: Key[Array, ""] | None = None) -> QueryResult:
         """Python side: look a cell up in any isomorphic form. Raises `UserError` with the reason
         when it cannot be."""
-        if self.noise.kind == "sample" and key is None:
-            raise UserError(
-                "noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key"
-            )
-        row = self.space.row(cell)
-        result = self.query(jnp.int32(row), jax.random.key(0) if key is None else key)
-        if not result.valid:
-            raise UserError(
-                f"cell {self.space.format(row)} has no value at {self.epochs} epochs under noise "
-                f"'{self.noise}' in {self.name}; choose another budget or noise policy "
-                f"(`rlnas bench info {self.name}`)"
-            )
-        return result
+        return self.answer(
+            jnp.int32(self.space.row(cell)), key, f" at {self.epochs} epochs",
+            f"choose another budget or noise policy (`rlnas bench info {self.name}`)",
+        )  # fmt: skip
 
     def restrict(self, places: np.ndarray) -> CellBenchmark:
         """The benchmark of some of the rows (ascending): the others, and the ways through them, are

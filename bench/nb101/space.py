@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Int8, Int32, Key, UInt32
+from jaxtyping import Array, Int8, Int32, UInt32
 
 from rlnas.bench.benchmark import Arch
-from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import cell as reference
 from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, rows_of
+from rlnas.bench.neighbour_lists import NeighbourLists
 
 NO_OP = 3  # in two bits: an interior vertex that is not there
 NUM_LABELS = len(OPS) + 2
@@ -24,7 +24,7 @@ NUM_FEATURES = MAX_VERTICES * (MAX_VERTICES + NUM_LABELS)
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class CellSpace:
+class CellSpace(NeighbourLists):
     """The M cells of a table; an architecture is the int32 row number of a cell in it.
 
     In a complete table that is the canonical row (`rlnas.bench.nb101.forms`); in a partial one
@@ -43,40 +43,12 @@ class CellSpace:
     max_degree: int = field(metadata={"static": True})
 
     num_features = NUM_FEATURES
-    arch_shape = ()
-
-    @property
-    def size(self) -> int:
-        return self.rows.shape[-1]
 
     @property
     def whole(self) -> int:
         """How many cells there are with at most as many vertices as the largest here has."""
         largest = int(self.num_vertices().max())
         return sum(count for vertices, count in COUNTS.items() if vertices <= largest)
-
-    def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
-        """A cell of the table, uniformly."""
-        return jax.random.randint(key, (), 0, self.rows.shape[-1], jnp.int32)
-
-    def index(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
-        """The row itself; -1 for one that is not there."""
-        return jnp.where((arch >= 0) & (arch < self.rows.shape[-1]), arch, -1)
-
-    def at(self, index: Int32[Array, ""]) -> Int32[Array, ""]:
-        return index
-
-    def degree(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
-        return self.offsets[arch + 1] - self.offsets[arch]
-
-    def neighbour(self, arch: Int32[Array, ""], index: Int[Array, "*n"]) -> Int32[Array, "*n"]:
-        return self.flat[self.offsets[arch] + index]
-
-    def neighbours(
-        self, key: Key[Array, ""], arch: Int32[Array, ""], n: int
-    ) -> tuple[Int32[Array, " n"], Bool[Array, " n"]]:
-        index, mask = draw(key, self.degree(arch), n)
-        return jnp.where(mask, self.neighbour(arch, index), arch), mask
 
     def encode(self, arch: Int32[Array, "*n"]) -> Int8[Array, "*n 84"]:
         """int8 [84]: the 7 x 7 adjacency matrix, flattened, then for each of 7 vertices one-hot

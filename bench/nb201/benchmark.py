@@ -33,18 +33,8 @@ class CellBenchmark(TableBenchmark):
     def lookup(self, text: str, key: Key[Array, ""] | None = None) -> QueryResult:
         """Python side: look a cell up by its text. Raises `UserError` with the reason when it
         cannot be."""
-        if self.noise.kind == "sample" and key is None:
-            raise UserError(
-                "noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key"
-            )
         arch = self.space.parse(text)
-        result = self.query(arch, jax.random.key(0) if key is None else key)
-        if not result.valid:
-            raise UserError(
-                f"cell {self.space.format(arch)} has no value under noise '{self.noise}' in "
-                f"{self.name}; choose another cell or noise policy"
-            )
-        return result
+        return self.answer(arch, key, advice="choose another cell or noise policy")
 
 
 def from_table(table: Table, *, noise: Noise | str = "mean", sha256: str = "") -> CellBenchmark:
