@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Int, Key
 
 from rlnas.agents import memory
 from rlnas.agents.memory import Memory
@@ -22,30 +22,41 @@ class Evolution:
     """Regularized (ageing) evolution (Real et al. 2019, arXiv 1802.01548; on NAS-Bench-101: Ying et
     al. 2019).
 
-    The population starts as uniform draws. Then, for each query, the best of a random tournament is
-    the parent, the child is a mutation of it, and the oldest member is replaced, however good it
-    was.
+    It starts with uniform draws. Then, for each query, the best of a random tournament among the
+    members is the parent, and the child is a mutation of it. The population grows to its size;
+    from then on every birth is the death of the oldest member, however good it was.
 
-    Sources differ; we take: the sizes of naszilla (30 and 10, made for budgets of about 150; Ying
-    et al. have 100 and 10), and tournaments without replacement, as both of them (Real et al. draw
-    with replacement). Ours: a mutation is one uniformly drawn neighbour, where the originals flip
-    edges and operations at random until the cell is valid. An answer without a value joins as the
-    worst; a parent without neighbours is followed by a uniform draw.
+    By default as naszilla, made for budgets of about 150: from 10 draws to 30 members, tournaments
+    of 10 with replacement, as Real et al. draw them. (Its code lets the oldest die as soon as there
+    are 30, so that 29 compete; ours keeps 30.) Ying et al. fill a population of 100 with draws and
+    take 10 different members: `evolution:population=100,initial=100,replacement=false` (the code
+    published with NAS-Bench-101 has 50 for 100). Ours: a mutation is one uniformly drawn neighbour,
+    where the originals flip edges and operations at random until the cell is valid. An answer
+    without a value joins as the worst; a parent without neighbours is followed by a uniform draw.
     """
 
     population: int = 30
-    """Members kept; the first that many queries are uniform draws."""
+    """Members kept: the latest queries."""
 
     tournament: int = 10
-    """Members compared, at most `population`, to choose a parent; 1 is no selection at all."""
+    """Members compared to choose a parent; 1 is no selection at all."""
+
+    initial: int = 10
+    """Uniform draws before the first tournament."""
+
+    replacement: bool = True
+    """Whether a member may stand in a tournament more than once; if not, `tournament` is at most
+    `population` and `initial`."""
 
     def __post_init__(self) -> None:
-        if self.population < 1:
-            raise UserError(f"evolution has population={self.population}; expected at least 1")
-        if not 1 <= self.tournament <= self.population:
+        for name in ("population", "tournament", "initial"):
+            if (value := getattr(self, name)) < 1:
+                raise UserError(f"evolution has {name}={value}; expected at least 1")
+        present = min(self.population, self.initial)
+        if not self.replacement and self.tournament > present:
             raise UserError(
-                f"evolution has tournament={self.tournament}; expected from 1 to "
-                f"population={self.population}"
+                f"evolution has tournament={self.tournament} without replacement; expected at most "
+                f"{present}, the members at the first of them"
             )
 
     def build(self, space: SearchSpace) -> Agent:
@@ -53,12 +64,18 @@ class Evolution:
         def init(key: Key[Array, ""]) -> Memory:
             return memory.empty(space, self.population)
 
+        def rivals(key: Key[Array, ""], members: Memory) -> Int[Array, " tournament"]:
+            present = jnp.clip(members.queries, 1, self.population)
+            if self.replacement:
+                return jax.random.randint(key, (self.tournament,), 0, present)
+            return draw(key, present, self.tournament)[0]
+
         def ask(key: Key[Array, ""], members: Memory) -> tuple[Arch, Memory]:
             start_key, tournament_key, child_key = jax.random.split(key, 3)
-            rivals, _ = draw(tournament_key, jnp.int32(self.population), self.tournament)
-            parent = members.archs[rivals[jnp.argmax(members.vals[rivals])]]
+            drawn = rivals(tournament_key, members)
+            parent = members.archs[drawn[jnp.argmax(members.vals[drawn])]]
             child = step(space, child_key, parent)
-            starting = members.queries < self.population
+            starting = members.queries < self.initial
             return jnp.where(starting, space.sample(start_key), child), members
 
         return Agent(init, ask, tell=memory.remember)

@@ -12,7 +12,6 @@ from scipy.stats import chisquare
 
 from rlnas.agents.evolution import Evolution
 from rlnas.agents.local_search import LocalSearch
-from rlnas.agents.memory import Memory
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.random_walk import RandomWalk
@@ -185,50 +184,77 @@ def test_memory_bounds_what_is_not_asked_again():
 # Regularized evolution
 
 
-def test_evolution_starts_uniform_then_mutates_the_best_of_the_last_members():
-    """A tournament of all finds the best of the last `population` queries: ageing, whatever was
-    found before."""
+@pytest.mark.parametrize("initial", [2, 6, 9])
+def test_evolution_draws_then_mutates_the_best_of_the_last_members(initial):
+    """A tournament of 200 finds the best of the last `population` queries: growth first, then
+    ageing, whatever was found before."""
     benchmark = scrambled(100, 5, seed=1, missing=0.2)
     near = neighbour_lists(benchmark)
-    archs, vals = histories(Evolution(population=6, tournament=6), benchmark, 80, 20)
-    assert chisquare(np.bincount(archs[:, :6].ravel() // 10, minlength=10)).pvalue > UNLIKELY
+    archs, vals = histories(Evolution(6, 200, initial), benchmark, 80, 20)
+    drawn = 0
+    for run in archs:
+        drawn += sum(run[t] not in set().union(*(near[i] for i in run[:t])) for t in range(initial))
+    assert drawn >= 12 * initial, "the first queries are no draws"
     forgotten = 0
     for run, val in zip(archs, vals, strict=True):
-        for t in range(6, 80):
-            members, values = run[t - 6 : t], val[t - 6 : t]
+        for t in range(initial, 80):
+            members, values = run[max(t - 6, 0) : t], val[max(t - 6, 0) : t]
             parents = set(members[values == values.max()].tolist())
             assert any(run[t] in near[parent] or not near[parent] for parent in parents)
             forgotten += values.max() < val[:t].max()
     assert forgotten > 100, "the best never died: the test does not test ageing"
 
 
+def test_by_default_evolution_breeds_after_ten_queries():
+    benchmark = ring(np.arange(1000) / 1000)
+    archs, _ = histories(Evolution(), benchmark, 60, 100)
+    assert chisquare(np.bincount(archs[:, :10].ravel() // 100, minlength=10)).pvalue > UNLIKELY
+    for run in archs:
+        for t in range(10, 60):  # a neighbour of one of the last 30, which are all there are
+            assert np.isin((run[t] + [-1, 1]) % 1000, run[max(t - 30, 0) : t]).any()
+
+
 def children(config: Evolution, vals: list[float]) -> np.ndarray:
     """Parents chosen in 20,000 tournaments among rows 0, 10, 20, ... of a ring, as places in the
     population."""
     benchmark = ring(np.full(10 * len(vals), 0.5))
-    state = Memory(10 * jnp.arange(len(vals)), jnp.array(vals), jnp.int32(len(vals)))
-    ask = config.build(benchmark.space).ask
+    agent = config.build(benchmark.space)
+    state = agent.init(jax.random.key(0))
+    for row, val in enumerate(vals):
+        result = QueryResult(*(jnp.float32(x) for x in (val, val, 1)), jnp.isfinite(val))
+        state = agent.tell(state, jnp.int32(10 * row), result)
+    ask = agent.ask
     archs = jax.jit(jax.vmap(lambda key: ask(key, state)[0]))(
         jax.random.split(jax.random.key(9), 20_000)
     )
     return (np.asarray(archs) + 5) % (10 * len(vals)) // 10
 
 
-def test_tournaments_are_without_replacement():
-    """The best of 2 of 4: ranks win with 3, 2, 1, 0 of 6 pairs (with replacement, the worst would
-    win 1 in 16)."""
-    wins = np.bincount(children(Evolution(4, 2), [0.2, 0.9, 0.4, 0.6]), minlength=4)
+def test_tournaments_with_replacement():
+    """The best of 2 of 4 draws: ranks win with 7, 5, 3, 1 of 16."""
+    wins = np.bincount(children(Evolution(4, 2, 4), [0.2, 0.9, 0.4, 0.6]), minlength=4)
+    assert chisquare(wins[[1, 3, 2, 0]], np.array([7, 5, 3, 1]) / 16 * 20_000).pvalue > UNLIKELY
+
+
+def test_tournaments_without_replacement():
+    """The best of 2 of 4: ranks win with 3, 2, 1, 0 of 6 pairs."""
+    config = Evolution(4, 2, 4, replacement=False)
+    wins = np.bincount(children(config, [0.2, 0.9, 0.4, 0.6]), minlength=4)
     assert wins[0] == 0
     assert chisquare(wins[[1, 3, 2]], np.array([3, 2, 1]) / 6 * 20_000).pvalue > UNLIKELY
 
 
-def test_a_tournament_of_one_selects_nothing():
-    wins = np.bincount(children(Evolution(4, 1), [0.2, 0.9, 0.4, 0.6]), minlength=4)
+@pytest.mark.parametrize("replacement", [True, False])
+def test_a_tournament_of_one_selects_nothing(replacement):
+    """Nor does a population that still grows have members to come."""
+    config = Evolution(30, 1, 4, replacement)
+    wins = np.bincount(children(config, [0.2, 0.9, 0.4, 0.6]), minlength=4)
     assert chisquare(wins).pvalue > UNLIKELY
 
 
 def test_a_member_without_a_value_loses_to_any_other():
-    wins = np.bincount(children(Evolution(3, 2), [-jnp.inf, 0.1, -jnp.inf]), minlength=3)
+    config = Evolution(3, 2, 3, replacement=False)
+    wins = np.bincount(children(config, [-jnp.inf, 0.1, -jnp.inf]), minlength=3)
     assert wins[1] == pytest.approx(20_000 * 2 / 3, rel=0.03)
     assert wins[0] > 0  # two of a kind: some parent has to be chosen
 
@@ -249,7 +275,7 @@ def test_the_oldest_dies():
 
 
 @pytest.mark.parametrize(
-    "config", [LocalSearch("first", 3), LocalSearch("full", 3), Evolution(8, 3)], ids=str
+    "config", [LocalSearch("first", 3), LocalSearch("full", 3), Evolution(8, 3, 8)], ids=str
 )
 def test_searching_beats_drawing_on_a_smooth_landscape(config):
     """On the grid every digit helps on its own; 25 of 81 looks."""
@@ -265,8 +291,10 @@ def test_searching_beats_drawing_on_a_smooth_landscape(config):
     ("make_config", "message"),
     [
         (lambda: Evolution(population=0), "population=0; expected at least 1"),
-        (lambda: Evolution(tournament=0), "tournament=0; expected from 1 to population=30"),
-        (lambda: Evolution(population=5), "tournament=10; expected from 1 to population=5"),
+        (lambda: Evolution(tournament=0), "tournament=0; expected at least 1"),
+        (lambda: Evolution(initial=0), "initial=0; expected at least 1"),
+        (lambda: Evolution(9, 8, 6, replacement=False), "tournament=8 .* at most 6, the members"),
+        (lambda: Evolution(5, 6, 9, replacement=False), "tournament=6 .* at most 5, the members"),
         (lambda: LocalSearch(initial=0), "initial=0; expected at least 1"),
         (lambda: LocalSearch(memory=-1), "memory=-1; expected 0 or more"),
     ],

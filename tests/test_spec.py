@@ -52,7 +52,10 @@ def test_words(word, label, expected):
         ("evolution:population=ten", "found population='ten'; expected a whole number"),
         ("evolution:population=1.5", "found population='1.5'; expected a whole number"),
         ("evolution:population=5,population=6", "option 'population' is given twice"),
-        ("evolution:population=5", "tournament=10; expected from 1 to population=5"),
+        (
+            "evolution:population=5,replacement=no",
+            "tournament=10 without replacement; expected at most 5",
+        ),
         ("local_search:variant=best", "found variant='best'; expected one of first, full"),
         ("local_search:memory=-1", "memory=-1; expected 0 or more"),
     ],

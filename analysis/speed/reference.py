@@ -71,17 +71,16 @@ def random_search(table: PlainTable, rng: np.random.Generator, budget: int) -> f
 def evolution(
     table: PlainTable, rng: np.random.Generator, budget: int, population: int = 30, sample: int = 10
 ) -> float:
-    alive: deque[int] = deque()
+    alive: deque[int] = deque(maxlen=population)  # the oldest dies
     best = -1.0
     for query in range(budget):
-        if query < population:
+        if query < sample:
             child = int(rng.integers(len(table.val)))
         else:
-            tournament = rng.choice(population, size=sample, replace=False)
+            tournament = rng.integers(len(alive), size=sample)
             parent = max((alive[i] for i in tournament), key=table.val.__getitem__)
             near = table.neighbours[parent]
             child = near[int(rng.integers(len(near)))]
-            alive.popleft()
         alive.append(child)
         best = max(best, table.val[child])
     return best
