@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, sha256
+from rlnas.bench.progress import bar
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
@@ -173,18 +172,12 @@ def _request(url: str, part: Path, download: Download, timeout_s: float, progres
         total = start + int(length) if length.isdecimal() else None
         if total is not None and download.size is not None and total != download.size:
             raise _MirrorError(f"has {total:,} bytes, expected {download.size:,}", again=False)
-        bar = tqdm(
-            total=total,
-            initial=start,
-            desc=f"fetch {download.filename}",
-            unit="B",
-            unit_scale=True,
-            disable=None if progress else True,
-        )
-        with bar, open(part, "ab" if start else "wb") as file:
+        what = f"fetch {download.filename}"
+        shown = bar(what, total, unit="B", initial=start, unit_scale=True, shown=progress)
+        with shown, open(part, "ab" if start else "wb") as file:
             while chunk := _read(response):
                 file.write(chunk)
-                bar.update(len(chunk))
+                shown.update(len(chunk))
     if total is not None and _size(part) < total:
         raise _MirrorError(
             f"the connection broke after {_size(part):,} of {total:,} bytes", again=True

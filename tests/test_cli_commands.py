@@ -25,6 +25,7 @@ from rlnas.bench.files import sha256
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.nb101.table import Table
+from said import complaints
 
 
 def rlnas(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
@@ -39,12 +40,9 @@ def rlnas(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedPro
 def refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
     """Exit status 2, nothing on stdout, one line on stderr, with the reason."""
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert (
-        done.stderr.startswith("rlnas: error: ")
-        and done.stderr.endswith("\n")
-        and done.stderr.count("\n") == 1
-    )
-    assert reason in done.stderr
+    said = complaints(done.stderr)
+    assert said.startswith("rlnas: error: ") and said.endswith("\n") and said.count("\n") == 1
+    assert reason in said
 
 
 def written(folder: Path) -> set[str]:
@@ -60,7 +58,7 @@ def test_convert(tmp_path: Path) -> None:
     """Without --out the table is found by its name from then on."""
     count = write_synthetic(tmp_path / "made.tfrecord", max_vertices=4, budgets=(12, 108))
     done = rlnas("bench", "convert", "made.tfrecord", "--max-vertices", 4, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
     (path,) = (tmp_path / "cache").rglob("made.npz")
     assert done.stdout.startswith(f"{path}: 91 cells x 3 repeats at 12, 108 epochs\n")
     assert done.stdout.endswith("next: rlnas bench info made\n")
@@ -145,7 +143,7 @@ def test_fetch(url: str, tmp_path: Path) -> None:
     before = register(sha256(tmp_path / "wanted"))
     args = fetch_words(url)
     done = rlnas(*args, cwd=tmp_path, before=before)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert "complete" in done.stdout and "next: rlnas bench convert" in done.stdout
     assert (tmp_path / "here" / "small.bin").read_bytes() == data
     assert written(tmp_path) == {"wanted", "here/small.bin"}
@@ -200,7 +198,7 @@ def test_import_csv(tmp_path: Path) -> None:
         4,
     )
     done = rlnas(*args, "--note", "made on the spot", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert done.stdout.startswith("mine.npz: 50 cells x 2 repeats at 108 epochs\n")
     assert "note: made on the spot" in done.stdout
     table = Table.load(tmp_path / "mine.npz")
@@ -244,7 +242,7 @@ def test_import_csv_refuses(tmp_path: Path, text: str, reason: str) -> None:
 def test_speed(tmp_path: Path) -> None:
     args = ("speed", "--size", "small", "--only", "lookups", "--cores", 1, "--json", "record.json")
     done = rlnas(*args, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert "at most 5 vertices, 1 cores; synthetic" in done.stdout and "look-ups" in done.stdout
     record = json.loads((tmp_path / "record.json").read_text())
     assert (record["size"], record["cores"]) == ("small", 1)

@@ -20,6 +20,7 @@ from rlnas.analysis.landscape.text import text
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.benchmark import from_table
 from rlnas.bench.stand_ins import GridBenchmark, ring
+from said import complaints
 from tables import small_benchmark, small_table
 
 HILLS = [0.1, 0.5, 0.9, 0.5, 0.2, 0.6, 0.8, 0.3]
@@ -69,7 +70,7 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [*program, str(tmp_path / "a")], capture_output=True, text=True, cwd=tmp_path
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert "a partial table, 88 of 91 cells" in done.stdout
     assert "1 of 88 cells have no value" in done.stdout
     (folder,) = (tmp_path / "a").iterdir()

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from rlnas import bench
 from rlnas.agents.evaluate import evaluate
@@ -18,6 +17,7 @@ from rlnas.analysis import store
 from rlnas.analysis.ablation.data import regrets
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
+from rlnas.bench.progress import bar
 from rlnas.bench.workers import Failure, run_all
 
 
@@ -34,8 +34,8 @@ def run_jobs(rows: Sequence[Row], workers: int) -> list[str]:
     cells = sum(len(row.alphas) for row in rows)
     left = sum(len(missing(row)) for row in rows)
     if todo:
-        with tqdm(total=cells, initial=cells - left, unit="cell", desc="ablate", disable=None) as b:
-            run_all(run_row, todo, workers, lambda task, alpha: b.update(), done)
+        with bar("ablate", cells, unit="cell", initial=cells - left) as shown:
+            run_all(run_row, todo, workers, lambda task, alpha: shown.update(), done)
     return [failures[task] for task in sorted(failures)]
 
 

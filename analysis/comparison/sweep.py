@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from rlnas import bench
 from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_seeds, seed_keys
@@ -22,6 +21,7 @@ from rlnas.analysis import store
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
+from rlnas.bench.progress import bar
 
 CHUNK = 50
 
@@ -71,9 +71,10 @@ def compare(
             f"--benchmark {searched.distilled}"
         )
     runs = []
-    with tqdm(total=seeds * len(entered), unit="run", disable=None, leave=False) as bar:
+    total = seeds * len(entered)
+    with bar(entered[0].label, total, unit="run", leave=False) as shown:
         for contender in entered:
-            bar.set_description(contender.label)
+            shown.set_description(contender.label)
             spec = spec_of(contender, searched, budget, seed, seeds)
             folder = Path(out) / spec.hash
             if redo:
@@ -81,11 +82,11 @@ def compare(
             try:
                 if store.is_done(folder) and not redo:
                     runs.append(store.load(folder, contender.label))
-                    bar.update(seeds)
+                    shown.update(seeds)
                     continue
             except store.DamagedRun as error:
-                bar.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
-            runs.append(run_agent(contender, searched, spec, folder, bar.update))
+                shown.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
+            runs.append(run_agent(contender, searched, spec, folder, shown.update))
     return runs
 
 

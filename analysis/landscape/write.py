@@ -12,6 +12,7 @@ from rlnas.analysis.landscape.measures import measure, summary, tables
 from rlnas.analysis.landscape.text import text
 from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
+from rlnas.bench.progress import bar
 
 
 def finish(
@@ -34,7 +35,9 @@ def finish(
         "benchmark": there.describe(),
         **settings,
     }
-    measured = measure(there, walks=walks, length=length, lags=lags, alphas=alphas, seed=seed)
+    with bar(f"landscape of {there.name}", 1, unit="benchmark") as shown:
+        measured = measure(there, walks=walks, length=length, lags=lags, alphas=alphas, seed=seed)
+        shown.update()
     folder = store.folder_of(out, "landscape", identity)
     for name, rows in tables(measured).items():
         store.write_csv(folder / f"{name}.csv", rows)

@@ -14,7 +14,6 @@ from time import process_time
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.analysis import store
 from rlnas.analysis.oneshot.data import Scored, read_scored, recipe_of, truth_of, write_scores
@@ -31,6 +30,7 @@ from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.table import Table, find
+from rlnas.bench.progress import bar
 from rlnas.bench.retrain import datasets, networks
 from rlnas.bench.retrain.datasets import Dataset
 from rlnas.bench.retrain.fit import Fit
@@ -101,22 +101,18 @@ def train_and_score(
         path, checkpoint = folder / f"seed-{seed}.npz", folder / f"seed-{seed}.safetensors"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            with tqdm(
-                total=config.epochs, desc=f"seed {seed}: train", unit="epoch", disable=None
-            ) as bar:
+            with bar(f"seed {seed}: train", config.epochs, unit="epoch") as shown:
 
-                def show(done: supernet.Progress, bar: Any = bar) -> None:
-                    bar.set_postfix(loss=f"{done.loss:.3f}")
-                    bar.update(done.epoch - bar.n)
+                def show(done: supernet.Progress, shown: Any = shown) -> None:
+                    shown.update(done.epoch - shown.n)
+                    shown.set_postfix(loss=f"{done.loss:.3f}")
 
                 net, seconds = supernet.train(
                     cells, images, recipe, schedule, seed, checkpoint, show
                 )
-            with tqdm(
-                total=len(cells), desc=f"seed {seed}: score", unit="cell", disable=None
-            ) as bar:
+            with bar(f"seed {seed}: score", len(cells), unit="cell") as shown:
                 start = time.perf_counter()
-                accuracy, loss = supernet.score(net, cells, images, bar.update)
+                accuracy, loss = supernet.score(net, cells, images, shown.update)
                 spent = time.perf_counter() - start
             with atomic_path(path) as temporary, open(temporary, "wb") as file:
                 np.savez(file, accuracy=accuracy, loss=loss, seconds=np.array([seconds, spent]))
@@ -162,14 +158,15 @@ def time_apart(
             net = train()  # what a first time costs is not counted
             really(cells[0], replace(recipe.settings, epochs=1))
         rng = np.random.default_rng(1)
-        for place in tqdm(
-            drawn[len(found) :].tolist(), desc="timing", unit="training", disable=None
-        ):
-            (Path(scratch) / "state").unlink()
-            some = [cells[i] for i in rng.integers(len(cells), size=SAMPLE).tolist()]
-            real = seconds_of(lambda place=place: really(cells[place], recipe.settings))  # type: ignore[misc]
-            step = seconds_of(train) / SAMPLE
-            scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
-            found.append((real, step, scoring))
-            store.write_json(path, found)
+        left = drawn[len(found) :].tolist()
+        with bar("timing", len(left), unit="training") as shown:
+            for place in left:
+                (Path(scratch) / "state").unlink()
+                some = [cells[i] for i in rng.integers(len(cells), size=SAMPLE).tolist()]
+                real = seconds_of(lambda place=place: really(cells[place], recipe.settings))  # type: ignore[misc]
+                step = seconds_of(train) / SAMPLE
+                scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
+                found.append((real, step, scoring))
+                store.write_json(path, found)
+                shown.update()
     return found[: config.trainings]

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from rlnas.analysis import store
 from rlnas.analysis.comparison.runs import collect
 from rlnas.analysis.retrain.data import (
@@ -34,6 +32,7 @@ from rlnas.analysis.retrain.write import write
 from rlnas.bench import workers
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
+from rlnas.bench.progress import bar
 from rlnas.bench.retrain import datasets, device
 from rlnas.bench.retrain.energy import EnergyMeter
 from rlnas.bench.retrain.engine import Engine, cores
@@ -164,32 +163,26 @@ def _session(
     records: dict[tuple[str, int], dict[str, Any]] = {}
     epochs = config.settings.epochs
     reached, restored = [0] * len(missing), [0] * len(missing)
-    bar = tqdm(
-        total=total * epochs,
-        initial=(total - len(missing)) * epochs,
-        unit="epoch",
-        disable=None,
-        smoothing=0.1,
-        desc=f"retrain {config.dataset}",
-    )
+    before = (total - len(missing)) * epochs
+    shown = bar(f"retrain {config.dataset}", total * epochs, unit="epoch", initial=before)
 
     def on_epochs(index: int, done: int, before: bool) -> None:
         if before:  # not this session's work: it must not make the rest look faster
-            bar.initial = getattr(bar, "initial", 0) + done  # a bar that is not shown has none
+            shown.initial += done
             restored[index] = done
-        bar.update(done - reached[index])
+        shown.update(done - reached[index])
         reached[index] = done
 
     def on_record(record: dict[str, Any]) -> None:
         records[record["arch"], record["seed"]] = record
         if record["status"] != DONE:
-            bar.write(
+            shown.write(
                 f"rlnas: {record['status']}: {record['arch']} seed {record['seed']}: "
                 f"{record['reason']}",
                 sys.stderr,
             )
 
-    with bar:
+    with shown:
         run_jobs(missing, processes, on_epochs, on_record)
     wall = time.monotonic() - started
     done = [record for record in records.values() if record["status"] == DONE]
@@ -216,17 +209,21 @@ def _speed(job: Job, batches: int) -> dict[str, Any]:
     if not batches:
         return {}
     ends: list[Any] = []
-    for function in (compare, plain_peak_mb):
-        workers.run_all(
-            function,
-            [Probe(job, batches)],
-            1,
-            lambda _, told: None,
-            lambda _, end: ends.append(end),
-        )
-        if isinstance(ends[-1], Failure):
-            print(f"rlnas: the speed could not be measured: {ends[-1].reason}", file=sys.stderr)
-            return {}
+    with bar("speed of one model", 2, unit="measurement", leave=False) as shown:
+        for function in (compare, plain_peak_mb):
+            workers.run_all(
+                function,
+                [Probe(job, batches)],
+                1,
+                lambda _, told: None,
+                lambda _, end: ends.append(end),
+            )
+            if isinstance(ends[-1], Failure):
+                shown.write(
+                    f"rlnas: the speed could not be measured: {ends[-1].reason}", sys.stderr
+                )
+                return {}
+            shown.update()
     return ends[0] | {"plain_peak_mb": ends[1], "batches": batches, "arch": job.arch}
 
 

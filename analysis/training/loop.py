@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Array, Key
-from tqdm import tqdm
 
 from rlnas import agents
 from rlnas.agents import spec
@@ -43,6 +42,7 @@ from rlnas.analysis.training.settings import QUERIES, TrainSettings
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
+from rlnas.bench.progress import bar
 
 BASELINES = ("random_search", "local_search")
 
@@ -129,17 +129,14 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     every = max(1, config.evaluate_every // per)
     started = time.monotonic()
     spent = progress.rows[-1]["seconds"] if progress.rows else 0.0
-    bar = tqdm(
-        total=total * per, initial=int(progress.state.iteration) * per, unit="step",
-        unit_scale=True, desc="train", disable=None,
-    )  # fmt: skip
-    with bar:
+    before = int(progress.state.iteration) * per
+    with bar("train", total * per, unit="step", initial=before, unit_scale=True) as shown:
         while (done := int(progress.state.iteration)) < total:
             # Chunks end where learning starts, at every evaluation, and at the end.
             stop = min(warm if done < warm else total, (done // every + 1) * every)
             state, metrics = run(learner, mdp, progress.state, stop - done, done >= warm)
             progress = progress._replace(state=state)
-            bar.update((stop - done) * per)
+            shown.update((stop - done) * per)
             if stop % every and stop != total:
                 continue
             found, archs = evaluate(
@@ -161,7 +158,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 Checkpoint(config.agent, learner, params, facts, seen).save(folder)
             progress = Progress(state, [*progress.rows, row], max(score, progress.best))
             save_state(folder / STATE, progress)
-            bar.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score:.4f}")
+            shown.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score:.4f}")
     finish(config, identity, progress.rows, part, benchmark.name + said, folder, keys)
     return folder
 

@@ -27,5 +27,9 @@ class Rehearse:
 
     def run(self) -> None:
         from rlnas.bench.nb101.rehearsal import rehearse
+        from rlnas.bench.progress import bar
 
-        print(rehearse(self.table, self.max_vertices, self.out))
+        with bar("rehearse", 1, unit="table") as shown:
+            said = rehearse(self.table, self.max_vertices, self.out)
+            shown.update()
+        print(said)

@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import measurements, table
@@ -15,6 +14,7 @@ from rlnas.bench.nb101.measurements import Measurements
 from rlnas.bench.nb101.published import OFFICIAL, OFFICIAL_RECIPE, OFFICIAL_SPLITS
 from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.nb101.tfrecord import Block, Runs, decode, parse_payload, position, read_blocks
+from rlnas.bench.progress import bar
 
 
 def convert(
@@ -96,14 +96,8 @@ def _stream(path: Path, reference: Reference, progress: bool) -> tuple[Measureme
     """All runs of the file in file order (position: byte offset), and its sha256."""
     digest = hashlib.sha256()
     parts: list[Measurements] = []
-    bar = tqdm(
-        total=path.stat().st_size,
-        desc=f"convert {path.name}",
-        unit="B",
-        unit_scale=True,
-        disable=None if progress else True,
-    )
-    with bar:
+    size = path.stat().st_size
+    with bar(f"convert {path.name}", size, unit="B", unit_scale=True, shown=progress) as shown:
         for block in read_blocks(path, digest.update):
             runs = decode(block)
             row = _checked_rows(block, runs, reference)
@@ -119,7 +113,7 @@ def _stream(path: Path, reference: Reference, progress: bool) -> tuple[Measureme
                     position=block.offsets,
                 )
             )
-            bar.update(block.stop - bar.n)
+            shown.update(block.stop - shown.n)
     return measurements.concatenate(parts), digest.hexdigest()
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.bench.columns import column_file
 from rlnas.bench.errors import UserError
@@ -20,6 +19,7 @@ from rlnas.bench.nb101.cell import OPS
 from rlnas.bench.nb101.forms import Cells
 from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.nb101.table import MEASURES, Table
+from rlnas.bench.progress import bar
 
 FORMATS = ("csv", "parquet")
 SHAPES = ("long", "wide")
@@ -38,20 +38,15 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
     if shape not in SHAPES:
         raise UserError(f"shape {shape!r}; expected one of {', '.join(SHAPES)}")
     reference = Reference(table.meta["max_vertices"])
-    bar = tqdm(
-        total=len(table.row),
-        desc=f"export {path.name}",
-        unit=" cells",
-        disable=None if progress else True,
-    )
-    with column_file(path) as write, bar:
+    progress_bar = bar(f"export {path.name}", len(table.row), unit="cell", shown=progress)
+    with column_file(path) as write, progress_bar as done:
         for start in range(0, len(table.row), BATCH_CELLS):
             chunk = slice(start, start + BATCH_CELLS)
             columns = _cell_columns(table.row[chunk], reference)
             write(
                 columns | _wide(table, chunk) if shape == "wide" else _long(table, chunk, columns)
             )
-            bar.update(len(table.row[chunk]))
+            done.update(len(table.row[chunk]))
     return path
 
 

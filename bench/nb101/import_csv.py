@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import measurements, table
@@ -32,6 +31,7 @@ from rlnas.bench.nb101.csv_cells import rows_of_lines
 from rlnas.bench.nb101.csv_header import Header, read_header
 from rlnas.bench.nb101.measurements import Measurements
 from rlnas.bench.nb101.reference import Reference
+from rlnas.bench.progress import bar
 
 BATCH_LINES = 1 << 14
 
@@ -59,14 +59,14 @@ def import_csv(
         raise UserError(f"{path}: no such file; expected a .csv or .csv.gz file")
     reference = Reference(max_vertices)
     parts: list[Measurements] = []
-    bar = tqdm(desc=f"import {path.name}", unit=" lines", disable=None if progress else True)
-    with bar, _open(path) as file:
+    shown = bar(f"import {path.name}", unit=" lines", shown=progress)
+    with shown, _open(path) as file:
         try:
             reader = csv.reader(file)
             header = read_header(path, next(reader, []), columns, epochs)
             for lines, rows in _batches(path, reader, len(header.names)):
                 parts.append(_batch(path, header, lines, rows, reference, epochs, percent))
-                bar.update(len(lines))
+                shown.update(len(lines))
         except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
             raise UserError(f"{path}: {error}; expected CSV text in UTF-8 (.gz: gzipped)") from None
     if not parts:

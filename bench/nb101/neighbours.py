@@ -28,13 +28,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import MAX_EDGES, MAX_VERTICES, Cell, parse
 from rlnas.bench.nb101.cell import OPS as OP_NAMES
 from rlnas.bench.nb101.forms import NUM_OPS, enumerate_space
 from rlnas.bench.nb101.rows import adjacency_of, find_form, reachability, to_form, weights_of
+from rlnas.bench.progress import bar
 
 
 def _edits(v: int, matrix: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:
@@ -106,26 +106,25 @@ def all_neighbours(max_vertices: int) -> tuple[np.ndarray, np.ndarray]:
     """
     cells, index = enumerate_space(max_vertices)
     counts, flat = [], []
-    progress = tqdm(total=len(cells.bits), desc="neighbours", unit="cell", disable=None)
-    for v in range(2, max_vertices + 1):
-        first, end = np.searchsorted(cells.num_vertices, [v, v + 1])
-        class_bits, starts = np.unique(cells.bits[first:end], return_index=True)
-        ends = np.append(starts[1:], end - first) + first
-        which, weights, start = _candidates(v, class_bits, max_vertices)
-        labels = np.zeros((end - first, MAX_VERTICES), np.int32)
-        labels[:, 1 : v - 1] = cells.ops[first:end, : v - 2]
-        bounds = np.searchsorted(which, np.arange(len(class_bits) + 1))
-        for c, (a, b) in enumerate(zip(starts + first, ends, strict=True)):
-            edits = slice(bounds[c], bounds[c + 1])
-            # One class at a time: all its labellings against all its edits.
-            found = index.rows[labels[a - first : b - first] @ weights[edits].T + start[edits]]
-            found.sort(axis=1)
-            fresh = found != np.arange(a, b, dtype=np.int32)[:, None]
-            fresh[:, 1:] &= found[:, 1:] != found[:, :-1]
-            counts.append(fresh.sum(1))
-            flat.append(found[fresh])
-            progress.update(b - a)
-    progress.close()
+    with bar("neighbours", len(cells.bits), unit="cell") as progress:
+        for v in range(2, max_vertices + 1):
+            first, end = np.searchsorted(cells.num_vertices, [v, v + 1])
+            class_bits, starts = np.unique(cells.bits[first:end], return_index=True)
+            ends = np.append(starts[1:], end - first) + first
+            which, weights, start = _candidates(v, class_bits, max_vertices)
+            labels = np.zeros((end - first, MAX_VERTICES), np.int32)
+            labels[:, 1 : v - 1] = cells.ops[first:end, : v - 2]
+            bounds = np.searchsorted(which, np.arange(len(class_bits) + 1))
+            for c, (a, b) in enumerate(zip(starts + first, ends, strict=True)):
+                edits = slice(bounds[c], bounds[c + 1])
+                # One class at a time: all its labellings against all its edits.
+                found = index.rows[labels[a - first : b - first] @ weights[edits].T + start[edits]]
+                found.sort(axis=1)
+                fresh = found != np.arange(a, b, dtype=np.int32)[:, None]
+                fresh[:, 1:] &= found[:, 1:] != found[:, :-1]
+                counts.append(fresh.sum(1))
+                flat.append(found[fresh])
+                progress.update(int(b - a))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int32)
     return offsets, np.concatenate(flat).astype(np.int32)
 

@@ -9,12 +9,12 @@ import hashlib
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.bench.nb101.cell import MAX_VERTICES
 from rlnas.bench.nb101.forms import Cells
 from rlnas.bench.nb101.md5 import md5_hex
 from rlnas.bench.nb101.rows import adjacency_of
+from rlnas.bench.progress import bar
 
 _CHUNK = 1 << 13
 
@@ -27,17 +27,16 @@ def module_hashes(cells: Cells) -> np.ndarray:
     neighbours' hashes as often as there are vertices, and the sorted hashes are hashed once more.
     """
     result = np.empty((len(cells.bits), 16), np.uint8)
-    progress = tqdm(total=len(result), desc="module hashes", unit="cell", disable=None)
-    for v in range(2, MAX_VERTICES + 1):
-        of_size = np.flatnonzero(cells.num_vertices == v)
-        for start in range(0, len(of_size), _CHUNK):
-            chunk = of_size[start : start + _CHUNK]
-            matrix = adjacency_of(cells.bits[chunk])[:, :v, :v]
-            hexed = _hashes_of_size(matrix, cells.ops[chunk, : v - 2])
-            nibbles = np.where(hexed > ord("9"), hexed - ord("a") + 10, hexed - ord("0"))
-            result[chunk] = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
-            progress.update(len(chunk))
-    progress.close()
+    with bar("module hashes", len(result), unit="cell") as progress:
+        for v in range(2, MAX_VERTICES + 1):
+            of_size = np.flatnonzero(cells.num_vertices == v)
+            for start in range(0, len(of_size), _CHUNK):
+                chunk = of_size[start : start + _CHUNK]
+                matrix = adjacency_of(cells.bits[chunk])[:, :v, :v]
+                hexed = _hashes_of_size(matrix, cells.ops[chunk, : v - 2])
+                nibbles = np.where(hexed > ord("9"), hexed - ord("a") + 10, hexed - ord("0"))
+                result[chunk] = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
+                progress.update(len(chunk))
     return result
 
 

@@ -12,13 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import Cell, module_hash
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.progress import bar
 from rlnas.bench.retrain import datasets
 from rlnas.bench.retrain.engine import Engine
 from rlnas.bench.retrain.job import DONE, Data, Job
@@ -79,13 +78,7 @@ def tabulate(
     total = len(named) * len(seeds)
     with (
         open(folder / RECORDS, "a") as file,
-        tqdm(
-            total=total,
-            initial=total - len(jobs),
-            unit="training",
-            desc=f"tabulate {dataset}",
-            mininterval=1,
-        ) as bar,
+        bar(f"tabulate {dataset}", total, unit="training", initial=total - len(jobs)) as shown,
     ):
 
         def keep(job: Job, record: dict[str, Any]) -> None:
@@ -94,7 +87,7 @@ def tabulate(
                 file.flush()
             else:
                 failures.append(f"cell {job.arch} seed {job.seed}: {record['reason']}")
-            bar.update()
+            shown.update()
 
         run_jobs(jobs, workers, lambda *told: None, lambda record: None, keep)
     return failures

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Float32, Int8, Key
-from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import store
@@ -28,6 +27,7 @@ from rlnas.bench.nb301.distilled import FORMAT, DistilledNetwork, new_network, t
 from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.nb301.load import load
 from rlnas.bench.npz import save_npz
+from rlnas.bench.progress import bar
 from rlnas.bench.rank import spearman
 
 HELD_OUT = 8
@@ -207,8 +207,8 @@ def write_distilled(surrogate: str, how: Fitting, out: Path | None = None) -> st
         )
     path = out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
     started = time.monotonic()
-    with tqdm(total=how.labels, unit="label", desc="distill", disable=None) as bar:
-        network, labels = distill(benchmark, how, bar.update)
+    with bar("distill", how.labels, unit="label") as shown:
+        network, labels = distill(benchmark, how, shown.update)
     found = fidelity(network, labels)
     save_npz(
         path,

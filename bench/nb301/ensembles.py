@@ -19,7 +19,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.grouping import FORMAT, join
@@ -28,6 +27,7 @@ from rlnas.bench.nb301.legacy import read_member
 from rlnas.bench.nb301.store import folder
 from rlnas.bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
 from rlnas.bench.npz import load_npz, save_npz
+from rlnas.bench.progress import bar
 
 ACCURACY = ("xgb_v1.0", "xgb_v0.9")
 RUNTIME = ("lgb_runtime_v1.0", "lgb_runtime_v0.9")
@@ -110,25 +110,27 @@ def _open(path: Path, kinds: tuple[str, ...]) -> tuple[TreeEnsemble, dict[str, A
 
 def _pack(kind: str, members: list[Member]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     packed, about = [], []
-    for member in tqdm(members, desc=f"convert {kind}", unit="member", disable=None):
-        data = member.read()
-        forest = read_member(data, member.name)
-        if forest.inclusive != (kind in RUNTIME):
-            there = "a LightGBM" if forest.inclusive else "an xgboost"
-            raise UserError(
-                f"{member.name}: found {there} model, which is no member of {kind}; check the "
-                "folder"
+    with bar(f"convert {kind}", len(members), unit="member") as shown:
+        for member in members:
+            data = member.read()
+            forest = read_member(data, member.name)
+            if forest.inclusive != (kind in RUNTIME):
+                there = "a LightGBM" if forest.inclusive else "an xgboost"
+                raise UserError(
+                    f"{member.name}: found {there} model, which is no member of {kind}; check the "
+                    "folder"
+                )
+            packed.append(pack(forest, member.name))
+            digest = hashlib.sha256(data).hexdigest()
+            about.append(
+                {
+                    "name": member.name,
+                    "sha256": digest,
+                    "trees": forest.trees,
+                    "nodes": len(forest.left),
+                }
             )
-        packed.append(pack(forest, member.name))
-        digest = hashlib.sha256(data).hexdigest()
-        about.append(
-            {
-                "name": member.name,
-                "sha256": digest,
-                "trees": forest.trees,
-                "nodes": len(forest.left),
-            }
-        )
+            shown.update()
     unit = "seconds" if kind in RUNTIME else "percent"
     return join(packed), {"kind": kind, "unit": unit, "members": about}
 
