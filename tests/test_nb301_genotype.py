@@ -22,11 +22,11 @@ from rlnas.bench.nb301.genotype import (
     SIZES,
     DartsSpace,
     codes,
+    digits_of,
     from_genotype,
     inside,
     official_features,
     to_genotype,
-    validate,
 )
 
 SPACE = DartsSpace()
@@ -74,7 +74,7 @@ def test_round_trips(arch):
     np.testing.assert_array_equal(from_genotype(genotype), arch)
     assert darts.parse(darts.text(genotype)) == genotype == darts.parse(darts.short(genotype))
     np.testing.assert_array_equal(SPACE.parse(SPACE.format(arch)), arch)
-    validate(arch)
+    np.testing.assert_array_equal(digits_of(arch.tolist()), arch)
 
 
 @given(ARCHS, st.randoms(use_true_random=False))
@@ -160,7 +160,7 @@ def test_forms_that_are_no_architecture_are_refused_with_the_reason():
 
 
 def test_the_official_vector_names_its_features_in_the_published_order():
-    """FACTS' places: operations of late edges sorted as strings, pair indices at 15 to 20."""
+    """Published places: operations of late edges sorted as strings, pair indices at 15 to 20."""
     assert sorted(FEATURE_OF_CODE.tolist()) == [10, 11, 12, 13, *range(15, 21), *range(32, 56)]
     names = [f"edge_{cell}_{i}" for cell in ("normal", "reduce") for i in range(14)]
     names += [f"inputs_node_{cell}_{node}" for cell in ("normal", "reduce") for node in (3, 4, 5)]
@@ -256,10 +256,10 @@ def test_digits_out_of_bounds_are_named():
         bad = arch.copy()
         bad[place] = digit
         assert not bool(inside(jnp.asarray(bad)))
-        with pytest.raises(UserError, match=f"found digit {digit} in place {place}"):
-            validate(bad)
+        with pytest.raises(UserError, match=f"digit {place} of an architecture is {digit}"):
+            digits_of(bad)
     with pytest.raises(UserError, match="expected 22 digits"):
-        validate(arch[:5])
+        digits_of(arch[:5])
 
 
 def test_real_genotypes_of_the_official_labels(real_data):

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float32, Int, Key
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
-from rlnas.bench.nb301 import darts
-from rlnas.bench.nb301.genotype import DartsSpace, from_genotype, inside
+from rlnas.bench.lookup import key_for
+from rlnas.bench.nb301.genotype import DartsSpace, inside
 from rlnas.bench.noise import MEAN, Noise
 
 REPORTS = "validation accuracy (surrogate)"
@@ -86,20 +86,10 @@ class SurrogateBenchmark:
         mean = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8)).mean
         return jnp.where(valid, mean, jnp.nan)
 
-    def lookup(
-        self, genotype: darts.Genotype | str, key: Key[Array, ""] | None = None
-    ) -> QueryResult:
-        """Python side: ask for a genotype, or its text, in any order of inputs. `UserError` with
-        the reason."""
-        if self.noise.kind == "sample" and key is None:
-            raise UserError(
-                "noise policy 'sample' draws an accuracy, but no key was given; pass a "
-                "jax.random.key"
-            )
-        genotype = darts.parse(genotype) if isinstance(genotype, str) else genotype
-        return self.query(
-            jnp.asarray(from_genotype(genotype)), jax.random.key(0) if key is None else key
-        )
+    def lookup(self, genotype: Any, key: Any = None) -> QueryResult:
+        """Python side: ask for a genotype, its text, or the digits of one. key: a jax.random.key,
+        for `sample`. `UserError` with the reason."""
+        return self.query(self.space.parse(genotype), key_for(self.noise, key))
 
     def describe(self) -> dict[str, Any]:
         about = (

@@ -9,13 +9,13 @@ means nothing: canonically the lower input is first.
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from rlnas.bench.arguments import has, plain, sequence, shown, whole
 from rlnas.bench.errors import UserError
+from rlnas.bench.nb301 import texts
 
 OPS = (
     "max_pool_3x3",
@@ -48,112 +48,97 @@ class Genotype(NamedTuple):
     reduce_concat: tuple[int, ...]
 
 
-def canonical(genotype: Sequence[Any]) -> Genotype:
+def parse(found: Any) -> Genotype:
+    """The canonical genotype of a text (see `texts`; nothing in it is executed), of a `Genotype`, a
+    dictionary of its fields, or (normal, normal_concat, reduce, reduce_concat). `UserError` names
+    the first part that is not understood."""
+    return canonical(texts.read(found) if isinstance(found, str) else found)
+
+
+def canonical(genotype: Any) -> Genotype:
     """The same architecture with every node's inputs sorted; `UserError` with the reason when it is
-    none."""
-    try:
-        normal, normal_concat, reduce, reduce_concat = genotype
-        concats = {"normal": list(normal_concat), "reduce": list(reduce_concat)}
-        cells = {"normal": list(normal), "reduce": list(reduce)}
-    except (TypeError, ValueError):
-        raise UserError(
-            f"found {genotype!r}; expected Genotype(normal, normal_concat, reduce, reduce_concat)"
-        ) from None
-    for name, concat in concats.items():
-        if sorted(concat, key=str) != list(NODES):
+    none.
+
+    A cell is eight edges (operation, input), or four pairs of them, a node each. A third number of
+    an edge, its weight in the search, is left out. A concat that is not there is 2 to 5.
+    """
+    fields = _fields(genotype)
+    for name in CELLS:
+        concat = f"{name}_concat"
+        nodes = sequence(fields.get(concat, NODES), concat, "nodes")
+        if sorted(map(plain, nodes), key=str) != list(NODES):
             raise UserError(
-                f"{name}_concat is {concat}; expected [2, 3, 4, 5], as all of NAS-Bench-301 has"
+                f"{concat} is {shown(nodes)}; expected [2, 3, 4, 5], as all of NAS-Bench-301 has"
             )
-    return Genotype(
-        _cell("normal", cells["normal"]), NODES, _cell("reduce", cells["reduce"]), NODES
-    )
+    normal, reduce = (_cell(name, fields[name]) for name in CELLS)
+    return Genotype(normal, NODES, reduce, NODES)
 
 
-def _cell(name: str, edges: list[Any]) -> Edges:
+def _fields(genotype: Any) -> Mapping[str, Any]:
+    """What stands under the names of DARTS' fields: `normal` and `reduce` at least."""
+    if has(genotype, "_asdict"):
+        genotype = genotype._asdict()
+    if not isinstance(genotype, Mapping):
+        values = sequence(genotype, "a genotype", "normal, normal_concat, reduce, reduce_concat")
+        if len(values) != len(texts.FIELDS):
+            raise UserError(f"found {shown(genotype)}; expected {texts.FORMS}")
+        genotype = dict(zip(texts.FIELDS, values, strict=True))
+    for name in [*genotype, *CELLS]:
+        if name not in texts.FIELDS or name not in genotype:
+            found = ", ".join(map(str, genotype)) or "none"
+            raise UserError(
+                f"found the fields {found} of a genotype; expected {', '.join(texts.FIELDS)}"
+            )
+    return genotype
+
+
+def _cell(name: str, found: Any) -> Edges:
+    what = f"the {name} cell"
+    edges = sequence(found, what, "edges (operation, input)")
+    if len(edges) == len(NODES):
+        edges = [
+            edge
+            for node, pair in zip(NODES, edges, strict=True)
+            for edge in _two(f"node {node} of {what}", pair)
+        ]
     if len(edges) != 2 * len(NODES):
         raise UserError(
-            f"the {name} cell has {len(edges)} operations; expected 8, two for each of nodes 2 to 5"
+            f"{what} has {len(edges)} operations; expected 8, two for each of nodes 2 to 5"
         )
-    found: list[tuple[str, int]] = []
+    result: list[tuple[str, int]] = []
     for node, first, second in zip(NODES, edges[::2], edges[1::2], strict=True):
         two = [_edge(name, node, edge) for edge in (first, second)]
         if two[0][1] == two[1][1]:
             raise UserError(
-                f"node {node} of the {name} cell has input {two[0][1]} twice; expected two "
-                "different ones"
+                f"node {node} of {what} has input {two[0][1]} twice; expected two different ones"
             )
-        found += sorted(two, key=lambda edge: edge[1])
-    return tuple(found)
+        result += sorted(two, key=lambda edge: edge[1])
+    return tuple(result)
+
+
+def _two(what: str, pair: Any) -> list[Any]:
+    edges = sequence(pair, what, "two edges (operation, input)")
+    if len(edges) != 2:
+        raise UserError(f"{what} is {shown(pair)}; expected two edges (operation, input)")
+    return edges
 
 
 def _edge(name: str, node: int, edge: Any) -> tuple[str, int]:
-    try:
-        op, source = edge
-    except (TypeError, ValueError):
-        raise UserError(f"found {edge!r} in the {name} cell; expected (operation, input)") from None
-    if op not in OPS:
+    what = "(operation, input)"
+    parts = [edge] if isinstance(edge, str) else sequence(edge, f"an edge of the {name} cell", what)
+    op, source, weight = (*map(plain, parts), *[None] * 3)[:3]
+    if len(parts) not in (2, 3) or not isinstance(weight, int | float | None):
+        raise UserError(f"found {shown(edge)} in the {name} cell; expected {what}")
+    if not isinstance(op, str) or op not in OPS:
         raise UserError(
-            f"found operation {op!r} in the {name} cell; expected one of {', '.join(OPS)}"
+            f"found operation {shown(op)} in the {name} cell; expected one of {', '.join(OPS)}"
         )
-    if isinstance(source, bool) or not isinstance(source, int) or not 0 <= source < node:
+    try:
+        return op, whole(source, "an input", most=node - 1)
+    except UserError:
         raise UserError(
-            f"node {node} of the {name} cell has input {source!r}; expected a node from 0 to "
+            f"node {node} of the {name} cell has input {shown(source)}; expected a node from 0 to "
             f"{node - 1}"
-        )
-    return op, source
-
-
-def parse(text: str) -> Genotype:
-    """The canonical genotype of either text: DARTS' `Genotype(normal=[('sep_conv_3x3', 1), ...],
-    ...)`, or the short form `1:sep_conv_3x3|...,...`. Nothing in the text is executed. Raises
-    `UserError`."""
-    return canonical(_parse_call(text) if "(" in text else _parse_short(text))
-
-
-def _parse_short(text: str) -> Genotype:
-    cells = [cell.strip().split("|") for cell in text.strip().split(",")]
-    words = [[re.fullmatch(r"\s*(\d+):(\w+)\s*", word) for word in cell] for cell in cells]
-    if len(cells) != 2 or not all(match for cell in words for match in cell):
-        raise UserError(
-            f"found {text!r}; expected `input:operation|...,input:operation|...` (normal, then "
-            "reduction cell), "
-            "or Genotype(normal=[(operation, input), ...], normal_concat=..., reduce=..., "
-            "reduce_concat=...)"
-        )
-    normal, reduce = (tuple((m[2], int(m[1])) for m in cell if m) for cell in words)
-    return Genotype(normal, NODES, reduce, NODES)
-
-
-def _parse_call(text: str) -> Genotype:
-    def literal(node: ast.expr) -> object:
-        """A literal, or `range(a, b)` of literals."""
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id == "range"
-        ):
-            ends = [ast.literal_eval(argument) for argument in node.args]
-            if len(ends) != 2 or any(type(end) is not int or not 0 <= end <= 16 for end in ends):
-                raise ValueError("range")
-            return list(range(*ends))
-        return ast.literal_eval(node)
-
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if (
-            not isinstance(call, ast.Call)
-            or not isinstance(call.func, ast.Name)
-            or call.func.id != "Genotype"
-        ):
-            raise ValueError("no Genotype")
-        fields = dict(zip(Genotype._fields, map(literal, call.args), strict=False))
-        fields |= {str(word.arg): literal(word.value) for word in call.keywords}
-        return Genotype(**fields)  # type: ignore[arg-type]
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        raise UserError(
-            f"found {text!r}; expected Genotype(normal=[(operation, input), ...], "
-            "normal_concat=range(2, 6), "
-            "reduce=[...], reduce_concat=range(2, 6))"
         ) from None
 
 

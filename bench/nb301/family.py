@@ -43,6 +43,7 @@ class NasBench301(Family):
     )
     recipe = "nb301"
     recipes = MappingProxyType(RECIPES)
+    options = ("surrogate",)
 
     def owns(self, name: str) -> bool:
         from rlnas.bench.npz import format_of

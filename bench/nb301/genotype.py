@@ -10,18 +10,22 @@ bounds is one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Key
 
+from rlnas.bench.arguments import has, sequence, whole
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts
 from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
+from rlnas.bench.nb301.texts import FIELDS
 
 FIRST_OP = 3  # of a cell's digits
 DIGITS_A_CELL = FIRST_OP + 2 * len(NODES)
@@ -90,18 +94,17 @@ class DartsSpace:
             *arch.shape[:-1], -1
         )
 
-    def parse(self, text: str) -> Int8[Array, " 22"]:
-        """The architecture of a genotype's text, in DARTS' form or the short one
-        (`darts.parse`)."""
+    def parse(self, text: Any) -> Int8[Array, " 22"]:
+        """The architecture of a genotype, its text in any form (`darts.parse`), or 22 digits."""
+        if not isinstance(text, str | Mapping) and not has(text, "_asdict"):
+            items = sequence(text, "an architecture", f"{NUM_DIGITS} digits, or a genotype")
+            if len(items) != len(FIELDS):
+                return jnp.asarray(digits_of(items))
         return jnp.asarray(from_genotype(darts.parse(text)))
 
-    def format(self, arch: Int[Array, " 22"] | Int[np.ndarray, " 22"]) -> str:
+    def format(self, arch: Any) -> str:
         """E.g. `0:sep_conv_3x3|1:skip_connect|...,...`."""
         return darts.short(to_genotype(arch))
-
-    def validate(self, arch: Int[Array, " 22"] | Int[np.ndarray, " 22"]) -> None:
-        """`UserError` with the reason when `arch` is no architecture."""
-        validate(arch)
 
 
 def inside(arch: Int[Array, " 22"]) -> Bool[Array, ""]:
@@ -109,18 +112,21 @@ def inside(arch: Int[Array, " 22"]) -> Bool[Array, ""]:
     return ((arch >= 0) & (arch < jnp.asarray(SIZES))).all()
 
 
-def validate(arch: Int[Array, " digits"] | Int[np.ndarray, " digits"]) -> None:
-    """`UserError` naming the first digit out of bounds, or a wrong length."""
-    digits = np.asarray(arch)
-    if digits.shape != (NUM_DIGITS,):
+def digits_of(arch: Any) -> Int8[np.ndarray, " 22"]:
+    """The digits of an architecture, a list or an array of any library; `UserError` naming the
+    first that is out of bounds, or a wrong length."""
+    digits = sequence(arch, "an architecture", f"{NUM_DIGITS} digits")
+    if len(digits) != NUM_DIGITS:
         raise UserError(
-            f"found an architecture of shape {digits.shape}; expected {NUM_DIGITS} digits"
+            f"found an architecture of {len(digits)} digits; expected {NUM_DIGITS} digits"
         )
-    for place, (digit, size) in enumerate(zip(digits.tolist(), SIZES.tolist(), strict=True)):
-        if not 0 <= digit < size:
-            raise UserError(
-                f"found digit {digit} in place {place} of an architecture; expected 0 to {size - 1}"
-            )
+    return np.array(
+        [
+            whole(digit, f"digit {place} of an architecture", most=int(size) - 1)
+            for place, (digit, size) in enumerate(zip(digits, SIZES, strict=True))
+        ],
+        np.int8,
+    )
 
 
 def from_genotype(genotype: Genotype) -> Int8[np.ndarray, " 22"]:
@@ -139,11 +145,10 @@ def from_genotype(genotype: Genotype) -> Int8[np.ndarray, " 22"]:
     return np.array(digits, np.int8)
 
 
-def to_genotype(arch: Int[Array, " 22"] | Int[np.ndarray, " 22"]) -> Genotype:
+def to_genotype(arch: Any) -> Genotype:
     """The canonical genotype of the digits; `UserError` when they are none."""
-    validate(arch)
     cells = []
-    for digits in np.asarray(arch).reshape(len(CELLS), DIGITS_A_CELL).tolist():
+    for digits in digits_of(arch).reshape(len(CELLS), DIGITS_A_CELL).tolist():
         pairs = [
             PAIRS[node][pair] for node, pair in zip(NODES, [0, *digits[:FIRST_OP]], strict=True)
         ]
