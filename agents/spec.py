@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import types
-from collections.abc import Iterable
 from pathlib import Path
 from typing import (
     Any,
@@ -21,6 +20,7 @@ from typing import (
 
 from rlnas.agents import registry
 from rlnas.agents.protocol import AgentConfig
+from rlnas.bench import arguments
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
 from rlnas.bench.registry import is_target
@@ -38,9 +38,9 @@ class ReadsText(Protocol):
         """A class method: the settings of a text; "" where there was no colon."""
 
 
-def split(word: str) -> tuple[str, str]:
+def split(word: Any) -> tuple[str, str]:
     """(name, text) of `name:text` or `module:Class:text`."""
-    name, _, text = word.strip().partition(":")
+    name, _, text = arguments.text(word, "an agent").strip().partition(":")
     kind, _, rest = text.partition(":")
     target, registered = f"{name}:{kind}", registry.REGISTRY.entries().get(name)
     if is_target(target) and (registered is None or registered.value == target):
@@ -58,7 +58,7 @@ def identity(word: str) -> str:
     return f"{name}@{sha256(Path(source))[:12]}" if source else name
 
 
-def parse(word: str) -> tuple[str, AgentConfig]:
+def parse(word: Any) -> tuple[str, AgentConfig]:
     """(label, settings) of a word such as `evolution:population=100,tournament=10`; the label is
     the word.
 
@@ -81,11 +81,11 @@ def parse(word: str) -> tuple[str, AgentConfig]:
     return label, config
 
 
-def parse_all(words: Iterable[str]) -> dict[str, AgentConfig]:
+def parse_all(words: Any) -> dict[str, AgentConfig]:
     """label -> settings, in order. Raises `UserError` when a word stands there twice, or when there
     is none."""
     parsed: dict[str, AgentConfig] = {}
-    for word in words:
+    for word in arguments.sequence(words, "the agents", "words such as random_search"):
         label, config = parse(word)
         if label in parsed:
             raise UserError(

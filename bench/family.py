@@ -12,16 +12,18 @@ This module and every `<family>/family.py` are light: they import what is heavy 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from rlnas.bench.arguments import shown, text, whole
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download
-from rlnas.bench.noise import Noise
+from rlnas.bench.files import is_file
+from rlnas.bench.noise import Noise, NoiseLike
 from rlnas.bench.registry import Registry
 from rlnas.bench.retrain.plan import NetworkPlan, Origin
 from rlnas.bench.retrain.presets import Settings
@@ -88,6 +90,8 @@ class Family:
     """The preset of `rlnas retrain` for its architectures; "" where they cannot be trained."""
     recipes: Mapping[str, Settings] = MappingProxyType({})
     """Its presets of `rlnas retrain` by name, `recipe` among them."""
+    options: Collection[str] = ()
+    """What its `load` takes beside epochs and noise."""
 
     def owns(self, name: str) -> bool:
         """Whether `name`, a benchmark's name or the path of a file, is one of this family's."""
@@ -237,22 +241,23 @@ def named(name: str) -> Family:
     return families().get(name, NO_FAMILY)
 
 
-def family_of(name: str) -> Family:
+def family_of(name: Any) -> Family:
     """Whose benchmark `name`, a name or the path of a file, is; `UserError` when it is nobody's."""
+    name = text(name, "the name of a benchmark")
     theirs = outside()
     if name in theirs:
         return theirs[name]
     for family in families().values():
         if family.owns(name):
             return family
-    if Path(name).is_file():
+    if is_file(name):
         raise UserError(
             f"{name}: damaged, or no benchmark made by rlnas; `rlnas bench convert` or `rlnas "
             "bench import-csv` make one of other files"
         )
     known = ", ".join(sorted({line.name for family in everything() for line in family.here()}))
     raise UserError(
-        f"no benchmark {name!r}: neither a known name ({known or 'none yet'}) nor a file; "
+        f"no benchmark {shown(name)}: neither a known name ({known or 'none yet'}) nor a file; "
         "`rlnas bench list` says how to get more"
     )
 
@@ -263,18 +268,23 @@ def names() -> list[str]:
     return sorted(name for family in everything() for name in family.names)
 
 
-def load(
-    name: str, *, epochs: int | None = None, noise: str | Noise = "mean", **options: Any
-) -> Any:
+def load(name: Any, *, epochs: Any = None, noise: NoiseLike = "mean", **options: Any) -> Any:
     """Open a benchmark.
 
     name: a registered benchmark, the name of a converted one, or the path of its file. epochs: the
-    training budget, default the largest there is. noise: `mean`, `sample`, `repeat=i`, or a
-    `Noise`. options: what only some benchmarks take (`load("nb301", surrogate="yahpo")`). Raises
-    `UserError` when there is none.
+    training budget, a whole number; default the largest there is. noise: `mean`, `sample`,
+    `repeat=i`, or a `Noise`. options: what only some benchmarks take (`load("nb301",
+    surrogate="yahpo")`). Raises `UserError` when there is none.
     """
+    name = text(name, "the name of a benchmark")
+    epochs = None if epochs is None else whole(epochs, "epochs")
     policy = Noise.parse(noise)
-    return family_of(name).load(name, epochs=epochs, noise=policy, **options)
+    family = family_of(name)
+    unknown = [] if isinstance(family, Outside) else [*options.keys() - {*family.options}]
+    if unknown:
+        known = ", ".join(["epochs", "noise", *family.options])
+        raise UserError(f"unknown option {unknown[0]!r} of benchmark {name!r}; expected {known}")
+    return family.load(name, epochs=epochs, noise=policy, **options)
 
 
 def converter(path: Path) -> Family:

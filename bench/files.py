@@ -29,6 +29,14 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_file(path: Path | str) -> bool:
+    """Whether there is a file; False for what cannot be a path, e.g. a text that is too long."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def sha256(path: Path | str) -> str:
     """The file's SHA-256, hex."""
     with open(path, "rb") as file:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from rlnas.bench.arguments import shown, whole
 from rlnas.bench.errors import UserError
 
+NoiseLike = Any
+"""A `Noise`, or its text."""
 
-def unknown(text: str) -> UserError:
-    return UserError(f"unknown noise policy {text!r}; expected mean, sample or repeat=i")
+
+def unknown(found: object) -> UserError:
+    return UserError(f"unknown noise policy {shown(found)}; expected mean, sample or repeat=i")
 
 
 @dataclass(frozen=True)
@@ -19,26 +24,29 @@ class Noise:
     and that manifests hold.
     """
 
-    kind: str = "mean"
+    kind: Any = "mean"
     """mean, sample or repeat."""
-    repeat: int = 0
+    repeat: Any = 0
     """Of kind `repeat` only: which one, from 0."""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("mean", "sample", "repeat") or self.repeat < 0:
+        if not isinstance(self.kind, str) or self.kind not in ("mean", "sample", "repeat"):
             raise unknown(self.kind)
+        object.__setattr__(self, "repeat", whole(self.repeat, "the repeat of a noise policy"))
 
     @classmethod
-    def parse(cls, text: str | Noise) -> Noise:
+    def parse(cls, text: NoiseLike) -> Noise:
         """Of `mean`, `sample` or `repeat=i`; a `Noise` is returned as it is. Raises `UserError`."""
         if isinstance(text, Noise):
             return text
-        kind, _, number = text.partition("=")
-        if text in ("mean", "sample"):
-            return cls(text)
-        if kind != "repeat" or not number.isdecimal():
+        if not isinstance(text, str):
             raise unknown(text)
-        return cls("repeat", int(number))
+        kind, equals, number = text.strip().partition("=")
+        if kind == "repeat" and number.isdecimal():
+            return cls("repeat", number)
+        if equals or kind == "repeat":
+            raise unknown(text)
+        return cls(kind)
 
     def check(self, repeats: int, name: str) -> None:
         """`UserError` where benchmark `name`, of so many repeats, cannot answer so."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
+from rlnas.bench.files import atomic_path, is_file
 
 DAMAGED = (
     zipfile.BadZipFile,
@@ -53,7 +53,7 @@ def load_npz(
     """(arrays, metadata); arrays may have hundreds of megabytes and are left alone with
     `only_meta`. hint: what `UserError` says to do about a missing or damaged file."""
     try:
-        if Path(path).is_file() and not zipfile.is_zipfile(path):
+        if is_file(path) and not zipfile.is_zipfile(path):
             raise ValueError("no .npz file")
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             if "meta" not in file:

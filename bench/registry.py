@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from rlnas.bench.arguments import shown, text
 from rlnas.bench.errors import UserError
 
 
@@ -34,11 +35,14 @@ class Registry:
         """All registered names, sorted; nothing is imported."""
         return sorted(self.entries())
 
-    def load(self, name: str) -> Any:
+    def load(self, name: Any) -> Any:
         """What `name` stands for: a registered name, or the `module:attribute` of one that is not.
 
         `UserError` when it is unknown, or cannot be imported.
         """
+        kind = self.group.removeprefix("rlnas.")
+        kind = f"{kind[:-3]}y" if kind.endswith("ies") else kind[:-1]
+        name = text(name, f"the name of a {kind}")
         entries = self.entries()
         if name in self.builtin:
             return entries[name].load()
@@ -46,9 +50,9 @@ class Registry:
             return attribute(entries[name].value)
         if is_target(name):
             return attribute(name)
-        kind = self.group.removeprefix("rlnas.")
-        kind = f"{kind[:-3]}y" if kind.endswith("ies") else kind[:-1]
-        raise UserError(f"unknown {kind} {name!r}; expected one of {', '.join(sorted(entries))}")
+        raise UserError(
+            f"unknown {kind} {shown(name)}; expected one of {', '.join(sorted(entries))}"
+        )
 
 
 def is_target(word: str) -> bool:

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float32, Int, Key
 
 from rlnas.bench.benchmark import Arch, QueryResult
 from rlnas.bench.errors import UserError
-from rlnas.bench.noise import Noise
+from rlnas.bench.lookup import key_for
+from rlnas.bench.noise import Noise, NoiseLike
 from rlnas.bench.repeats import repeat_mean
 
 TEST, VALIDATION = "test accuracy", "validation accuracy"
@@ -60,7 +61,7 @@ class TableBenchmark:
         name: str,
         family: str,
         epochs: int | None,
-        noise: Noise | str = "mean",
+        noise: NoiseLike = "mean",
         reports: str = "",
         sha256: str = "",
         about: str = "",
@@ -116,16 +117,10 @@ class TableBenchmark:
         inside, row = self._row(arch)
         return jnp.where(inside, (self.mean_test if self.by_test else self.mean_val)[row], jnp.nan)
 
-    def answer(
-        self, arch: Arch, key: Key[Array, ""] | None, at: str = "", advice: str = ""
-    ) -> QueryResult:
+    def answer(self, arch: Arch, key: Any = None, at: str = "", advice: str = "") -> QueryResult:
         """Python side: `query`, but `UserError` where there is no value, or no key to draw a
         repeat with. at, advice: said of the first."""
-        if self.noise.kind == "sample" and key is None:
-            raise UserError(
-                "noise policy 'sample' draws a repeat, but no key was given; pass a jax.random.key"
-            )
-        result = self.query(arch, jax.random.key(0) if key is None else key)
+        result = self.query(arch, key_for(self.noise, key))
         if not result.valid:
             raise UserError(
                 f"cell {self.space.format(arch)} has no value{at} under noise '{self.noise}' in "

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
+import warnings
 from pathlib import Path
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +91,38 @@ def test_pruning_drops_vertices_without_a_path():
     assert cell == Cell(((0, 1, 0), (0, 0, 1), (0, 0, 0)), ("input", POOL, "output"))
 
 
+def test_what_is_pruned_may_have_any_operation():
+    matrix = upper(4, (0, 1), (0, 2), (2, 3))
+    for op in ("conv5x5-bn-relu", None, 7):
+        cell = parse(matrix, ["input", op, POOL, "output"])
+        assert cell == parse(upper(3, (0, 1), (1, 2)), ["input", POOL, "output"])
+    with pytest.raises(UserError, match="unknown operation '7'"):
+        parse(matrix, ["input", POOL, 7, "output"])
+
+
+def test_matrices_of_any_kind_are_read_and_no_entry_is_rounded():
+    plain = upper(4, (0, 1), (0, 2), (1, 3), (2, 3))
+    ops = ["input", CONV3, POOL, "output"]
+    array = np.array(plain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        matrix = np.matrix(plain)
+    kinds = [array.astype(bool), array.astype(float), matrix, pd.DataFrame(plain), jnp.array(plain)]
+    for kind in kinds:
+        for names in (ops, tuple(ops), np.array(ops), pd.Series(ops), ",".join(ops)):
+            assert parse(kind, names) == parse(plain, ops)
+    for entry in (0.97, np.float32(0.97), 1.5, -1, float("nan"), "x", None, [1], 2**70):
+        wrong = [list(row) for row in plain]
+        wrong[1][3] = entry
+        with pytest.raises(UserError, match="row 1, column 3 of the adjacency matrix is ") as error:
+            parse(wrong, ops)
+        assert str(plain_of(entry)) in str(error.value)
+
+
+def plain_of(entry: Any) -> Any:
+    return entry.item() if isinstance(entry, np.generic) else entry
+
+
 def test_limits_count_after_pruning():
     # Eight vertices and ten edges before pruning, one vertex and two edges of them dead.
     matrix = [[*row, 0] for row in README_MATRIX]
@@ -102,7 +138,7 @@ def test_limits_count_after_pruning():
         ([[0, 1], [0]], ["input", "output"], "square matrix"),
         ([[0, 1], [0, 0]], ["input", CONV1, "output"], "3 operations for 2 vertices"),
         ([[0]], ["input"], "at least the input and the output"),
-        ([[0, 2], [0, 0]], ["input", "output"], "entries other than 0 and 1"),
+        ([[0, 2], [0, 0]], ["input", "output"], "row 0, column 1 of the adjacency matrix is 2"),
         ([[0, 1], [1, 0]], ["input", "output"], "upper-triangular"),
         ([[1, 1], [0, 0]], ["input", "output"], "upper-triangular"),
         ([[0, 1], [0, 0]], ["output", "input"], "expected 'input' and 'output'"),

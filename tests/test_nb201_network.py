@@ -69,7 +69,7 @@ def test_all_weights_learn() -> None:
 
 
 def test_what_cannot_be_built() -> None:
-    with pytest.raises(UserError, match="operation 5 on edge 0"):
+    with pytest.raises(UserError, match="edge 0 of a cell is 5"):
         build((5, 0, 0, 0, 0, 0))
     with pytest.raises(UserError, match="0 channels"):
         build(ALL_OPS, channels=0)

@@ -105,7 +105,7 @@ def test_a_partial_table_is_the_subgraph_of_its_cells():
 
 
 def test_a_row_outside_is_refused(space):
-    with pytest.raises(UserError, match="expected a row from 0 to 2531"):
+    with pytest.raises(UserError, match="the row of a cell is 2532; expected 0 to 2531"):
         space.cell(2532)
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
-from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.space import make_space
 from rlnas.bench.nb101.table import Table, find
-from rlnas.bench.noise import Noise
+from rlnas.bench.noise import NoiseLike
 from rlnas.bench.table_benchmark import TableBenchmark
 
 
@@ -24,11 +22,12 @@ from rlnas.bench.table_benchmark import TableBenchmark
 class CellBenchmark(TableBenchmark):
     """One budget (epochs) of a table with M cells and R repeats, over a `CellSpace`."""
 
-    def lookup(self, cell: Cell, key: Key[Array, ""] | None = None) -> QueryResult:
-        """Python side: look a cell up in any isomorphic form. Raises `UserError` with the reason
-        when it cannot be."""
+    def lookup(self, cell: Any, key: Any = None) -> QueryResult:
+        """Python side: look up a `Cell` in any isomorphic form, its text, or a row of the space.
+        key: a jax.random.key, for `sample`. Raises `UserError` with the reason when it cannot
+        be."""
         return self.answer(
-            jnp.int32(self.space.row(cell)), key, f" at {self.epochs} epochs",
+            self.space.parse(cell), key, f" at {self.epochs} epochs",
             f"choose another budget or noise policy (`rlnas bench info {self.name}`)",
         )  # fmt: skip
 
@@ -40,7 +39,7 @@ class CellBenchmark(TableBenchmark):
 
 
 def from_table(
-    table: Table, *, epochs: int | None = None, noise: Noise | str = "mean", sha256: str = ""
+    table: Table, *, epochs: int | None = None, noise: NoiseLike = "mean", sha256: str = ""
 ) -> CellBenchmark:
     """The benchmark of one budget of `table` (default: the largest). `UserError` for a budget it
     lacks."""
@@ -61,7 +60,7 @@ def from_table(
 
 
 def load(
-    name_or_path: str, *, epochs: int | None = None, noise: Noise | str = "mean"
+    name_or_path: str, *, epochs: int | None = None, noise: NoiseLike = "mean"
 ) -> CellBenchmark:
     """Open a table by name (embedded or converted) or by path."""
     path = find(name_or_path)

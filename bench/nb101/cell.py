@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from rlnas.bench.arguments import plain, sequence, shown
 from rlnas.bench.errors import UserError
 
 INPUT, OUTPUT = "input", "output"
@@ -61,45 +63,50 @@ def from_bits(num_vertices: int, bits: int, labels: Sequence[int]) -> Cell:
     return Cell(matrix, (INPUT, *(OPS[label] for label in labels), OUTPUT))
 
 
-def parse(matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Cell:
+def from_digits(digits: str, num_vertices: int) -> list[list[int]]:
+    """The matrix whose upper triangle is `digits`, row by row."""
+    rest = iter(digits)
+    n = range(num_vertices)
+    return [[int(next(rest)) if x < y else 0 for y in n] for x in n]
+
+
+def parse(matrix: Any, ops: Any) -> Cell:
     """Check a module specification and prune it, as the official API does.
 
-    Raises `UserError` with the reason when the specification is malformed or outside the space.
+    matrix: [V][V] of 0 and 1 or booleans, as nested lists, an array of any library, a data frame.
+    ops: V names, or a text of them between commas. What is pruned may have any operation. Raises
+    `UserError` with the reason when the specification is malformed or outside the space.
     """
-    ops = list(ops)
-    rows = [[int(entry) for entry in row] for row in matrix]
+    rows, names = _rows(matrix), _names(ops)
     n = len(rows)
     if any(len(row) != n for row in rows):
         raise UserError(
             f"adjacency matrix has {n} rows of lengths {sorted({len(r) for r in rows})}; expected "
             "a square matrix"
         )
-    if len(ops) != n:
+    if len(names) != n:
         raise UserError(
-            f"found {len(ops)} operations for {n} vertices; expected one operation a vertex"
+            f"found {len(names)} operations for {n} vertices; expected one operation a vertex"
         )
     if n < 2:
         raise UserError(f"found {n} vertices; expected at least the input and the output vertex")
-    if any(entry not in (0, 1) for row in rows for entry in row):
-        raise UserError("adjacency matrix has entries other than 0 and 1; expected 0 or 1")
     if any(rows[x][y] for x in range(n) for y in range(x + 1)):
         raise UserError(
             "adjacency matrix has an edge on or below the diagonal; expected a strictly "
             "upper-triangular matrix"
         )
-    if ops[0] != INPUT or ops[-1] != OUTPUT:
+    if names[0] != INPUT or names[-1] != OUTPUT:
         raise UserError(
-            f"operations start with {ops[0]!r} and end with {ops[-1]!r}; expected 'input' and "
+            f"operations start with {names[0]!r} and end with {names[-1]!r}; expected 'input' and "
             "'output'"
         )
-    unknown = [op for op in ops[1:-1] if op not in OPS]
-    if unknown:
-        raise UserError(f"unknown operation {unknown[0]!r}; expected one of {', '.join(OPS)}")
-
     keep = _on_a_path(rows)
     if not keep:
         raise UserError("no path from the input to the output vertex; add edges until there is one")
-    cell = Cell(tuple(tuple(rows[x][y] for y in keep) for x in keep), tuple(ops[x] for x in keep))
+    cell = Cell(tuple(tuple(rows[x][y] for y in keep) for x in keep), tuple(names[x] for x in keep))
+    unknown = [op for op in cell.ops[1:-1] if op not in OPS]
+    if unknown:
+        raise UserError(f"unknown operation {unknown[0]!r}; expected one of {', '.join(OPS)}")
     if cell.num_vertices > MAX_VERTICES:
         raise UserError(
             f"{cell.num_vertices} vertices after pruning; the space allows at most {MAX_VERTICES}"
@@ -109,6 +116,28 @@ def parse(matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Cell:
             f"{cell.num_edges} edges after pruning; the space allows at most {MAX_EDGES}"
         )
     return cell
+
+
+def _rows(matrix: Any) -> list[list[int]]:
+    """The entries as 0 and 1."""
+    rows = []
+    for x, row in enumerate(sequence(matrix, "the adjacency matrix", "rows")):
+        entries = sequence(row, f"row {x} of the adjacency matrix", "0 and 1")
+        for y, entry in enumerate(map(plain, entries)):
+            if not isinstance(entry, int | float) or entry not in (0, 1):
+                raise UserError(
+                    f"row {x}, column {y} of the adjacency matrix is {shown(entry)}; expected 0 "
+                    "or 1"
+                )
+        rows.append([int(entry) for entry in entries])
+    return rows
+
+
+def _names(ops: Any) -> list[str]:
+    """The operations as texts; what is no text becomes one that names no operation."""
+    ops = ops.split(",") if isinstance(ops, str) else ops
+    names = sequence(ops, "the list of operations", "names")
+    return [name.strip() if isinstance(name, str) else shown(name) for name in names]
 
 
 def _on_a_path(rows: Sequence[Sequence[int]]) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import graph
-from rlnas.bench.nb101.cell import Cell, parse
+from rlnas.bench.nb101.cell import Cell, from_digits, parse
 from rlnas.bench.nb101.csv_header import Header
 from rlnas.bench.nb101.reference import Reference
 
@@ -88,8 +88,7 @@ def _cell(kind: str, digits: str, operations: str) -> Cell:
             f"upper_triangle_bits {digits!r} for {n} operations; expected {n * (n - 1) // 2} "
             "digits 0 or 1"
         )
-    rest = iter(digits)
-    return parse([[int(next(rest)) if x < y else 0 for y in range(n)] for x in range(n)], ops)
+    return parse(from_digits(digits, n), ops)
 
 
 def _columns(cells: list[Cell]) -> graph.Cells:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int8, Int32, UInt32
 
-from rlnas.bench.benchmark import Arch
+from rlnas.bench.arguments import shown, whole
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import cell as reference
 from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
@@ -75,20 +76,22 @@ class CellSpace(NeighbourLists):
         )
         return 2 + (ops != NO_OP).sum(1)
 
-    def cell(self, arch: int) -> Cell:
+    def cell(self, arch: Any) -> Cell:
         """The readable cell of row `arch`."""
-        if not 0 <= int(arch) < self.size:
-            raise UserError(
-                f"found architecture {arch}; expected a row from 0 to {int(self.size) - 1}"
-            )
-        ops = int(self.ops[arch])
+        row = whole(arch, "the row of a cell", most=int(self.size) - 1)
+        ops = int(self.ops[row])
         labels = [ops >> 2 * i & 3 for i in range(MAX_VERTICES - 2)]
         labels = [label for label in labels if label != NO_OP]
-        return reference.from_bits(len(labels) + 2, int(self.bits[arch]), labels)
+        return reference.from_bits(len(labels) + 2, int(self.bits[row]), labels)
 
-    def row(self, cell: Cell) -> int:
-        """The architecture of a cell in any isomorphic form; `UserError` when the table lacks
-        it."""
+    def row(self, cell: Any) -> int:
+        """The architecture of a `Cell` in any isomorphic form, of `format`'s text, or a row itself;
+        `UserError` when it is none, or the table lacks it."""
+        if isinstance(cell, str):
+            cell = _read(cell)
+        if not isinstance(cell, Cell):
+            cell = self.cell(cell)
+        cell = reference.parse(cell.matrix, cell.ops)
         ops = np.full((1, MAX_VERTICES - 2), UNUSED, np.uint8)
         ops[0, : len(cell.labels)] = cell.labels
         columns = Cells(
@@ -99,36 +102,34 @@ class CellSpace(NeighbourLists):
         if place == self.size or int(self.rows[place]) != canonical:
             raise UserError(
                 f"the cell ({cell.num_vertices} vertices, {cell.num_edges} edges) is not in the "
-                "table of "
-                f"{int(self.size)} cells; choose one that `rlnas bench export` lists, or a larger "
-                "table"
+                f"table of {int(self.size)} cells; choose one that `rlnas bench export` lists, or "
+                "a larger table"
             )
         return place
 
-    def parse(self, text: str) -> Int32[Array, ""]:
-        """The architecture of `format`'s text."""
-        bits, _, ops = text.strip().partition(" ")
-        names = ops.split(",")
-        n = len(names)
-        if not ops or len(bits) != n * (n - 1) // 2 or set(bits) - {"0", "1"}:
-            raise UserError(
-                f"found {text!r}; expected the upper triangle row by row, a space and the "
-                "operations, "
-                "e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
-            )
-        matrix, digits = [[0] * n for _ in range(n)], iter(bits)
-        for x in range(n):
-            for y in range(x + 1, n):
-                matrix[x][y] = int(next(digits))
-        return jnp.int32(self.row(reference.parse(matrix, names)))
+    def parse(self, text: Any) -> Int32[Array, ""]:
+        """The architecture of `format`'s text, or of what else `row` takes."""
+        return jnp.int32(self.row(text))
 
-    def format(self, arch: Arch) -> str:
+    def format(self, arch: Any) -> str:
         """E.g. `110101 input,maxpool3x3,maxpool3x3,output`: upper triangle row by row,
         operations."""
-        cell = self.cell(int(arch))
+        cell = self.cell(arch)
         n = cell.num_vertices
         bits = "".join(str(cell.matrix[x][y]) for x in range(n) for y in range(x + 1, n))
         return f"{bits} {','.join(cell.ops)}"
+
+
+def _read(text: str) -> Cell:
+    bits, _, ops = text.strip().partition(" ")
+    names = ops.split(",")
+    n = len(names)
+    if not ops or len(bits) != n * (n - 1) // 2 or set(bits) - {"0", "1"}:
+        raise UserError(
+            f"found {shown(text)}; expected the upper triangle row by row, a space and the "
+            "operations, e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
+        )
+    return reference.parse(reference.from_digits(bits, n), names)
 
 
 _X, _Y = (grid.ravel() for grid in np.mgrid[:MAX_VERTICES, :MAX_VERTICES])

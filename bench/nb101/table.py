@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import cache_dir
+from rlnas.bench.files import cache_dir, is_file
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
 from rlnas.bench.npz import load_npz, save_npz
@@ -211,9 +211,8 @@ def find(name_or_path: str | Path) -> Path:
     tables = available()
     if str(name_or_path) in tables:
         return tables[str(name_or_path)]
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
+    if is_file(name_or_path):
+        return Path(name_or_path)
     known = ", ".join(tables) or "none yet"
     raise UserError(
         f"no table {str(name_or_path)!r}: neither a known name ({known}) nor a file; "

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
@@ -16,7 +15,7 @@ from rlnas.bench.nb201 import table as tables
 from rlnas.bench.nb201.space import CellSpace
 from rlnas.bench.nb201.table import Table
 from rlnas.bench.nb201.tasks import ACCURACY
-from rlnas.bench.noise import Noise
+from rlnas.bench.noise import NoiseLike
 from rlnas.bench.table_benchmark import TableBenchmark
 
 
@@ -30,14 +29,15 @@ class CellBenchmark(TableBenchmark):
         facts = super().describe()
         return facts if facts["repeats"] > 1 else facts | {"repeats": None}
 
-    def lookup(self, text: str, key: Key[Array, ""] | None = None) -> QueryResult:
-        """Python side: look a cell up by its text. Raises `UserError` with the reason when it
-        cannot be."""
-        arch = self.space.parse(text)
-        return self.answer(arch, key, advice="choose another cell or noise policy")
+    def lookup(self, cell: Any, key: Any = None) -> QueryResult:
+        """Python side: look a cell up by its text or its digits. key: a jax.random.key, for
+        `sample`. Raises `UserError` with the reason when it cannot be."""
+        return self.answer(
+            self.space.parse(cell), key, advice="choose another cell or noise policy"
+        )
 
 
-def from_table(table: Table, *, noise: Noise | str = "mean", sha256: str = "") -> CellBenchmark:
+def from_table(table: Table, *, noise: NoiseLike = "mean", sha256: str = "") -> CellBenchmark:
     """The benchmark of a table: it reports the test measure, or the validation measure where there
     is no other."""
     split = "validation" if np.isnan(table.test).all() else "test"
@@ -63,7 +63,7 @@ def about(table: Table) -> str:
 
 
 def load(
-    name_or_path: str, *, epochs: int | None = None, noise: Noise | str = "mean"
+    name_or_path: str, *, epochs: int | None = None, noise: NoiseLike = "mean"
 ) -> CellBenchmark:
     """Open a table by name or path. `UserError` for a budget it lacks: it has one."""
     path = tables.find(name_or_path)

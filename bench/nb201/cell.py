@@ -14,7 +14,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+from rlnas.bench.arguments import sequence, shown, whole
 from rlnas.bench.errors import UserError
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -56,9 +58,24 @@ def of_ops(ops: int) -> Variant:
     return next(variant for variant in VARIANTS if variant.ops == ops)
 
 
-def to_text(variant: Variant, digits: Sequence[int]) -> str:
-    """The official string: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`, or `64-41414-1_02_333`."""
-    validate(variant, digits)
+def digits_of(variant: Variant, found: Any) -> Digits:
+    """The digits of a cell given by its text (`from_text`), or by its six digits in a list or an
+    array of any library. Raises `UserError`."""
+    if isinstance(found, str):
+        return from_text(variant, found)
+    digits = sequence(found, "a cell", f"{len(EDGES)} operations, or its text")
+    if len(digits) != len(EDGES):
+        raise UserError(f"found a cell of {len(digits)} digits; expected {len(EDGES)}")
+    return tuple(
+        whole(digit, f"edge {place} of a cell", most=variant.ops - 1)
+        for place, digit in enumerate(digits)
+    )
+
+
+def to_text(variant: Variant, cell: Any) -> str:
+    """The official string: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`, or `64-41414-1_02_333`. cell: as
+    `digits_of` takes it."""
+    digits = digits_of(variant, cell)
     if variant is TRANSNAS:
         word = "".join(map(str, digits))
         return f"64-41414-{word[0]}_{word[1:3]}_{word[3:]}"
@@ -76,37 +93,25 @@ def from_text(variant: Variant, text: str) -> Digits:
         return tuple(map(int, text))
     if not text.startswith("|"):
         raise UserError(
-            f"{text!r} is no cell of {variant.title}; expected {form}, or six digits from 0 to "
-            f"{variant.ops - 1}"
+            f"{shown(text)} is no cell of {variant.title}; expected {form}, or six digits from 0 "
+            f"to {variant.ops - 1}"
         )
     nodes = [node.strip("|").split("|") for node in text.split("+")]
     if [len(node) for node in nodes] != [1, 2, 3]:
         raise UserError(
-            f"{text!r} has nodes with {[len(node) for node in nodes]} inputs; expected [1, 2, 3]: "
-            f"{form}"
+            f"{shown(text)} has nodes with {[len(node) for node in nodes]} inputs; expected "
+            f"[1, 2, 3]: {form}"
         )
     digits = []
     for (source, _), edge in zip(EDGES, itertools.chain(*nodes), strict=True):
         op, _, end = edge.partition("~")
         if op not in OPS[: variant.ops] or end != str(source):
             raise UserError(
-                f"{text!r} has the edge {edge!r}; expected {source} after ~, and one of "
+                f"{shown(text)} has the edge {shown(edge)}; expected {source} after ~, and one of "
                 f"{', '.join(OPS[: variant.ops])}"
             )
         digits.append(OPS.index(op))
     return tuple(digits)
-
-
-def validate(variant: Variant, digits: Sequence[int]) -> None:
-    """`UserError` when `digits` are not six operations of the space."""
-    if len(digits) != len(EDGES):
-        raise UserError(f"found a cell of {len(digits)} digits; expected {len(EDGES)}")
-    for place, digit in enumerate(digits):
-        if not 0 <= digit < variant.ops:
-            raise UserError(
-                f"found operation {digit} on edge {place} of a cell; expected 0 to "
-                f"{variant.ops - 1} in {variant.title}"
-            )
 
 
 @cache

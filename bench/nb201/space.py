@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -111,13 +112,13 @@ class CellSpace:
         isomorphic when theirs are equal."""
         return self.at(jnp.asarray(_numbers(self.ops)[2])[self.index(arch)])
 
-    def parse(self, text: str) -> Int8[Array, " 6"]:
-        """The cell of an official string or of six digits."""
-        return jnp.asarray(np.array(cell.from_text(self.variant, text), np.int8))
+    def parse(self, text: Any) -> Int8[Array, " 6"]:
+        """The cell of an official string or of six digits, as a text or as integers."""
+        return jnp.asarray(np.array(cell.digits_of(self.variant, text), np.int8))
 
-    def format(self, arch: Int[Array, " 6"] | Int[np.ndarray, " 6"]) -> str:
+    def format(self, arch: Any) -> str:
         """The official string."""
-        return cell.to_text(self.variant, np.asarray(arch).tolist())
+        return cell.to_text(self.variant, arch)
 
 
 def _weights(ops: int) -> Int32[np.ndarray, " 6"]:

@@ -28,7 +28,7 @@ def build(
     """The network of a cell, its weights drawn by torch's global generator, as torch draws them;
     the defaults are NAS-Bench-201's for CIFAR-10. Raises `UserError` for a cell outside the
     space."""
-    cell.validate(cell.NB201, digits)
+    digits = cell.digits_of(cell.NB201, digits)
     sizes = {"classes": classes, "channels": channels, "cells": cells, "stages": stages}
     for name, value in (sizes | {"inputs": in_channels}).items():
         if value < 1:
