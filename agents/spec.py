@@ -4,9 +4,7 @@ that read text. `module:Class` stands for the name of an agent that is not regis
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import types
-from pathlib import Path
 from typing import (
     Any,
     Literal,
@@ -22,7 +20,6 @@ from rlnas.agents import registry
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench import arguments
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
 from rlnas.bench.registry import is_target
 
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true | false"}
@@ -46,16 +43,6 @@ def split(word: Any) -> tuple[str, str]:
     if is_target(target) and (registered is None or registered.value == target):
         return target, rest
     return name, text
-
-
-def identity(word: str) -> str:
-    """The name by which runs of a word's agent are kept: as registered; or `module:Class@...` with
-    the start of its source's sha256, since a file that is being worked on changes."""
-    name, _ = split(word)
-    if name in registry.names():
-        return name
-    source = inspect.getsourcefile(registry.config(name))
-    return f"{name}@{sha256(Path(source))[:12]}" if source else name
 
 
 def parse(word: Any) -> tuple[str, AgentConfig]:

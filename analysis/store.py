@@ -22,11 +22,13 @@ from typing import Any
 import numpy as np
 
 from rlnas.agents.protocol import History
+from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.jax_setup import configuration
 
 FORMAT = "rlnas-run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, HISTORY, PART = "manifest.json", "history.npz", "part"
 
 
@@ -37,11 +39,13 @@ class DamagedRun(UserError):
 @dataclass(frozen=True)
 class RunSpec:
     """What decides every byte of a run's history. benchmark: `Benchmark.describe()`. config: the
-    agent's fields."""
+    agent's fields. code, jax: of `decided_by`."""
 
     benchmark: Mapping[str, Any]
     agent: str
     config: Mapping[str, Any]
+    code: str
+    jax: Mapping[str, Any]
     budget: int
     seed: int
     seeds: int
@@ -58,12 +62,13 @@ class RunSpec:
 @dataclass(frozen=True)
 class Run:
     """A stored run. history: numpy arrays, [seeds, budget, ...]. label: what figures and tables
-    call it."""
+    call it. new: made just now."""
 
     folder: Path
     manifest: dict[str, Any]
     history: History
     label: str
+    new: bool = False
 
 
 def to_json(value: Any) -> Any:
@@ -93,6 +98,12 @@ def hash_of(value: Any) -> str:
 def folder_of(out: Path, kind: str, identity: Any) -> Path:
     """Where the results of these settings belong: `<out>/<kind>-<hash of identity>`."""
     return out / f"{kind}-{hash_of(identity)}"
+
+
+def decided_by(*things: Any) -> dict[str, Any]:
+    """What decides the bytes of a result besides its settings, for its identity: the code of
+    `things` (see `code_of`), and how JAX is set."""
+    return {"code": code_of(*things), "jax": configuration()}
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -187,6 +198,26 @@ def save(
         }
     )
     write_json(folder / MANIFEST, manifest)
+
+
+def reused(manifest: Mapping[str, Any]) -> str:
+    """Since when a result is there, and who made it, where that was another version."""
+    made, here = manifest["versions"], versions()
+    other = [f"{name} {made.get(name)}" for name in here if made.get(name) != here[name]]
+    by = f", made with {', '.join(other)}" if other else ""
+    return f"reused from {_minute(datetime.fromisoformat(manifest['created']))}{by}"
+
+
+def tell_reused(what: str, files: Sequence[Path], total: int) -> None:
+    """Say on stderr how many of `total` results were there before, as files; nothing of none."""
+    if files:
+        oldest = datetime.fromtimestamp(min(path.stat().st_mtime for path in files), UTC)
+        said = f"{len(files)} of {total} {what} reused, the oldest from {_minute(oldest)}"
+        print(f"rlnas: {said}", file=sys.stderr)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def forget_parts(folder: Path) -> None:

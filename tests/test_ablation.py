@@ -42,7 +42,8 @@ def tiny(folder: Path) -> Ablate:
 
 
 def rows_of(config: Ablate) -> tuple[list[Row], Path]:
-    return plan(config, bench.load(config.benchmark).describe())
+    there = bench.load(config.benchmark)
+    return plan(config, there.describe(), there)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import inspect
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from rlnas import bench
 from rlnas.agents.random_search import RandomSearch
+from rlnas.agents.random_walk import RandomWalk
 from rlnas.analysis import store
 from rlnas.analysis.comparison import curves, measures, sweep
 from rlnas.analysis.comparison import figure as plots
@@ -127,6 +130,31 @@ def test_what_is_done_is_not_done_again(config: Compare, monkeypatch: pytest.Mon
     assert {path: path.read_bytes() for path in folders(config.out)[1].iterdir()} == bytes_before
     with pytest.raises(TypeError):
         dataclasses.replace(config, redo=True).run()
+
+
+def test_an_edited_agent_is_run_again(
+    config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """What another code found is not told as this one's; a run that is reused is told as such."""
+    source = Path(inspect.getsourcefile(RandomWalk)).read_text()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def runs_with(text: str) -> set[str]:
+        (tmp_path / "edited.py").write_text(text)
+        sys.modules.pop("edited", None)
+        dataclasses.replace(config, agents=("edited:RandomWalk",), out=tmp_path / "runs").run()
+        return {path.parent.name for path in (tmp_path / "runs").glob("*/history.npz")}
+
+    first = runs_with(source)
+    assert " queries in " in (said := capsys.readouterr().out) and "reused" not in said
+    assert runs_with(source + "# a comment") == first
+    (folder,) = (tmp_path / "runs").glob("*/history.npz")
+    created = store.load(folder.parent).manifest["created"]
+    made = f"(reused from {created[:10]} {created[11:16]} UTC)"
+    assert f"edited:RandomWalk  {made}" in capsys.readouterr().out
+    assert len(runs_with(source + "EDITED = True")) == 2
+    assert "reused" not in capsys.readouterr().out
 
 
 def test_chunks_and_kills_change_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from rlnas.bench.errors import UserError
 from test_stats import history
 
 SPEC = store.RunSpec(
-    {"name": "b", "noise": "mean"}, "random_search", {"n": 3}, budget=4, seed=0, seeds=2
+    benchmark={"name": "b", "noise": "mean"},
+    agent="random_search",
+    config={"n": 3},
+    code="0123456789abcdef",
+    jax={"prng": "threefry2x32", "partitionable": True, "x64": False, "platform": "cpu"},
+    budget=4,
+    seed=0,
+    seeds=2,
 )
 FACTS = {"reports": "test accuracy", "optimum": 0.75, "architectures": 8.0, "pretraining": None}
 
@@ -70,12 +78,16 @@ def test_hash_is_of_canonical_json() -> None:
             ("benchmark", {"name": "b", "noise": "sample"}),
             ("agent", "evolution"),
             ("config", {"n": 4}),
+            ("code", "1123456789abcdef"),
+            ("jax", SPEC.jax | {"prng": "rbg"}),
+            ("jax", SPEC.jax | {"partitionable": False}),
+            ("jax", SPEC.jax | {"x64": True}),
             ("budget", 5),
             ("seed", 1),
             ("seeds", 3),
         ]
     ]
-    assert len({SPEC.hash, *(spec.hash for spec in changed)}) == 7
+    assert len({SPEC.hash, *(spec.hash for spec in changed)}) == 11
 
 
 def test_json_has_no_nan_and_refuses_what_it_cannot_say(tmp_path: Path) -> None:
@@ -91,6 +103,27 @@ def test_json_has_no_nan_and_refuses_what_it_cannot_say(tmp_path: Path) -> None:
     }
     with pytest.raises(TypeError, match="no JSON for a set"):
         store.to_json({1, 2})
+
+
+def test_what_is_reused_is_told_with_its_age(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = store.load(save(tmp_path / "run")).manifest | {
+        "created": "2026-01-02T03:04:05+00:00"
+    }
+    assert store.reused(manifest) == "reused from 2026-01-02 03:04 UTC"
+    monkeypatch.setattr(store, "versions", lambda: manifest["versions"] | {"jax": "99"})
+    made = f"made with jax {manifest['versions']['jax']}"
+    assert store.reused(manifest) == f"reused from 2026-01-02 03:04 UTC, {made}"
+    files = [tmp_path / name for name in "ab"]
+    for path, age in zip(files, (10**9, 10**9 + 60), strict=True):
+        path.touch()
+        os.utime(path, (age, age))
+    store.tell_reused("cells", files, 3)
+    said = "rlnas: 2 of 3 cells reused, the oldest from 2001-09-09 01:46 UTC\n"
+    assert capsys.readouterr().err == said
+    store.tell_reused("cells", [], 3)
+    assert capsys.readouterr().err == ""
 
 
 def truncate(folder: Path) -> None:
@@ -124,7 +157,7 @@ DAMAGES = {
     ),
     "a list": (lambda folder: (folder / store.MANIFEST).write_text("[]"), "is no manifest"),
     "edited settings": (edit("budget", 3), "was edited"),
-    "other format": (edit("version", 99), "version 99, expected rlnas-run version 1"),
+    "other format": (edit("version", 99), "version 99, expected rlnas-run version 2"),
 }
 
 

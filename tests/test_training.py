@@ -26,9 +26,11 @@ from rlnas.agents.learner import has_setting, presets
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.trained import Trained
+from rlnas.analysis import store
 from rlnas.analysis.report.command import Report
 from rlnas.analysis.training import data, loop, text
 from rlnas.analysis.training.command import Train
+from rlnas.bench import code
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import families, named
 from rlnas.bench.nb101.benchmark import from_table
@@ -125,10 +127,26 @@ def test_its_report_is_its_summary(trained, capsys):
     assert capsys.readouterr().out == f"{text.summary(trained)}\n"
 
 
-def test_a_finished_training_is_left_as_it_is(trained):
+def test_a_finished_training_is_left_as_it_is_and_told_as_such(trained, capsys):
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
     assert loop.train(config(trained.parent), opposed()) == trained
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+    assert f"rlnas: {trained} is reused from 20" in capsys.readouterr().err
+
+
+def test_another_code_is_another_training(monkeypatch):
+    def name():
+        return store.hash_of(loop.identity_of(config(Path()), LEARNER, opposed(), part()))
+
+    before = name()
+    assert name() == before
+    for module in ("averages", "rlnas.agents.evaluate", "rlnas.analysis.training.loop"):
+        read = code.source_of(module)
+        monkeypatch.setitem(code._read, module, replace(read, digest="edited"))
+        assert name() != before
+        monkeypatch.setitem(code._read, module, read)
+    monkeypatch.setattr(store, "configuration", lambda: {"x64": True})
+    assert name() != before
 
 
 KILLED = """

@@ -30,7 +30,7 @@ class Ablate(AblateSettings):
         from rlnas.analysis.text import tell
 
         benchmark = bench.load(self.benchmark)
-        rows, folder = plan.plan(self, benchmark.describe())
+        rows, folder = plan.plan(self, benchmark.describe(), benchmark)
         failures = jobs.run_jobs(rows, self.workers)
         if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):
             frame = data.collect(rows, benchmark)

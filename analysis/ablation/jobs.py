@@ -33,6 +33,8 @@ def run_jobs(rows: Sequence[Row], workers: int) -> list[str]:
 
     cells = sum(len(row.alphas) for row in rows)
     left = sum(len(missing(row)) for row in rows)
+    there = [row.cell(a) for row in rows for a in row.alphas if a not in missing(row)]
+    store.tell_reused("cells", there, cells)
     if todo:
         with bar("ablate", cells, unit="cell", initial=cells - left) as shown:
             run_all(run_row, todo, workers, lambda task, alpha: shown.update(), done)

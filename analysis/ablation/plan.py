@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rlnas import agents
 from rlnas.agents.learner import changed, has_setting, preset
-from rlnas.agents.spec import convert, identity
+from rlnas.agents.spec import convert
 from rlnas.analysis import store
 from rlnas.analysis.ablation.settings import AblateSettings
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 
+JOBS = "rlnas.analysis.ablation.jobs"
+"""The module that trains."""
 ALPHAS = (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0)
 
 
@@ -53,7 +56,7 @@ class Row:
     def cell(self, alpha: float) -> Path:
         """Where the results of one alpha go."""
         key = [
-            identity(self.agent),
+            self.agent,
             asdict(replace(self.settings, alpha=alpha)),
             self.seeds,
             self.seed,
@@ -65,9 +68,11 @@ class Row:
         return ", ".join(f"{name} {value}" for name, value in self.varied) or self.agent
 
 
-def plan(config: AblateSettings, benchmark: Mapping[str, Any]) -> tuple[list[Row], Path]:
+def plan(
+    config: AblateSettings, benchmark: Mapping[str, Any], *behind: Any
+) -> tuple[list[Row], Path]:
     """The jobs of a grid and their folder; `UserError` for a setting that is none. benchmark: its
-    `describe()`."""
+    `describe()`. behind: what has code that counts too, e.g. the benchmark itself."""
     grid, family = GRIDS[config.preset], named(benchmark.get("family", ""))
     alphas = tuple(float(a) for a in config.alpha or grid.alpha)
     seeds = grid.seeds if config.seeds is None else config.seeds
@@ -82,7 +87,7 @@ def plan(config: AblateSettings, benchmark: Mapping[str, Any]) -> tuple[list[Row
         if len(set(given)) < len(given):
             raise UserError(f"{name} {' '.join(map(str, given))} has one twice; give each once")
     decisive = [
-        identity(config.agent),
+        config.agent,
         benchmark,
         asdict(base),
         sorted(axes.items()),
@@ -90,6 +95,7 @@ def plan(config: AblateSettings, benchmark: Mapping[str, Any]) -> tuple[list[Row
         seeds,
         config.seed,
         config.evaluation_seeds,
+        store.decided_by(agents.config(config.agent), JOBS, *behind),
     ]
     folder = store.folder_of(config.out, "ablate", decisive)
     rows = []

@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from rlnas import bench
-from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_seeds, seed_keys
-from rlnas.agents.spec import identity, parse_all
+from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_search, run_seeds, seed_keys
+from rlnas.agents.spec import parse_all, split
 from rlnas.analysis import store
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.benchmark import Benchmark
@@ -95,8 +95,7 @@ def contenders(agents: Sequence[str] | Mapping[str, AgentConfig]) -> list[Conten
     found: list[Contender] = []
     parsed = agents if isinstance(agents, Mapping) else parse_all(agents)
     for label, config in parsed.items():
-        given = isinstance(agents, Mapping)
-        name = label.partition(":")[0] if given else identity(label)
+        name, _ = split(label)
         same = next(
             (other.label for other in found if (other.name, other.config) == (name, config)), None
         )
@@ -111,7 +110,15 @@ def spec_of(
 ) -> store.RunSpec:
     """The identity of the run."""
     fields = dataclasses.asdict(contender.config)  # type: ignore[call-overload]
-    return store.RunSpec(benchmark.describe(), contender.name, fields, budget, seed, seeds)
+    return store.RunSpec(
+        benchmark=benchmark.describe(),
+        agent=contender.name,
+        config=fields,
+        budget=budget,
+        seed=seed,
+        seeds=seeds,
+        **store.decided_by(contender.config, benchmark, run_search),
+    )
 
 
 def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[str, Any]:
@@ -186,4 +193,4 @@ def run_agent(
         wall_seconds=wall,
     )
     store.forget_parts(folder)
-    return store.load(folder, contender.label)
+    return dataclasses.replace(store.load(folder, contender.label), new=True)

@@ -30,13 +30,14 @@ def write(runs: Sequence[Run], folder: Path) -> None:
 
 def finish(runs: Sequence[Run], out: Path) -> None:
     """A comparison in its own folder, named by the hash of its runs in their order; then where the
-    runs lie and what they took."""
+    runs lie, and what they took or since when they are there."""
     write(
         runs, store.folder_of(out, "compare", [[run.manifest["hash"], run.label] for run in runs])
     )
     for run in runs:
         queries = run.manifest["seeds"] * run.manifest["budget"]
         seconds = run.manifest["wall_seconds"]
-        rate = f"{queries:,} queries in {seconds:.1f} s, compilation included"
-        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}  ({rate})")
+        took = f"{queries:,} queries in {seconds:.1f} s, compilation included"
+        said = took if run.new else store.reused(run.manifest)
+        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}  ({said})")
     print(f"memory   {store.peak_mb():,.0f} MB at most")

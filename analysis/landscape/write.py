@@ -34,6 +34,7 @@ def finish(
         "version": 1,
         "benchmark": there.describe(),
         **settings,
+        **store.decided_by(there, measure),
     }
     with bar(f"landscape of {there.name}", 1, unit="benchmark") as shown:
         measured = measure(there, walks=walks, length=length, lags=lags, alphas=alphas, seed=seed)

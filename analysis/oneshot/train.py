@@ -23,6 +23,7 @@ from rlnas.analysis.oneshot.settings import OneShotSettings
 from rlnas.analysis.oneshot.text import text
 from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
+from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
 from rlnas.bench.nb101 import supernet
@@ -37,6 +38,8 @@ from rlnas.bench.retrain.fit import Fit
 from rlnas.bench.retrain.presets import Settings
 
 SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
+SUPERNET = "rlnas.bench.nb101.supernet"
+"""The module that trains and scores."""
 SAMPLE = 50  # steps, and cells scored, whose time is taken together
 
 
@@ -53,7 +56,7 @@ def finish(config: OneShotSettings) -> None:
         "version": 1,
         "benchmark": {"name": table.name, "sha256": sha256(path)},
     }
-    identity |= {name: getattr(config, name) for name in kept}
+    identity |= {name: getattr(config, name) for name in kept} | {"code": code_of(SUPERNET)}
     folder = store.folder_of(config.out, "oneshot", identity)
     scored = train_and_score(config, truth.cells, images, recipe, folder)
     timed = time_apart(config, truth.cells, images, recipe, folder)
@@ -97,7 +100,10 @@ def train_and_score(
     """Every seed, from its file where it is done."""
     schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
     found = []
-    for seed in range(config.seed, config.seed + config.seeds):
+    seeds = range(config.seed, config.seed + config.seeds)
+    there = [path for seed in seeds if (path := folder / f"seed-{seed}.npz").exists()]
+    store.tell_reused("supernets", there, config.seeds)
+    for seed in seeds:
         path, checkpoint = folder / f"seed-{seed}.npz", folder / f"seed-{seed}.safetensors"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)

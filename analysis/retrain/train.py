@@ -30,6 +30,7 @@ from rlnas.analysis.retrain.select import choose, from_csv, ground, model_of
 from rlnas.analysis.retrain.settings import RetrainSettings
 from rlnas.analysis.retrain.write import write
 from rlnas.bench import workers
+from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
 from rlnas.bench.progress import bar
@@ -42,6 +43,7 @@ from rlnas.bench.retrain.throughput import Probe, compare, plain_peak_mb
 from rlnas.bench.workers import Failure
 
 MOST_SIDE_BY_SIDE = 8  # models on one GPU
+FIT = "rlnas.bench.retrain.fit"  # the module that trains
 TOP = 5  # of runs, where nothing else is asked for
 
 
@@ -91,17 +93,19 @@ def train(
     made = device.resolve(
         config.options, config.settings.epochs * batches, max(1, cores() // processes)
     )
+    models = [model_of(benchmark, c.arch) for c in chosen]
     base = {
         "dataset": about_data,
         "settings": asdict(config.settings),
         "numerics": made.numerics(),
+        "code": code_of(FIT, *models),
     }
     shared = store.folder_of(config.out, "trainings", base)
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     jobs = [
         Job(
             c.arch,
-            model_of(benchmark, c.arch),
+            model,
             seed,
             data,
             config.settings,
@@ -110,7 +114,7 @@ def train(
             config.keep_weights,
         )
         for seed in seeds  # seed after seed: an interrupted run has something to say about all
-        for c in chosen
+        for c, model in zip(chosen, models, strict=True)
     ]
     identity = {
         "format": FORMAT,
@@ -124,6 +128,8 @@ def train(
     before = sessions(folder)
     records = {(job.arch, job.seed): record for job in jobs if (record := finished(job))}
     missing = [job for job in jobs if (job.arch, job.seed) not in records]
+    there = [job.record for job in jobs if (job.arch, job.seed) in records]
+    store.tell_reused("trainings", there, total)
     session: dict[str, Any] | None = None
     if missing:
         if not (shared / MANIFEST).exists():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,6 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from rlnas import agents
-from rlnas.agents import spec
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.evaluate import evaluate, incumbents
 from rlnas.agents.learner import (
@@ -45,6 +47,8 @@ from rlnas.bench.family import named
 from rlnas.bench.progress import bar
 
 BASELINES = ("random_search", "local_search")
+DECIDES = (evaluate, "rlnas.analysis.training.loop")
+"""What decides the bytes of a training, whatever is trained on what."""
 
 
 def settings_of(config: TrainSettings, benchmark: Benchmark) -> Learner:
@@ -99,9 +103,7 @@ def identity_of(
     }
     if config.evaluation_queries != QUERIES:
         identity["evaluation_queries"] = config.evaluation_queries
-    if (source := spec.identity(config.agent)) != config.agent:  # of a file that may change
-        identity["source"] = source
-    return identity
+    return identity | store.decided_by(agents.config(config.agent), learner, part, *DECIDES)
 
 
 def train(config: TrainSettings, benchmark: Any) -> Path:
@@ -112,6 +114,8 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     identity = identity_of(config, learner, benchmark, part)
     folder = store.folder_of(config.out, "train", identity)
     if (folder / store.MANIFEST).exists():
+        done = json.loads((folder / store.MANIFEST).read_text(encoding="utf-8"))
+        print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
         return folder
     mdp = learner.mdp(part)
     state = jax.jit(lambda mdp, key: learner.init(mdp, key))(mdp, jax.random.key(config.seed))
@@ -188,6 +192,7 @@ def finish(
             "rows": rows[-1],
             "baselines": baselines,
             "versions": store.versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "peak_mb": round(store.peak_mb()),
         },
     )
