@@ -128,6 +128,10 @@ class Family:
         what that is. shape: `long`, a line a run, or `wide`, a line an architecture."""
         raise UserError(f"{name} is no table of measurements, so there is nothing to export")
 
+    def preset(self, name: str) -> str:
+        """The preset of `rlnas retrain` for architectures of its benchmark `name`."""
+        return self.recipe
+
     def origin(self, name: str, epochs: int | None) -> Origin | None:
         """The trainings behind the numbers of the benchmark `name` at a budget of `epochs`; None
         where they are not known."""

@@ -16,6 +16,7 @@ from nb201_tables import text
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import cell
 from rlnas.bench.nb201.cell import NB201, TRANSNAS, VARIANTS
+from rlnas.bench.nb201.skeleton import nb201, trainable_parameters, transnas
 
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
 
@@ -96,13 +97,35 @@ def test_sizes_by_hand() -> None:
     nothing, conv = (0,) * 6, (3, 0, 0, 0, 0, 0)
     # One stage of one cell of one channel on one grey pixel: stem 9 + 2, last norm 2, classifier 4.
     tiny = {"classes": 2, "channels": 1, "cells": 1, "stages": 1, "in_channels": 1}
-    assert cell.trainable_parameters(nothing, **tiny) == 11 + 2 + 4
-    assert cell.trainable_parameters(conv, **tiny) == 11 + 2 + 4 + 9 + 2
+    one = nb201(channels=1, modules=1, cells=1, in_channels=1)
+    assert trainable_parameters(nothing, one, classes=2) == 11 + 2 + 4
+    assert trainable_parameters(conv, one, classes=2) == 11 + 2 + 4 + 9 + 2
     # Stem (9 + 2), last norm and ReLU 3, global pool (1 + 1)^2, classifier 2; the cell's 9 + 3.
     assert cell.flops(nothing, side=1, **tiny) == 11 + 3 + 4 + 2
     assert cell.flops(conv, side=1, **tiny) == 11 + 3 + 4 + 2 + 9 + 3
-    assert cell.trainable_parameters(nothing) == 73_306
-    assert cell.trainable_parameters(nothing, classes=100) == 79_156
+    assert trainable_parameters(nothing, nb201()) == 73_306
+    assert trainable_parameters(nothing, nb201(), classes=100) == 79_156
+
+
+def test_sizes_of_transnas_by_hand() -> None:
+    """Channels 32, 64 in the stem, then 128, 128, 256, 256, 512 by module of two cells."""
+    stem = 9 * 3 * 32 + 2 * 32 + 9 * 32 * 64 + 2 * 64
+    head = 512 * 47 + 47
+    made = transnas()
+    assert trainable_parameters((0,) * 6, made, classes=47) == stem + head == 43_599
+    # Into node 3 from node 0: it widens in the first cells of the modules 1, 3 and 5.
+    wide, same = ((64, 128), (128, 256), (256, 512)), (128, 128, 128, 256, 256, 256, 512)
+    for digit, area in ((2, 1), (3, 9)):
+        edge = sum(area * a * b + 2 * b for a, b in wide) + sum(area * w * w + 2 * w for w in same)
+        digits = (0, 0, 0, digit, 0, 0)
+        assert trainable_parameters(digits, made, classes=47) == stem + edge + head
+    # A skip is two 1 x 1 convolutions to half of the channels there, and nothing elsewhere.
+    skip = sum(a * b + 2 * b for a, b in wide)
+    assert trainable_parameters((0, 0, 0, 1, 0, 0), made, classes=47) == stem + skip + head
+    # Between inner nodes the channels are those of the output: 2 cells a module.
+    inner = sum(9 * w * w + 2 * w for w in (128, 128, 128, 128, 256, 256, 256, 256, 512, 512))
+    assert trainable_parameters((0, 0, 3, 0, 0, 0), made, classes=47) == stem + inner + head
+    assert trainable_parameters((0, 0, 0, 0, 1, 1), made, classes=47) == stem + head
 
 
 def test_strings_order_and_sizes_of_the_real_sample(real_data: Path) -> None:
@@ -111,7 +134,7 @@ def test_strings_order_and_sizes_of_the_real_sample(real_data: Path) -> None:
     for number, row in enumerate(found):
         digits = cell.official_order(NB201)[number]
         assert (int(row["idx"]), row["arch"]) == (number, cell.to_text(NB201, digits))
-        sizes = cell.trainable_parameters(digits), cell.flops(digits)
+        sizes = trainable_parameters(digits, nb201()), cell.flops(digits)
         said = (round(1e6 * float(row[key])) for key in ("params_m_c10", "flops_m_c10"))
         assert sizes == tuple(said), row["arch"]
 

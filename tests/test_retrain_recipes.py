@@ -26,6 +26,9 @@ PUBLISHED = {
     "nb201": {"epochs": 200, "batch_size": 256, "optimiser": "sgd", "learning_rate": 0.1}
     | {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "channels": 16, "modules": 5}
     | {"crop_padding": 4, "flip": True, "val_images": 25_000},
+    "tnb101": {"epochs": 25, "batch_size": 128, "optimiser": "sgd", "learning_rate": 0.1}
+    | {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "channels": 64, "modules": 2}
+    | {"stacks": 5, "flip": True, "crop_padding": 0},
     "nb301": {"epochs": 100, "batch_size": 96, "optimiser": "sgd", "learning_rate": 0.025}
     | {"momentum": 0.9, "weight_decay": 3e-4, "cutout": 16, "auxiliary_weight": 0.4}
     | {"drop_path": 0.2, "layers": 8, "channels": 32, "gradient_clip": 5.0},

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+import nb201_tables
 from rlnas import bench
 from rlnas.analysis import cli, store
 from rlnas.analysis.comparison.sweep import compare
@@ -20,7 +21,7 @@ from rlnas.analysis.retrain.command import Retrain
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.recipe import NB101
-from rlnas.bench.nb201.recipe import NB201
+from rlnas.bench.nb201.recipe import NB201, TNB101
 from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.nb301.network import DartsNetwork
 from rlnas.bench.nb301.recipe import NB301
@@ -191,5 +192,8 @@ def test_the_preset_follows_what_is_trained(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text(json.dumps({"benchmark": {"name": "nb301-yahpo"}}))
     assert parse(tmp_path, "--batch-size", "5").settings == replace(NB301, batch_size=5)
     assert parse("--benchmark", "nb201-cifar100").settings == NB201
+    assert parse("--benchmark", "tnb101-normal").settings == TNB101
+    nb201_tables.invented("tnb101-jigsaw").save(tmp_path / "mine.npz")
+    assert parse("--benchmark", str(tmp_path / "mine.npz")).preset == "tnb101"
     with pytest.raises(UserError, match=r"--preset"):
         parse("--preset", "none")

@@ -21,9 +21,10 @@ class Retrain(RetrainSettings):
     with several seeds. Survives kill -9: run the same command again, and every training goes on
     after its last whole epoch. Needs the extra `retrain` (torch, nasbench-pytorch, scikit-learn).
 
-    Presets: nb101, nb201 and nb301 are the benchmarks' own recipes, for a GPU; digits is that of
-    the embedded table; quick is a minute or two a training on a CPU core, for a few thousand
-    images. Every setting below can be changed.
+    Presets: nb101, nb201, tnb101 and nb301 are the benchmarks' own recipes, for a GPU (a cell of
+    TransNAS-Bench-101 is trained as a classifier, whatever its task); digits is that of the
+    embedded table; quick is a minute or two a training on a CPU core, for a few thousand images.
+    Every setting below can be changed.
 
     Examples:
       rlnas retrain runs/compare-0123456789abcdef --top 5 --random 10 --dataset digits

@@ -159,38 +159,11 @@ def representatives(variant: Variant) -> tuple[int, ...]:
     )
 
 
-# NAS-Bench-201's network around the cell (`torch_network`).
+# NAS-Bench-201's network around the cell (`skeleton`).
 
 STEM_CHANNELS = 16
 CELLS_A_STAGE = 5
 STAGES = 3
-
-
-def trainable_parameters(
-    digits: Sequence[int],
-    *,
-    classes: int = 10,
-    channels: int = STEM_CHANNELS,
-    cells: int = CELLS_A_STAGE,
-    stages: int = STAGES,
-    in_channels: int = 3,
-) -> int:
-    """Of NAS-Bench-201's network of a cell, in closed form. channels: of the stem, doubled from
-    stage to stage. cells: a stage."""
-    widths = [channels * 2**stage for stage in range(stages)]
-    total = _conv_bn(3, in_channels, channels)
-    for before, after in itertools.pairwise(widths):
-        total += _conv_bn(3, before, after) + _conv_bn(3, after, after) + before * after
-    for digit in digits:
-        if digit in (CONV1, CONV3):
-            kernel = 1 if digit == CONV1 else 3
-            total += sum(cells * _conv_bn(kernel, width, width) for width in widths)
-    return total + 2 * widths[-1] + (widths[-1] + 1) * classes
-
-
-def _conv_bn(kernel: int, before: int, after: int) -> int:
-    """Parameters of a convolution without bias and its BatchNorm."""
-    return kernel**2 * before * after + 2 * after
 
 
 def flops(

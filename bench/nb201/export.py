@@ -15,6 +15,7 @@ import numpy as np
 
 from rlnas.bench.columns import column_file
 from rlnas.bench.nb201 import cell
+from rlnas.bench.nb201.skeleton import nb201, trainable_parameters
 from rlnas.bench.nb201.table import Table
 from rlnas.bench.nb201.tasks import Metric
 
@@ -31,7 +32,7 @@ def export(table: Table, path: Path, *, shape: str = "long") -> None:
         "representative": np.array(cell.representatives(table.task.variant))[rows],
     }
     if table.task.variant is cell.NB201 and (classes := table.task.classes):
-        sizes = [cell.trainable_parameters(digits, classes=classes) for digits in cells]
+        sizes = [trainable_parameters(digits, nb201(), classes) for digits in cells]
         columns["trainable_params"] = np.array(sizes)
         count = [cell.flops(digits, classes=classes, side=table.task.side) for digits in cells]
         columns["flops"] = np.array(count)

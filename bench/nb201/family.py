@@ -71,17 +71,18 @@ class NasBench201(Family):
     def origin(self, name: str, epochs: int | None) -> Origin | None:
         return ORIGINS.get(name)
 
+    def preset(self, name: str) -> str:
+        from rlnas.bench.nb201.table import load
+
+        if name.endswith(".npz"):
+            name = load(Path(name)).name
+        return "tnb101" if name.startswith(cell.TRANSNAS.prefix) else self.recipe
+
     def network(self, benchmark: Any, arch: Any) -> NetworkPlan:
         from rlnas.bench.nb201.network import CellNetwork
 
-        space = benchmark.space
-        if space.variant is not cell.NB201:
-            raise UserError(
-                f"{benchmark.name}: the networks of {space.variant.title} are made for other tasks "
-                "and images of 256 pixels, rlnas does not build them; expected a benchmark of "
-                f"{cell.NB201.title}"
-            )
-        return CellNetwork(tuple(int(digit) for digit in arch))
+        variant = benchmark.space.variant
+        return CellNetwork(cell.digits_of(variant, arch), variant)
 
 
 FAMILY = NasBench201()

@@ -1,39 +1,21 @@
-"""NAS-Bench-201's network of a cell (Dong and Yang 2020, arXiv 2001.00326) in torch.
+"""The network of a NAS-Bench-201 or TransNAS-Bench-101 micro cell in torch; see `skeleton`.
 
-A stem, then stages of equal cells; a residual block between two stages halves the image and doubles
-the channels. Convolutions come as ReLU, convolution, BatchNorm; pools have no BatchNorm.
+Convolutions come as ReLU, convolution, BatchNorm; pools have no BatchNorm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
+from torch.nn import functional
 
-from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import cell
 from rlnas.bench.nb201.cell import EDGES, Digits
+from rlnas.bench.nb201.skeleton import Part, Skeleton, is_identity
 
-
-def build(
-    digits: Digits,
-    *,
-    classes: int = 10,
-    channels: int = cell.STEM_CHANNELS,
-    cells: int = cell.CELLS_A_STAGE,
-    stages: int = cell.STAGES,
-    in_channels: int = 3,
-) -> CellNet:
-    """The network of a cell, its weights drawn by torch's global generator, as torch draws them;
-    the defaults are NAS-Bench-201's for CIFAR-10. Raises `UserError` for a cell outside the
-    space."""
-    digits = cell.digits_of(cell.NB201, digits)
-    sizes = {"classes": classes, "channels": channels, "cells": cells, "stages": stages}
-    for name, value in (sizes | {"inputs": in_channels}).items():
-        if value < 1:
-            raise UserError(f"found {value} {name} for a network; expected at least 1")
-    return CellNet(digits, classes, channels, cells, stages, in_channels)
+SMALL = 64
+"""Images of a shorter side, in pixels, are not halved by a stem's convolution (ours): of
+TransNAS-Bench-101's 256 pixels 8 are left at the end, of 32 there would be one."""
 
 
 def conv_bn(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -46,34 +28,62 @@ def conv_bn(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequent
 
 
 class Zero(nn.Module):
-    """Zeros of the image's shape. Multiplied, as in the original, so that every weight has a
-    gradient."""
+    """Zeros of the shape that a convolution would give. Multiplied, as in NAS-Bench-201, so that
+    every weight has a gradient."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.after, self.stride = None if before == after else after, stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * 0.0
+        zeros = x[..., :: self.stride, :: self.stride] * 0.0
+        return zeros if self.after is None else zeros[:, :1].expand(-1, self.after, -1, -1)
 
 
-OPERATIONS: dict[int, Callable[[int], nn.Module]] = {
-    cell.NONE: lambda channels: Zero(),
-    cell.SKIP: lambda channels: nn.Identity(),
-    cell.CONV1: lambda channels: conv_bn(channels, channels, 1),
-    cell.CONV3: lambda channels: conv_bn(channels, channels, 3),
-    cell.POOL: lambda channels: nn.AvgPool2d(3, 1, padding=1, count_include_pad=False),
-}
-"""channels -> the operation; the image keeps its size."""
+class FactorizedReduce(nn.Module):
+    """ReLU; two 1 x 1 convolutions to half of the channels each, the second of the image moved by a
+    pixel; BatchNorm."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        halves = after // 2, after - after // 2
+        self.halves = nn.ModuleList(
+            nn.Conv2d(before, half, 1, stride, bias=False) for half in halves
+        )
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.relu(x)
+        moved = functional.pad(x, (0, 1, 0, 1))[..., 1:, 1:]
+        return self.norm(torch.cat([self.halves[0](x), self.halves[1](moved)], 1))
+
+
+def operation(digit: int, part: Part, source: int) -> nn.Module:
+    """Of an edge from node `source` of a cell."""
+    before, stride = (part.after, 1) if source else (part.before, part.stride)
+    if digit == cell.NONE:
+        return Zero(before, part.after, stride)
+    if digit == cell.SKIP:
+        whole = is_identity(part, source)
+        return nn.Identity() if whole else FactorizedReduce(before, part.after, stride)
+    if digit == cell.POOL:
+        return nn.AvgPool2d(3, 1, padding=1, count_include_pad=False)
+    return conv_bn(before, part.after, 1 if digit == cell.CONV1 else 3, stride)
 
 
 class Cell(nn.Module):
     """Four nodes, each the sum of what its edges bring."""
 
-    def __init__(self, digits: Digits, channels: int) -> None:
+    def __init__(self, digits: Digits, part: Part) -> None:
         super().__init__()
-        self.edges = nn.ModuleList(OPERATIONS[digit](channels) for digit in digits)
+        self.edges = nn.ModuleList(
+            operation(digit, part, source) for digit, (source, _) in zip(digits, EDGES, strict=True)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         nodes = [x]
-        for operation, (source, node) in zip(self.edges, EDGES, strict=True):
-            value = operation(nodes[source])
+        for edge, (source, node) in zip(self.edges, EDGES, strict=True):
+            value = edge(nodes[source])
             if node == len(nodes):
                 nodes.append(value)
             else:
@@ -81,39 +91,51 @@ class Cell(nn.Module):
         return nodes[-1]
 
 
-class Reduction(nn.Module):
+class Residual(nn.Module):
     """A residual block of stride 2."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, part: Part) -> None:
         super().__init__()
-        self.path = nn.Sequential(conv_bn(before, after, 3, stride=2), conv_bn(after, after, 3))
+        _, before, after, stride = part
+        self.path = nn.Sequential(conv_bn(before, after, 3, stride), conv_bn(after, after, 3))
         # Of sides of an odd length, ours: a last pixel counts alone, as in the convolution.
-        pool = nn.AvgPool2d(2, 2, ceil_mode=True, count_include_pad=False)
+        pool = nn.AvgPool2d(2, stride, ceil_mode=True, count_include_pad=False)
         self.shortcut = nn.Sequential(pool, nn.Conv2d(before, after, 1, bias=False))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.shortcut(x) + self.path(x)
 
 
-class CellNet(nn.Module):
-    """images [n, c, h, w] -> logits [n, classes]."""
+class StemConv(nn.Conv2d):
+    """3 x 3; a small image keeps its size."""
 
-    def __init__(
-        self, digits: Digits, classes: int, channels: int, cells: int, stages: int, in_channels: int
-    ) -> None:
+    def __init__(self, part: Part) -> None:
+        super().__init__(part.before, part.after, 3, part.stride, padding=1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        stride = self.stride if min(x.shape[-2:]) >= SMALL else 1
+        return functional.conv2d(x, self.weight, None, stride, self.padding)
+
+
+class CellNet(nn.Module):
+    """images [n, c, h, w] -> logits [n, classes]. Weights are drawn by torch's global generator."""
+
+    def __init__(self, digits: Digits, made: Skeleton, classes: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        stem: list[nn.Module] = []
+        for part in made.stem:
+            stem += [*([nn.ReLU()] if stem else []), StemConv(part), nn.BatchNorm2d(part.after)]
+        self.stem = nn.Sequential(*stem)
+        self.body = nn.Sequential(
+            *(Residual(p) if p.kind == "residual" else Cell(digits, p) for p in made.body)
         )
-        parts: list[nn.Module] = []
-        for stage in range(stages):
-            width = channels * 2**stage
-            if stage:
-                parts.append(Reduction(width // 2, width))
-            parts += [Cell(digits, width) for _ in range(cells)]
-        self.cells = nn.Sequential(*parts)
-        self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
-        self.classifier = nn.Linear(width, classes)
+        last = [nn.BatchNorm2d(made.width), nn.ReLU()] if made.last_norm else []
+        self.last = nn.Sequential(*last, nn.AdaptiveAvgPool2d(1))
+        self.classifier = nn.Linear(made.width, classes)
+        if made.fan_out:
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.classifier(self.last(self.cells(self.stem(images))).flatten(1))
+        return self.classifier(self.last(self.body(self.stem(images))).flatten(1))

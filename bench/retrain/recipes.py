@@ -23,7 +23,7 @@ def default_preset(dataset: str, benchmarks: Iterable[str]) -> str:
         return FOR_DATASET[dataset]
     for name in benchmarks:
         try:
-            if preset := family_of(name).recipe:
+            if preset := family_of(name).preset(name):
                 return preset
         except UserError:  # it is not here any more; what loads it will tell
             continue
