@@ -23,16 +23,19 @@ def percent(value: float | None) -> str:
     return number(value, 100.0)
 
 
-def plain(interval: Interval, scale: float = 1.0) -> str:
-    """`value [low, high]`; it says so where there is a value and too little for an interval."""
-    if math.isnan(interval.value):
+def plain(
+    interval: Interval, scale: float = 1.0, none: str = "no interval: too few, or all alike"
+) -> str:
+    """`value [low, high]` in 2 digits, or in 3 or 4 where these tell the ends apart. none: said
+    where there is a value and no interval."""
+    value, low, high = (scale * x for x in interval)
+    if math.isnan(value):
         return "-"
-    ends = (
-        "too few for an interval"
-        if math.isnan(interval.low)
-        else f"{number(interval.low, scale)}, {number(interval.high, scale)}"
-    )
-    return f"{number(interval.value, scale)} [{ends}]"
+    for digits in (2, 3, 4):
+        a, b = (number(end, digits=digits) for end in (low, high))
+        if a != b:
+            return f"{number(value, digits=digits)} [{a}, {b}]"
+    return f"{number(value)} [{none}]"
 
 
 def points(interval: Interval) -> str:

@@ -16,8 +16,10 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
+from rlnas.analysis import store  # noqa: E402
 from rlnas.analysis.oneshot import figure as oneshot_plot  # noqa: E402
 from rlnas.analysis.oneshot import measures as oneshot_measures  # noqa: E402
+from rlnas.analysis.oneshot import text as oneshot_text  # noqa: E402
 from rlnas.analysis.oneshot.command import OneShot  # noqa: E402
 from rlnas.analysis.oneshot.data import Scored, Truth  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
@@ -78,14 +80,16 @@ def test_a_perfect_score_and_a_useless_one() -> None:
             known, scored, kind, [(2.0, 0.1, 0.2), (4.0, 0.3, 0.4)], 400
         )
         perfect, useless = (report.of(f"shared weights, seed {seed}").spearman for seed in (1, 2))
-        assert perfect.value == perfect.low == perfect.high == pytest.approx(1)
+        assert perfect.value == pytest.approx(1)
+        assert np.isnan([perfect.low, perfect.high]).all()  # nothing varies: no interval
         assert abs(useless.value) < 0.35 and useless.low < useless.value < useless.high
         assert report.of("shared weights, seed 1", among="top").kendall.value == pytest.approx(1)
         assert report.picks["shared weights, seed 1"].regret_val == 0
         # A single training is not compared with itself: noise alone would make 1 of it.
         assert 0.9 < report.of("one real training").spearman.value < 1
         assert report.saved == pytest.approx(3 * 80 / (0.2 * 400 + 0.3 * 80))
-        json.dumps(report.summary(), allow_nan=False)
+        json.dumps(store.to_json(report.summary()), allow_nan=False)
+        assert "+1.000 [-]" in oneshot_text.text(report, "a table")
 
 
 def test_noise_alone_has_no_rank_within_the_top() -> None:

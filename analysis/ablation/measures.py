@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from rlnas.analysis import stats
@@ -26,14 +25,14 @@ def summary(frame: pd.DataFrame, query: int = QUERY) -> pd.DataFrame:
     lines = []
     for key, group in frame.groupby([*columns_varied(frame), "alpha"]):
         regret = group[f"regret_{query}"].to_numpy()
-        band = stats.bootstrap([regret[None]], stats.mean)
+        band = stats.bootstrap([regret[:, None]], stats.mean)
         random = group[f"{REFERENCE}_regret_{query}"].iloc[0]
         lines.append(
             {
                 **dict(zip([*columns_varied(frame), "alpha"], key, strict=True)),
-                "regret": float(np.asarray(band.value)[0]),
-                "low": float(np.asarray(band.low)[0]),
-                "high": float(np.asarray(band.high)[0]),
+                "regret": float(band.value),
+                "low": float(band.low),
+                "high": float(band.high),
                 REFERENCE: float(random),
                 "stability": float((regret < random).mean()),
                 "trainings": len(group),

@@ -42,9 +42,9 @@ def comparison(runs: Sequence[Run]) -> Figure:
     """Reported accuracy of the incumbent, and its regret, against queries and against simulated
     seconds.
 
-    Lines are interquartile means over seeds, bands their 95 % stratified-bootstrap intervals. The
-    row of regrets is left out when the optimum is unknown, the column of seconds when the benchmark
-    has none.
+    Lines are interquartile means over seeds, bands their 95 % bootstrap intervals. The row of
+    regrets is left out when the optimum is unknown, the column of seconds when the benchmark has
+    none.
     """
     manifest = runs[0].manifest
     styles = styles_of(runs)
@@ -133,7 +133,7 @@ def by_queries(runs: Sequence[Run], styles: dict[str, Any]) -> list[Curve]:
             run.label,
             styles[run.label],
             places + 1.0,
-            stats.bootstrap([curves.incumbent_values(run.history)[:, places].T]),
+            stats.bootstrap([curves.incumbent_values(run.history)[:, places].T[:, None]]),
         )
         for run in runs
     ]
@@ -151,7 +151,9 @@ def by_seconds(runs: Sequence[Run], styles: dict[str, Any]) -> tuple[list[Curve]
     found = []
     for run, spent in zip(runs, times, strict=True):
         values = curves.on_grid(spent, curves.incumbent_values(run.history), grid)
-        found.append(Curve(run.label, styles[run.label], grid / size, stats.bootstrap([values.T])))
+        found.append(
+            Curve(run.label, styles[run.label], grid / size, stats.bootstrap([values.T[:, None]]))
+        )
     return found, unit
 
 
@@ -190,6 +192,7 @@ def displayed(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(line, lower end, upper end) in percent."""
     value, low, high = (100 * end for end in curve.band)
+    low, high = (np.where(np.isnan(end), value, end) for end in (low, high))  # no interval, no band
     if kind == "accuracy":
         return value, low, high
     best = 100 * (math.nan if optimum is None else optimum)
@@ -278,6 +281,6 @@ def foot(runs: Sequence[Run]) -> str:
     return (
         f"{about}{repeats}{sha}. A query looks one architecture up instead of training it. "
         f"Incumbent: the best by validation so far; shown is its {shown}."
-        f"{optimum} Lines: interquartile mean over seeds; bands: 95 % stratified-bootstrap "
+        f"{optimum} Lines: interquartile mean over seeds; bands: 95 % bootstrap "
         f"intervals.{time}"
     )

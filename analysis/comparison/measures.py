@@ -38,7 +38,9 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
     manifest, places = run.manifest, np.asarray(at) - 1
     values = curves.incumbent_values(run.history)
     picked = values[:, places].T
-    iqm, mean = (stats.bootstrap([picked], statistic) for statistic in (stats.iqm, stats.mean))
+    iqm, mean = (
+        stats.bootstrap([picked[:, None]], statistic) for statistic in (stats.iqm, stats.mean)
+    )
     median = stats.median(picked)
     validation = stats.iqm(
         curves.incumbent_values(run.history, of=np.asarray(run.history.val))[:, places].T
@@ -53,7 +55,9 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
         better = (
             None
             if against is None
-            else stats.probability_of_improvement(picked[i], against[:, queries - 1])
+            else stats.probability_of_improvement(
+                [picked[i][None]], [against[None, :, queries - 1]]
+            )
         )
         row = {
             "benchmark": manifest["benchmark"].get("name"),

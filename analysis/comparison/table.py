@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,6 +69,10 @@ def text(runs: Sequence[Run], table: Sequence[Row] | None = None) -> str:
         "half. Queries include",
         "those asked before; distinct ones and simulated time are means over seeds.",
     ]
+    if "[-]" in columns:
+        notes.append(
+            "[-]: no interval; (nearly) all runs end alike, so resampling them says nothing."
+        )
     if learned:
         notes.append("Unseen: runs whose incumbent was never looked up in training.")
     return "\n".join([title, "", columns, "", *notes])
@@ -96,7 +101,8 @@ def seeds_of(runs: Sequence[Run]) -> str:
 
 
 def interval(row: Row, key: str, scale: float) -> str:
-    """`value [low, high]` of a measure and its two neighbours in the row."""
+    """`value [low, high]` of a measure and its two neighbours in the row; `[-]` without them."""
     if row[key] is None:
         return "-"
-    return plain(Interval(row[key], row[f"{key}_low"], row[f"{key}_high"]), scale)
+    ends = (row[f"{key}_{end}"] for end in ("low", "high"))
+    return plain(Interval(row[key], *(math.nan if x is None else x for x in ends)), scale, "-")

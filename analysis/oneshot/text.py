@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from rlnas.analysis.oneshot.data import Report
 from rlnas.analysis.oneshot.measures import RETRAINED, TOP
+from rlnas.analysis.stats import Interval
 
 
 def text(report: Report, name: str) -> str:
@@ -23,8 +26,7 @@ def text(report: Report, name: str) -> str:
         for ranker in report.rankers:
             cells = [getattr(report.of(ranker, *column), measure) for column in columns]
             lines.append(
-                f"{ranker:{width}}  "
-                + "  ".join(f"{c.value:+.3f} [{c.low:+.3f}, {c.high:+.3f}]" for c in cells)
+                f"{ranker:{width}}  " + "  ".join(f"{signed(c):21}" for c in cells).rstrip()
             )
         lines.append("")
     ks = list(report.picks["random"].precision)
@@ -48,3 +50,9 @@ def text(report: Report, name: str) -> str:
         f"The table's own seconds add up to {report.table_seconds:,.0f}.",
     ]
     return "\n".join(lines)
+
+
+def signed(found: Interval) -> str:
+    """A correlation and its interval, where it has one."""
+    ends = "-" if math.isnan(found.low) else f"{found.low:+.3f}, {found.high:+.3f}"
+    return f"{found.value:+.3f} [{ends}]"
