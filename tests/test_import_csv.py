@@ -205,7 +205,7 @@ def test_wide_form_and_other_names(tmp_path: Path) -> None:
 
 def test_epochs_percent_and_notes_from_the_options(tmp_path: Path) -> None:
     text = f"module_hash,validation_accuracy,test_accuracy\n{HASHES[0]},93.5,\n"
-    assert "line 2: validation_accuracy '93.5': above 1" in refused(tmp_path, text, epochs=108)
+    assert "line 2: validation_accuracy is 93.5; above 1" in refused(tmp_path, text, epochs=108)
     table = load(tmp_path, text, epochs=108, percent=True, notes=["mine"])
     assert table.val[0, 0, 0] == np.float32(0.935) and table.epochs.tolist() == [108]
     assert table.meta["notes"][0] == "mine" and table.meta["source"] == "t.csv"
@@ -234,20 +234,20 @@ def test_epochs_percent_and_notes_from_the_options(tmp_path: Path) -> None:
         (f"module_hash,val_acc_4ep\n{HASHES[0]}\n", "line 2: 1 fields, expected 2"),
         (
             f"module_hash,val_acc_4ep\n{HASHES[0]},high\n",
-            "line 2: val_acc_4ep 'high': expected a number",
+            "line 2: val_acc_4ep is 'high'; expected a number",
         ),
         (
             f"module_hash,val_acc_4ep\n{HASHES[0]},-0.5\n",
-            "line 2: val_acc_4ep '-0.5': expected 0 or more",
+            "line 2: val_acc_4ep is -0.5; expected 0 or more",
         ),
-        (f"module_hash,val_acc_4ep,seconds_4ep\n{HASHES[0]},1,inf\n", "line 2: seconds_4ep 'inf'"),
+        (f"module_hash,val_acc_4ep,seconds_4ep\n{HASHES[0]},1,inf\n", "line 2: seconds_4ep is inf"),
         (
             f"module_hash,val_acc,epochs\n{HASHES[0]},0.5,4.5\n",
-            "line 2: epochs '4.5': expected a whole number",
+            "line 2: epochs is 4.5; expected a whole number",
         ),
         (
             f"module_hash,val_acc,epochs\n{HASHES[0]},0.5,\n",
-            "line 2: epochs '': expected a whole number",
+            "line 2: epochs is empty; expected a whole number",
         ),
     ],
 )

@@ -13,10 +13,11 @@ from nb201_tables import invented, text, write_csv
 from rlnas.bench import load as open_benchmark
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import table as tables
+from rlnas.bench.nb201 import tasks
 from rlnas.bench.nb201.cell import TRANSNAS
 from rlnas.bench.nb201.family import FAMILY
-from rlnas.bench.nb201.import_csv import import_csv, to_fractions
-from rlnas.bench.nb201.tasks import ACCURACY, EXP_LOSS, SSIM
+from rlnas.bench.nb201.import_csv import import_csv
+from rlnas.bench.nb201.table import Table
 
 HEADER = ["idx", "arch", "cifar100_val", "c100_test", "c10v_val", "params_m"]
 
@@ -78,19 +79,27 @@ def test_maxima_over_epochs_are_said(tmp_path: Path) -> None:
     assert jigsaw.epochs == 10
 
 
-def test_metrics_become_fractions() -> None:
-    loss, note = to_fractions("here", np.array([-0.5, 0.0, np.nan]), EXP_LOSS)
-    assert loss == pytest.approx([np.exp(-0.5), 1.0, np.nan], nan_ok=True) and "from -0.5" in note
-    assert to_fractions("here", np.array([73.5]), ACCURACY) == (pytest.approx([0.735]), "")
-    for values, metric, fractions, says in (
-        ([0.5], EXP_LOSS, False, "at most 0"),
-        ([0.5, 0.9], ACCURACY, False, "--fractions"),
-        ([-3.0, 50.0], ACCURACY, False, "expected percents"),
-        ([50.0], ACCURACY, True, "expected fractions"),
-        ([-1.5], SSIM, False, "expected fractions"),
+def test_metrics_become_fractions(tmp_path: Path) -> None:
+    def made(name: str, values: list[float], fractions: bool) -> Table:
+        body = [[text(i, tasks.of_benchmark(name).variant), x] for i, x in enumerate(values)]
+        column = f"{name.partition('-')[2]}_val"
+        path = write_csv(tmp_path / "t.csv", ["arch", column], body)
+        return import_csv(path, tmp_path, fractions=fractions).tables[0]
+
+    loss = made("tnb101-room_layout", [-0.5, 0.0], False)
+    assert loss.val[:2, 0] == pytest.approx([np.exp(-0.5), 1.0]) and "from -0.5" in loss.notes[0]
+    assert made("nb201-cifar100", [73.5], False).val[0, 0] == pytest.approx(0.735)
+    assert made("nb201-cifar100", [0.5], True).val[0, 0] == 0.5
+    for name, values, fractions, says in (
+        ("tnb101-room_layout", [0.5], False, "at most 0"),
+        ("nb201-cifar100", [0.5, 0.9], False, "--fractions"),
+        ("nb201-cifar100", [-3.0, 50.0], False, "expected 0 or more"),
+        ("nb201-cifar100", [101], False, "expected a percentage"),
+        ("nb201-cifar100", [50.0], True, "expected a fraction; leave --fractions out"),
+        ("tnb101-autoencoder", [-1.5], False, "expected SSIM from -1 to 1"),
     ):
         with pytest.raises(UserError, match=says):
-            to_fractions("here", np.array(values), metric, fractions)
+            made(name, values, fractions)
 
 
 WRONG = {
@@ -99,13 +108,13 @@ WRONG = {
     "no such number": (HEADER, [[15625, text(0), 50, 50, 50, 1]], "expected 0 to 15624"),
     "a cell twice": (HEADER, [*lines(1), *lines(1)], "line 3: cell .* was line 2"),
     "no number": (HEADER, [[0, text(0), "x", 1, 1, 1]], "cifar100_val is 'x'"),
-    "a short line": (HEADER, [[0, text(0), 50]], "3 values; expected 6"),
+    "a short line": (HEADER, [[0, text(0), 50]], "3 fields, expected 6"),
     "no lines": (HEADER, [], "a header and no lines"),
     "no measurements": (["idx", "accuracy"], [[0, 1]], "no column of a known data set or task"),
     "no cells": (["cifar100_val"], [[50]], "no column says which cell"),
     "both spaces": (["arch", "cifar100_val", "jigsaw_val"], [["000000", 1, 1]], "one of them"),
     "twice the same": (["idx", "c100_val", "cifar100_val"], [[0, 50, 50]], "same measurement"),
-    "fractions": (["idx", "c100_val"], [[0, 0.5]], "say --fractions"),
+    "fractions": (["idx", "c100_val"], [[0, 0.5]], "holds no percentages; pass --fractions"),
     "best and last": (
         ["idx", "c100_val", "c100_test_best"], [[0, 50, 50]], "some columns of cifar100 are maxima",
     ),

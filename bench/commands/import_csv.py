@@ -24,7 +24,7 @@ class ImportCsv:
     """
 
     file: Positional[Path]
-    """A .csv or .csv.gz file with a header line."""
+    """A CSV file with a header line, plain or gzipped, with commas, semicolons or tabs."""
     out: Path | None = None
     """Where to write; default: the cache folder, where commands find it by its name."""
     columns: tuple[str, ...] = ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rlnas.bench.arguments import shown
+from rlnas.bench.csv_file import Batch, CsvFile
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.cell import Cell, from_digits, parse
@@ -14,22 +16,17 @@ from rlnas.bench.nb101.csv_header import Header
 from rlnas.bench.nb101.reference import Reference
 
 
-def rows_of_lines(
-    path: Path,
-    header: Header,
-    lines: list[int],
-    fields: list[tuple[str, ...]],
-    reference: Reference,
-) -> np.ndarray:
+def rows_of_lines(file: CsvFile, header: Header, batch: Batch, reference: Reference) -> np.ndarray:
     """int32 [n] rows; by hash, by graph, or by both if they agree."""
+    fields = batch.fields
 
     def refuse(i: int, reason: str) -> UserError:
-        return UserError(f"{path.name}: line {lines[i]:,}: {reason}")
+        return UserError(f"{file.where(batch.lines[i])}: {reason}")
 
     by_hash = by_graph = None
     texts: tuple[str, ...] = ()
     if "module_hash" in header.plain:
-        texts = fields[header.plain["module_hash"]]
+        texts = tuple(text.strip() for text in fields[header.plain["module_hash"]])
         try:
             hashes = np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(len(texts), 16)
         except ValueError:
@@ -57,10 +54,8 @@ def rows_of_lines(
         by_graph = np.array([row_of[spec] for spec in specs], np.int32)
         if (by_graph < 0).any():
             i = int(np.flatnonzero(by_graph < 0)[0])
-            raise refuse(
-                i,
-                f"cell {specs[i][0]} {specs[i][1]} has more than {reference.max_vertices} vertices",
-            )
+            size = f"more than {reference.max_vertices} vertices"
+            raise refuse(i, f"cell {shown(' '.join(specs[i]))} has {size}")
     if by_hash is not None and by_graph is not None and (by_hash != by_graph).any():
         i = int(np.flatnonzero(by_hash != by_graph)[0])
         found_name = reference.name(int(by_graph[i]))
@@ -72,23 +67,52 @@ def rows_of_lines(
     return rows
 
 
-def _cell(kind: str, digits: str, operations: str) -> Cell:
+def _cell(kind: str, edges: str, operations: str) -> Cell:
     """The pruned cell of a graph in text; `UserError` with the reason if it is none."""
-    ops = [op.strip(" '\"") for op in re.split(r"[|,]", operations.strip(" []()"))]
-    n = len(ops)
-    if kind == "adjacency":
-        digits = re.sub("[^01]", "", digits)
-        if len(digits) != n * n:
-            raise UserError(
-                f"adjacency with {len(digits)} entries for {n} operations; expected {n * n}"
-            )
-        return parse([[int(d) for d in digits[x * n : (x + 1) * n]] for x in range(n)], ops)
-    if len(digits) != n * (n - 1) // 2 or set(digits) - set("01"):
+    ops = re.findall(r"[^\s|,\[\]()'\"]+", operations)
+    return parse((_matrix if kind == "adjacency" else _triangle)(edges.strip(), len(ops)), ops)
+
+
+def _matrix(text: str, n: int) -> list[list[Any]]:
+    """The entries of a whole matrix: digits with or without spaces between rows, or as Python,
+    numpy or torch print it."""
+    bare = re.sub(r"\b(?:np|numpy|torch)\.|\b(?:array|matrix|tensor)\b|dtype=[\w.]+|\\n", " ", text)
+    words = re.findall(r"[^\s,;\[\]()'\"]+", bare)
+    entries: list[Any] = words
+    if len(words) in (1, n) and not set("".join(words)) - set("01"):
+        entries = list("".join(words))
+    if len(entries) != n * n:
+        _refuse_numbers("adjacency", text, n * n)
         raise UserError(
-            f"upper_triangle_bits {digits!r} for {n} operations; expected {n * (n - 1) // 2} "
+            f"adjacency with {len(entries)} entries for {n} operations; expected {n * n}"
+        )
+    entries = [_ENTRIES.get(word.lower(), word) for word in entries]
+    return [entries[x * n : (x + 1) * n] for x in range(n)]
+
+
+_ENTRIES = {"false": 0, "0": 0, "0.": 0, "0.0": 0, "true": 1, "1": 1, "1.": 1, "1.0": 1}
+
+
+def _triangle(text: str, n: int) -> list[list[int]]:
+    digits = re.sub(r"[\s'\"]", "", text)
+    if len(digits) != n * (n - 1) // 2 or set(digits) - set("01"):
+        _refuse_numbers("upper_triangle_bits", text, n * (n - 1) // 2)
+        raise UserError(
+            f"upper_triangle_bits {shown(text)} for {n} operations; expected {n * (n - 1) // 2} "
             "digits 0 or 1"
         )
-    return parse(from_digits(digits, n), ops)
+    return from_digits(digits, n)
+
+
+def _refuse_numbers(name: str, text: str, expected: int) -> None:
+    """`UserError` for digits that a spreadsheet took for a number."""
+    rounded = re.fullmatch(r"\d(?:[.,]\d+)?[eE]\+?\d+", text)
+    if rounded or re.fullmatch(rf"1[01]{{0,{max(0, expected - 2)}}}(?:[.,]0+)?", text):
+        raise UserError(
+            f"{name} {text} has lost its {'last digits' if rounded else 'leading zeros'} (expected "
+            f"{expected} digits), as when a spreadsheet takes them for a number; make the file "
+            "again with that column as text"
+        )
 
 
 def _columns(cells: list[Cell]) -> graph.Cells:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from rlnas.bench.csv_file import CsvFile, Name, nameless
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import table
 
 _MEASUREMENT = re.compile(
     r"""(?:mean(?P<mean>\d+)_|mean_)?(?:final_)?
-        (?:(?P<val>val(?:id|idation)?_acc(?:uracy)?)|(?P<test>test_acc(?:uracy)?)
-          |(?P<train>train(?:ing)?_acc(?:uracy)?)|(?P<seconds>(?:training_)?(?:time|seconds)))
-        (?:_(?P<epochs>\d+)ep(?:ochs?)?)?(?:_repeat_?(?P<repeat>\d+))?(?:_s)?""",
+        (?:(?P<val>val(?:id|idation)?(?:_acc(?:uracy)?)?|(?=repeat_?\d))
+          |(?P<test>test(?:_acc(?:uracy)?)?)
+          |(?P<train>train(?:ing)?(?:_acc(?:uracy)?)?)|(?P<seconds>(?:training_)?(?:time|seconds)))
+        (?:_(?P<epochs>\d+)(?:_?ep(?:ochs?)?)?)?(?:_?repeat_?(?P<repeat>\d+))?(?:_s)?""",
     re.VERBOSE,
 )
+"""A name without a measure, `repeat_1`, is of validation accuracies."""
 _ALIASES = {
     "hash": "module_hash",
     "epoch": "epochs",
@@ -26,7 +28,14 @@ _ALIASES = {
     "parameters": "trainable_params",
     "trainable_parameters": "trainable_params",
     "operations": "ops",
+    "module_operations": "ops",
+    "raw_operations": "ops",
+    "module_adjacency": "adjacency",
+    "raw_adjacency": "adjacency",
+    "matrix": "adjacency",
 }
+"""The official API calls the two parts of a cell module_adjacency and module_operations, the
+official files raw_adjacency and raw_operations."""
 _CELL = ("module_hash", "upper_triangle_bits", "adjacency", "ops", "num_vertices")
 _PLAIN = (*_CELL, "epochs", "repeat", "trainable_params")
 
@@ -37,6 +46,7 @@ class Column:
     says."""
 
     index: int
+    name: Name
     measure: str  # val, test, train, seconds
     epochs: int | None
     repeat: int | None
@@ -47,29 +57,20 @@ class Column:
 class Header:
     """What the first line says."""
 
-    names: tuple[str, ...]
     plain: dict[str, int]  # known plain columns -> index
     columns: tuple[Column, ...]
     ignored: tuple[str, ...]
 
 
-def read_header(path: Path, names: list[str], renamed: Sequence[str], epochs: int | None) -> Header:
-    if not names:
-        raise UserError(f"{path}: empty file; expected a header line and one line a run")
-    pairs = [entry.partition("=") for entry in renamed]
-    for column, equals, known in pairs:
-        if not equals or column not in names:
-            raise UserError(
-                f"--columns {column}{equals}{known}: expected COLUMN=NAME, COLUMN of "
-                f"{', '.join(names)}"
-            )
-    new = {column: known for column, _, known in pairs}
+def read_header(file: CsvFile, renamed: Sequence[str], epochs: int | None) -> Header:
+    """renamed: of `--columns`. epochs: where the file does not say. Raises `UserError`."""
+    path, names = file.path, file.names
     plain: dict[str, int] = {}
     columns: list[Column] = []
     ignored: list[str] = []
-    for index, original in enumerate(names):
-        column = new.get(original, original).strip().lower()
-        column = _ALIASES.get(column, column)
+    new = {entry.partition("=")[0]: entry for entry in renamed}
+    for index, (original, name) in enumerate(zip(names, file.renamed(renamed), strict=True)):
+        column = _ALIASES.get(name.known, name.known)
         match = _MEASUREMENT.fullmatch(column)
         if column in _PLAIN:
             if column in plain:
@@ -78,16 +79,16 @@ def read_header(path: Path, names: list[str], renamed: Sequence[str], epochs: in
                 )
             plain[column] = index
         elif match:
-            measure = next(m for m in table.MEASURES if match[m])
+            measure = next(m for m in table.MEASURES if match[m] is not None)
             run = [int(match[key]) if match[key] else None for key in ("epochs", "repeat")]
-            columns.append(Column(index, measure, run[0], run[1], int(match["mean"] or 1)))
+            mean = int(match["mean"] or 1)
+            columns.append(Column(index, name, measure, run[0], run[1], mean))
         elif original in new:
             raise UserError(
-                f"--columns {original}={new[original]}: no such name; expected "
-                f"{', '.join(_PLAIN)} or a measurement "
-                "like validation_accuracy or test_accuracy_108ep_repeat0"
+                f"--columns {new[original]}: no such name; expected {', '.join(_PLAIN)} or a "
+                "measurement like validation_accuracy or test_accuracy_108ep_repeat0"
             )
-        else:
+        elif not nameless(original):
             ignored.append(original)
     seen: dict[tuple[str, int | None, int | None], str] = {}
     for entry in columns:
@@ -125,4 +126,4 @@ def read_header(path: Path, names: list[str], renamed: Sequence[str], epochs: in
             raise UserError(
                 f"{path}: {axis} is a column and stands in column names too; keep one of them"
             )
-    return Header(tuple(names), plain, tuple(columns), tuple(ignored))
+    return Header(plain, tuple(columns), tuple(ignored))

@@ -2,38 +2,34 @@
 
 A line is a cell, given by one or more of
     module_hash                   the official md5, hex
-    upper_triangle_bits and ops   0/1 of the upper triangle, row by row; operations separated by |
-    or adjacency and ops          the whole matrix, row by row (all but 0 and 1 is skipped)
+    upper_triangle_bits and ops   0/1 of the upper triangle, row by row; operations with | between
+    or adjacency and ops          the whole matrix, as digits or as Python and numpy print it
 and what was measured:
-    validation_accuracy, test_accuracy, train_accuracy   fractions; empty: unknown
+    validation_accuracy, test_accuracy, train_accuracy   fractions, or percentages; empty: unknown
     training_time                                        seconds
     trainable_params                                     compared with the cell's own
 Long form: columns `epochs` and `repeat` (any numbering) say which run a line is. Wide form: the
 measurement's name does, `validation_accuracy_108ep_repeat0`. Without a repeat there is one. Shorter
-names are known too (`val_acc_108ep`, `mean3_test_accuracy`, `seconds`, ...): see
-`csv_header`.
+names are known too (`val`, `val_108`, `mean3_test_accuracy`, `seconds`, ...): see `csv_header`; how
+files may be written, in `rlnas.bench.csv_file`.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.bench.errors import UserError
+from rlnas.bench.csv_file import Batch, CsvFile, opened
+from rlnas.bench.csv_numbers import Numbers, fractions_of, joined, numbers_of, whole_of
 from rlnas.bench.nb101 import measurements, table
 from rlnas.bench.nb101.csv_cells import rows_of_lines
-from rlnas.bench.nb101.csv_header import Header, read_header
+from rlnas.bench.nb101.csv_header import Column, Header, read_header
 from rlnas.bench.nb101.measurements import Measurements
 from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.progress import bar
-
-BATCH_LINES = 1 << 14
 
 
 def import_csv(
@@ -51,27 +47,19 @@ def import_csv(
     """Import `path` (.csv or .csv.gz) as table `name` and return where the table is.
 
     columns: "IN_THE_FILE=KNOWN_NAME" for columns under other names. epochs: the budget where the
-    file names none. percent: accuracies are 0..100. notes go into the table's metadata. Gaps become
-    NaN. Raises `UserError` naming the line.
+    file names none. percent: accuracies are 0..100, where neither a column's name nor % signs say
+    what it is. notes go into the table's metadata. Gaps become NaN. Raises `UserError` naming the
+    line.
     """
     path, out = Path(path), Path(out) if out else table.new_path(name)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a .csv or .csv.gz file")
     reference = Reference(max_vertices)
-    parts: list[Measurements] = []
-    shown = bar(f"import {path.name}", unit=" lines", shown=progress)
-    with shown, _open(path) as file:
-        try:
-            reader = csv.reader(file)
-            header = read_header(path, next(reader, []), columns, epochs)
-            for lines, rows in _batches(path, reader, len(header.names)):
-                parts.append(_batch(path, header, lines, rows, reference, epochs, percent))
-                shown.update(len(lines))
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{path}: {error}; expected CSV text in UTF-8 (.gz: gzipped)") from None
-    if not parts:
-        raise UserError(f"{path}: a header and no lines; expected one line a run")
-    runs = measurements.concatenate(parts)
+    with opened(path) as file, bar(f"import {path.name}", unit=" lines", shown=progress) as shown:
+        header = read_header(file, columns, epochs)
+        parts = []
+        for batch in file.batches():
+            parts.append(_lines(file, header, batch, reference, epochs))
+            shown.update(len(batch.lines))
+    runs = _runs(file, header, parts, percent)
     dense = measurements.assemble(
         runs,
         where=lambda i: f"{path.name}: line {runs.position[i]:,}",
@@ -93,131 +81,71 @@ def import_csv(
     return out
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[IO[str]]:
-    with (
-        gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-        if path.suffix == ".gz"
-        else open(path, encoding="utf-8-sig", newline="")
-    ) as file:
-        yield file
+class _Lines(NamedTuple):
+    """What some lines say: arrays [n], and the numbers of the measurements' columns."""
+
+    row: np.ndarray
+    epochs: np.ndarray
+    repeat: np.ndarray
+    position: np.ndarray
+    measured: list[Numbers]
 
 
-def _batches(
-    path: Path, reader: Iterator[list[str]], width: int
-) -> Iterator[tuple[list[int], list[list[str]]]]:
-    """Line numbers and fields; blank lines are skipped."""
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    for row in reader:
-        line: int = reader.line_num  # type: ignore[attr-defined]
-        if not row:
-            continue
-        if len(row) != width:
-            raise UserError(
-                f"{path.name}: line {line:,}: {len(row)} fields, expected {width} as in the header"
-            )
-        lines.append(line)
-        rows.append(row)
-        if len(lines) == BATCH_LINES:
-            yield lines, rows
-            lines, rows = [], []
-    if lines:
-        yield lines, rows
-
-
-def _batch(
-    path: Path,
-    header: Header,
-    lines: list[int],
-    rows: list[list[str]],
-    reference: Reference,
-    epochs: int | None,
-    percent: bool,
-) -> Measurements:
-    fields = list(zip(*rows, strict=True))
-
-    def refuse(bad: np.ndarray, reason: str, index: int) -> None:
-        if bad.any():
-            i = int(np.flatnonzero(bad)[0])
-            raise UserError(
-                f"{path.name}: line {lines[i]:,}: {header.names[index]} {fields[index][i]!r}: "
-                f"{reason}"
-            )
-
-    def numbers(index: int) -> np.ndarray:
-        values = np.empty(len(lines))
-        for i, text in enumerate(fields[index]):
-            try:
-                values[i] = float(text) if text else np.nan
-            except ValueError:
-                raise UserError(
-                    f"{path.name}: line {lines[i]:,}: {header.names[index]} {text!r}: expected a "
-                    "number or nothing"
-                ) from None
-        return values
-
-    def whole(index: int) -> np.ndarray:
-        values = numbers(index)
-        refuse(
-            ~(values >= 0) | (values != np.floor(values)) | (values > 2**31 - 1),
-            "expected a whole number",
-            index,
-        )
-        return values.astype(np.int32)
-
-    row = rows_of_lines(path, header, lines, fields, reference)
+def _lines(
+    file: CsvFile, header: Header, batch: Batch, reference: Reference, epochs: int | None
+) -> _Lines:
+    n = len(batch.lines)
+    row = rows_of_lines(file, header, batch, reference)
     if "trainable_params" in header.plain:
-        index = header.plain["trainable_params"]
-        given, ours = numbers(index), reference.parameters[row]
-        wrong = ~np.isnan(given) & (given != ours)
+        given = numbers_of(file, batch, header.plain["trainable_params"])
+        ours = reference.parameters[row]
+        wrong = ~np.isnan(given.values) & (given.values != ours)
         expected = ours[wrong][0] if wrong.any() else ""
-        refuse(wrong, f"expected {expected} for this cell; it may be of another network", index)
+        given.refuse(file, wrong, f"expected {expected} for this cell; is it of another network?")
 
-    n = len(lines)
-    if "epochs" in header.plain:
-        line_epochs = whole(header.plain["epochs"])
-    else:
-        line_epochs = np.full(n, 0 if epochs is None else epochs, np.int32)
-    line_repeat = (
-        whole(header.plain["repeat"]) if "repeat" in header.plain else np.zeros(n, np.int32)
+    def whole(column: str, otherwise: int) -> np.ndarray:
+        if column not in header.plain:
+            return np.full(n, otherwise, np.int32)
+        return whole_of(file, numbers_of(file, batch, header.plain[column]))
+
+    return _Lines(
+        row,
+        whole("epochs", epochs or 0),
+        whole("repeat", 0),
+        np.array(batch.lines, np.int64),
+        [numbers_of(file, batch, column.index) for column in header.columns],
     )
-    values = {}
-    for column in header.columns:
-        x = numbers(column.index)
-        if column.measure != "seconds":
-            if percent:
-                refuse(x > 100, "above 100, expected a percentage", column.index)
-                x = x / 100
-            else:
-                refuse(
-                    x > 1,
-                    "above 1, expected a fraction; pass --percent if these are percentages",
-                    column.index,
-                )
-        refuse((x < 0) | np.isinf(x), "expected 0 or more", column.index)
+
+
+def _runs(file: CsvFile, header: Header, parts: list[_Lines], percent: bool) -> Measurements:
+    """All lines as runs, a column's unit being judged by all of its values."""
+    *arrays, measured = zip(*parts, strict=True)
+    row, epochs, repeat, position = (np.concatenate(array) for array in arrays)
+    other = "leave --percent out" if percent else "pass --percent"
+    values: dict[Column, np.ndarray] = {}
+    for column, batches in zip(header.columns, zip(*measured, strict=True), strict=True):
+        numbers = joined(batches)
+        if column.measure == "seconds":
+            x = numbers.values
+            numbers.refuse(file, (x < 0) | np.isinf(x), "expected seconds, 0 or more")
+        else:
+            x = fractions_of(file, numbers, column.name, percent, other)
         values[column] = x.astype(np.float32)
-    parts = []
-    for run in dict.fromkeys((column.epochs, column.repeat) for column in header.columns):
-        of_run = {
-            column.measure: x
-            for column, x in values.items()
-            if (column.epochs, column.repeat) == run
-        }
+    n = len(row)
+    runs = []
+    for at in dict.fromkeys((column.epochs, column.repeat) for column in header.columns):
+        of_run = {c.measure: x for c, x in values.items() if (c.epochs, c.repeat) == at}
         unknown = np.full(n, np.nan, np.float32)
-        parts.append(
+        runs.append(
             Measurements(
                 row=row,
-                epochs=line_epochs if run[0] is None else np.full(n, run[0], np.int32),
-                repeat=line_repeat if run[1] is None else np.full(n, run[1], np.int32),
-                val=of_run.get("val", unknown),
-                test=of_run.get("test", unknown),
-                train=of_run.get("train", unknown),
-                seconds=of_run.get("seconds", unknown),
-                position=np.array(lines, np.int64),
+                epochs=epochs if at[0] is None else np.full(n, at[0], np.int32),
+                repeat=repeat if at[1] is None else np.full(n, at[1], np.int32),
+                position=position,
+                **{measure: of_run.get(measure, unknown) for measure in table.MEASURES},
             )
         )
-    return measurements.concatenate(parts)
+    return measurements.concatenate(runs)
 
 
 def _notes(header: Header, dense: measurements.Dense, space: int) -> list[str]:

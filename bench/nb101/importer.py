@@ -14,13 +14,15 @@ class ImportCells(ImportCsv):
 
     A line names its cell by module_hash, or by ops with upper_triangle_bits or adjacency, and holds
     validation_accuracy and, if known, test_accuracy, train_accuracy (fractions), training_time (s).
-    Long form: columns epochs and repeat. Wide form: validation_accuracy_108ep_repeat0 and so on.
+    Long form: columns epochs and repeat. Wide form: validation_accuracy_108ep_repeat0 and so on;
+    short names are known too (val, val_108, seconds_108). A column that is in another unit than the
+    rest says so by its name, test_accuracy_percent or test_accuracy_fraction, or by % signs.
     """
 
     name: str = field(kw_only=True)
     """Name of the table."""
     percent: bool = False
-    """Accuracies are percentages."""
+    """Accuracies are percentages, where neither a column's name nor % signs say what it is."""
     max_vertices: int = 7
     """Look for cells with at most so many vertices."""
 

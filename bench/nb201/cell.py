@@ -91,6 +91,11 @@ def from_text(variant: Variant, text: str) -> Digits:
         return tuple(map(int, "".join(match.groups())))
     if variant is NB201 and re.fullmatch(r"[0-4]{6}", text):
         return tuple(map(int, text))
+    if re.fullmatch(rf"[0-{variant.ops - 1}]{{1,{len(EDGES) - 1}}}", text):
+        raise UserError(
+            f"{text} has {len(text)} of {len(EDGES)} digits: leading zeros are missing, as when a "
+            "spreadsheet takes them for a number; make the file again with that column as text"
+        )
     if not text.startswith("|"):
         raise UserError(
             f"{shown(text)} is no cell of {variant.title}; expected {form}, or six digits from 0 "

@@ -23,7 +23,8 @@ class ImportCells(ImportCsv):
     """
 
     fractions: bool = False
-    """Accuracies and mean IoU are fractions; without it they are percents."""
+    """Accuracies and mean IoU are fractions, where neither a column's name (cifar100_val_percent)
+    nor % signs say what it is; without it they are percents."""
 
     def read(self) -> list[Made]:
         from rlnas.bench.nb201.facts import made

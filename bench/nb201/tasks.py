@@ -52,9 +52,9 @@ class Task:
 
 
 TASKS = (
-    Task(NB201, "cifar10-valid", ACCURACY, 200, 10, 32, ("c10v", "cifar10_valid")),
-    Task(NB201, "cifar100", ACCURACY, 200, 100, 32, ("c100",)),
-    Task(NB201, "imagenet16-120", ACCURACY, 200, 120, 16, ("in16", "imagenet16_120")),
+    Task(NB201, "cifar10-valid", ACCURACY, 200, 10, 32, ("c10v", "cifar_10_valid")),
+    Task(NB201, "cifar100", ACCURACY, 200, 100, 32, ("c100", "cifar_100")),
+    Task(NB201, "imagenet16-120", ACCURACY, 200, 120, 16, ("in16", "imagenet_16_120")),
     Task(TRANSNAS, "class_scene", ACCURACY, 25, 47, 256),
     Task(TRANSNAS, "class_object", ACCURACY, 25, 75, 256),
     Task(TRANSNAS, "room_layout", EXP_LOSS, 25, None, 256),
@@ -74,8 +74,10 @@ def names() -> list[str]:
 
 
 def of_column(word: str) -> Task | None:
-    """The task that a CSV column's first part names."""
-    return next((task for task in TASKS if word in (task.name, *task.short)), None)
+    """The task that a CSV column's first part names, `_` standing for hyphens."""
+    return next(
+        (task for task in TASKS if word in (task.name.replace("-", "_"), *task.short)), None
+    )
 
 
 def of_benchmark(name: str) -> Task:
