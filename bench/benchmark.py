@@ -23,7 +23,7 @@ class QueryResult(NamedTuple):
 
     val: validation accuracy under the benchmark's noise policy; what an agent may optimise.
     test: test accuracy under the same policy (the same repeat); NaN where the benchmark has none.
-    sim_seconds: what training it once took.
+    sim_seconds: what the trainings that it answers with took: all of them where it is their mean.
     valid: False when the architecture is outside the space or has no measured value; the numbers
     are then NaN.
     """

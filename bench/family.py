@@ -151,7 +151,11 @@ NO_FAMILY = Family()
 def described(benchmark: Any) -> list[tuple[str, str]]:
     """What any benchmark says of itself, as lines of `rlnas bench info`."""
     facts = {"architectures": f"{int(benchmark.space.size):,}"} | benchmark.describe()
-    return [(key, "-" if value in (None, "") else str(value)) for key, value in facts.items()]
+    unknown = (None, "")
+    return [
+        (key, "-" if value in unknown or value != value else str(value))
+        for key, value in facts.items()
+    ]
 
 
 class Outside(Family):

@@ -15,7 +15,7 @@ from rlnas.bench.benchmark import Arch, QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.lookup import key_for
 from rlnas.bench.noise import Noise, NoiseLike
-from rlnas.bench.repeats import repeat_mean
+from rlnas.bench.repeats import repeat_cost, repeat_mean
 
 TEST, VALIDATION = "test accuracy", "validation accuracy"
 
@@ -26,7 +26,8 @@ class TableBenchmark:
     """M architectures with R repeats at one training budget, under one noise policy.
 
     space: an `Indexed` space; architecture number i is row i. val, test, seconds: float32 [M, R],
-    NaN where there is no measurement; a mean is over the repeats present. by_test: whether
+    NaN where there is no measurement; a mean is over the repeats present, and all_seconds is what
+    they took together. by_test: whether
     `reported` is the mean test value, else the mean validation value. reports: its name in
     captions. about: a sentence for captions, "" for the usual one.
     """
@@ -37,7 +38,7 @@ class TableBenchmark:
     seconds: Float32[Array, "M R"]
     mean_val: Float32[Array, " M"]
     mean_test: Float32[Array, " M"]
-    mean_seconds: Float32[Array, " M"]
+    all_seconds: Float32[Array, " M"]
     optimum: Float32[Array, ""]
     name: str = field(metadata={"static": True})
     family: str = field(metadata={"static": True})
@@ -75,7 +76,7 @@ class TableBenchmark:
             raise UserError(f"{name} has no validation accuracy at {epochs} epochs; choose another")
         by_test = not np.isnan(test).all()
         columns = [np.asarray(values, np.float32) for values in (val, test, seconds)]
-        means = [repeat_mean(values).astype(np.float32) for values in columns]
+        means = [repeat_mean(values).astype(np.float32) for values in columns[:2]]
         return cls(
             space=space,
             val=jnp.asarray(columns[0]),
@@ -83,7 +84,7 @@ class TableBenchmark:
             seconds=jnp.asarray(columns[2]),
             mean_val=jnp.asarray(means[0]),
             mean_test=jnp.asarray(means[1]),
-            mean_seconds=jnp.asarray(means[2]),
+            all_seconds=jnp.asarray(repeat_cost(seconds, val), jnp.float32),
             optimum=jnp.asarray(np.nanmax(means[1] if by_test else means[0])),
             name=name,
             family=family,
@@ -100,7 +101,7 @@ class TableBenchmark:
         `valid` False and NaN."""
         inside, row = self._row(arch)
         if self.noise.kind == "mean":
-            val, test, seconds = self.mean_val[row], self.mean_test[row], self.mean_seconds[row]
+            val, test, seconds = self.mean_val[row], self.mean_test[row], self.all_seconds[row]
         else:
             if self.noise.kind == "repeat":
                 repeat = jnp.int32(self.noise.repeat)
@@ -136,7 +137,7 @@ class TableBenchmark:
     def part(self, space: Any, places: np.ndarray) -> Any:
         """The benchmark of the rows `places`, which `space` numbers in that order; its optimum is
         theirs."""
-        names = ("val", "test", "seconds", "mean_val", "mean_test", "mean_seconds")
+        names = ("val", "test", "seconds", "mean_val", "mean_test", "all_seconds")
         columns = {name: getattr(self, name)[places] for name in names}
         best = jnp.nanmax(columns["mean_test" if self.by_test else "mean_val"])
         return replace(self, space=space, optimum=best, **columns)

@@ -93,7 +93,7 @@ def test_the_table_says_what_the_histories_say(config: Compare) -> None:
             <= float(line["regret_iqm"])
             <= float(line["regret_iqm_high"])
         )
-        assert float(line["simulated_seconds_mean"]) == pytest.approx(12 * 120)
+        assert float(line["simulated_seconds_mean"]) == pytest.approx(12 * 3 * 120)
         assert line["pretraining_lookups"] == "0"
     a, b = final[AGENTS[1]], final[AGENTS[0]]
     by_hand = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
@@ -344,6 +344,12 @@ def test_the_figure_makes_do_with_less(config: Compare) -> None:
     assert len(plots.comparison([timeless]).axes) == 2
     assert "Time lines" in plots.foot([run]) and "Time lines" not in plots.foot([timeless])
     assert "0.0 s" not in text([timeless])
+    late = np.where(np.arange(12) < 11, run.history.sim_seconds, np.float32(np.nan))
+    partly = dataclasses.replace(run, history=run.history._replace(sim_seconds=late))
+    assert len(plots.comparison([partly]).axes) == 2
+    assert len(plots.comparison([run, partly]).axes) == 4
+    first, last = measures.rows([partly])
+    assert first["simulated_seconds_mean"] > 0 and last["simulated_seconds_mean"] is None
     best = np.full((6, 12), run.manifest["optimum"], np.float32)
     solved = dataclasses.replace(run, history=run.history._replace(reported=best))
     lost = dataclasses.replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ from rlnas.analysis.cli import main
 from rlnas.bench.benchmark import Indexed, Listed, Part, Restrictable, Sized, numbers_of
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.errors import UserError
-from rlnas.bench.family import FAMILIES, NetworkPlan, families, family_of, named
+from rlnas.bench.family import FAMILIES, NetworkPlan, described, families, family_of, named
 from rlnas.bench.noise import Noise
 from rlnas.bench.stand_ins import GridBenchmark, GridSpace, ring, scrambled
 from surrogates import invented_benchmark
@@ -114,6 +115,14 @@ def test_outside_benchmarks_are_listed_like_ours(
     assert "expected a word" in lines["outside-mute"]
     assert lines["grids-4"].split() == ["81", "-", "-", "nowhere"]
     assert "cannot be imported" in lines["torn"]
+
+
+def test_what_is_unknown_is_a_dash() -> None:
+    said = {"optimum": float("nan"), "epochs": None, "sha256": "", "best": 0.5}
+    there = SimpleNamespace(space=SimpleNamespace(size=1000), describe=lambda: said)
+    assert dict(described(there)) == {
+        "architectures": "1,000", "optimum": "-", "epochs": "-", "sha256": "-", "best": "0.5"
+    }  # fmt: skip
 
 
 def test_outside_benchmarks_are_described_like_ours(

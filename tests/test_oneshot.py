@@ -21,12 +21,13 @@ from rlnas.analysis.oneshot import figure as oneshot_plot  # noqa: E402
 from rlnas.analysis.oneshot import measures as oneshot_measures  # noqa: E402
 from rlnas.analysis.oneshot import text as oneshot_text  # noqa: E402
 from rlnas.analysis.oneshot.command import OneShot  # noqa: E402
-from rlnas.analysis.oneshot.data import Scored, Truth  # noqa: E402
+from rlnas.analysis.oneshot.data import Scored, Truth, truth_of  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb101 import supernet  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.supernet import Supernet  # noqa: E402
 from rlnas.bench.nb101.table import Table, find  # noqa: E402
+from tables import small_table  # noqa: E402
 from torch_fixtures import kept, one_thread  # noqa: E402, F401
 
 ROOT = Path(__file__).parents[1]
@@ -90,6 +91,17 @@ def test_a_perfect_score_and_a_useless_one() -> None:
         assert report.saved == pytest.approx(3 * 80 / (0.2 * 400 + 0.3 * 80))
         json.dumps(store.to_json(report.summary()), allow_nan=False)
         assert "+1.000 [-]" in oneshot_text.text(report, "a table")
+        assert oneshot_text.text(report, "T").endswith("own seconds add up to 240.")
+    unknown = replace(report, table_seconds=float("nan"))
+    json.dumps(store.to_json(unknown.summary()), allow_nan=False)
+    assert oneshot_text.text(unknown, "T").endswith("own seconds add up to -.")
+
+
+def test_seconds_that_a_table_lacks_are_unknown() -> None:
+    table = small_table(5)
+    assert truth_of(table, 4).seconds == 91 * 120
+    table.seconds[7] = np.nan
+    assert np.isnan(truth_of(table, 4).seconds)
 
 
 def test_noise_alone_has_no_rank_within_the_top() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from rlnas.analysis.retrain.text import label
+from rlnas.analysis.retrain.text import cost, label
 from rlnas.analysis.retrain.verdict import judge, relation
 from rlnas.bench.errors import UserError
 from rlnas.bench.rank import kendall, spearman
@@ -126,6 +126,18 @@ def test_a_surrogate_is_judged_by_validation() -> None:
         0
     ].retrained == pytest.approx(0.71)
     assert math.isnan(verdict.spearman.low), "an interval of two architectures"
+
+
+def test_what_is_unknown_of_the_cost_is_no_number() -> None:
+    frame = results([0.9, 0.8], [[0.7], [0.6]], ["top", "top"])
+    machine = {"engine": {"device": "cpu"}, "device_name": "a computer"}
+    manifest = {"machine": machine, "sessions": []}
+    (line,) = cost(manifest, frame)
+    assert "2.0 s of training (the median one 1.0 s), at most 1 MB" in line
+    frame.loc[0, ["seconds", "peak_mb"]] = math.nan
+    assert "- of training (the median one 1.0 s), at most 1 MB" in cost(manifest, frame)[0]
+    frame[["seconds", "peak_mb"]] = math.nan
+    assert "- of training (the median one -), at most - MB" in cost(manifest, frame)[0]
 
 
 def test_trainings_that_did_not_end_well() -> None:

@@ -224,6 +224,18 @@ def test_curves_by_hand() -> None:
     np.testing.assert_array_equal(curves.elapsed(history()), [[1, 3, 4, 8], [0, 3, 6, 9]])
 
 
+def test_an_unknown_time_is_not_none() -> None:
+    """Where an answer's seconds are unknown, so is the time from there on."""
+    known = history()
+    assert curves.timed(known)
+    seconds = np.array(known.sim_seconds)
+    seconds[0, 2] = np.nan
+    some = known._replace(sim_seconds=seconds)
+    np.testing.assert_array_equal(curves.elapsed(some)[0], [1, 3, np.nan, np.nan])
+    assert not curves.timed(some)
+    assert not curves.timed(known._replace(sim_seconds=seconds * np.nan))
+
+
 def test_step_functions_of_time() -> None:
     nan = np.nan
     times, values = curves.elapsed(history()), curves.incumbent_values(history())

@@ -43,7 +43,25 @@ def test_mean_is_over_the_repeats(table):
         assert float(getattr(result, measure)) == pytest.approx(
             getattr(table, measure)[40, 1].mean(), abs=1e-6
         )
-    assert float(result.sim_seconds) == 120.0 and bool(result.valid)
+    assert float(result.sim_seconds) == 3 * 120.0 and bool(result.valid)
+
+
+def test_a_look_up_costs_the_trainings_it_answers_with(table):
+    """Under `mean` all that have a value: three, two, or three of which one's seconds are unknown
+    and taken to be as the others."""
+    table.seconds[40, 1] = 100, 120, 170
+    table.seconds[41, 1] = table.seconds[42, 1] = 100, 120, np.nan
+    table.val[41, 1, 2] = np.nan
+    table.seconds[43, 1] = np.nan
+    policies = {"mean": (390, 220, 330, np.nan), "repeat=1": (120, 120, 120, np.nan)}
+    for noise, expected in policies.items():
+        benchmark = from_table(table, noise=noise)
+        asked = jax.vmap(benchmark.query, (0, None))(jnp.arange(40, 44), jax.random.key(0))
+        np.testing.assert_allclose(asked.sim_seconds, expected)
+    benchmark = from_table(table, noise="sample")
+    keys = jax.random.split(jax.random.key(0), 50)
+    costs = jax.vmap(lambda key: benchmark.query(ROW, key).sim_seconds)(keys)
+    assert set(np.asarray(costs).tolist()) == {100, 120, 170}
 
 
 def test_repeat_i_is_that_repeat(table):

@@ -36,14 +36,17 @@ def distinct(history: History) -> Int[np.ndarray, "seeds budget"]:
 
 
 def elapsed(history: History) -> Float[np.ndarray, "seeds budget"]:
-    """Simulated training seconds after each query. Asking again costs again; a query without an
-    answer has no known time and counts as none (it still counts as a query)."""
-    return np.cumsum(np.nan_to_num(np.asarray(history.sim_seconds, np.float64)), axis=-1)
+    """Simulated training seconds after each query; NaN from an answer on whose seconds are unknown.
+    Asking again costs again; a query without an answer counts as none (it still counts as a
+    query)."""
+    seconds = np.asarray(history.sim_seconds, np.float64)
+    return np.cumsum(np.where(history.valid, seconds, 0.0), axis=-1)
 
 
 def timed(history: History) -> bool:
-    """Whether the benchmark knows how long a training takes."""
-    return bool(np.isfinite(np.asarray(history.sim_seconds)).any())
+    """Whether the benchmark knows how long the trainings took, all of them."""
+    some = np.isfinite(np.asarray(history.sim_seconds)).any()
+    return bool(some and np.isfinite(elapsed(history)).all())
 
 
 def on_grid(

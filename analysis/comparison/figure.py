@@ -140,10 +140,10 @@ def by_queries(runs: Sequence[Run], styles: dict[str, Any]) -> list[Curve]:
 
 
 def by_seconds(runs: Sequence[Run], styles: dict[str, Any]) -> tuple[list[Curve], str]:
-    """Curves over simulated time, and the unit of their x; none where there is no simulated
-    time."""
+    """Curves over simulated time, and the unit of their x; none where it is unknown."""
+    runs = [run for run in runs if curves.timed(run.history)]
     times = [curves.elapsed(run.history) for run in runs]
-    grid = curves.time_grid(times)
+    grid = curves.time_grid(times) if runs else np.zeros(0)
     if not len(grid):
         return [], ""
     units = ((86_400, "days"), (3600, "h"), (60, "min"))

@@ -47,7 +47,7 @@ def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Ro
     )
     distinct = curves.distinct(run.history)[:, places].mean(axis=0)
     seconds = curves.elapsed(run.history)[:, places].mean(axis=0)
-    seconds = seconds if curves.timed(run.history) else np.full(len(at), math.nan)
+    seconds = seconds if np.any(run.history.valid) else np.full(len(at), math.nan)
     optimum = math.nan if manifest["optimum"] is None else manifest["optimum"]
     pretraining = manifest["pretraining"] or {}
     found = []

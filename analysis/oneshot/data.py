@@ -18,6 +18,7 @@ from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.table import Table
+from rlnas.bench.repeats import repeat_mean
 
 
 class Scored(NamedTuple):
@@ -165,7 +166,7 @@ def truth_of(table: Table, max_vertices: int) -> Truth:
         for v, bits, ops in zip(*columns, strict=True)
     ]
     early = table.val[rows, 0] if len(table.epochs) > 1 else None
-    seconds = float(np.nanmean(table.seconds[rows, -1], axis=1).sum())
+    seconds = float(repeat_mean(table.seconds[rows, -1]).sum())
     epochs = tuple(int(e) for e in table.epochs)
     return Truth(
         table.row[rows],

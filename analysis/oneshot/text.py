@@ -7,6 +7,7 @@ import math
 from rlnas.analysis.oneshot.data import Report
 from rlnas.analysis.oneshot.measures import RETRAINED, TOP
 from rlnas.analysis.stats import Interval
+from rlnas.analysis.text import number
 
 
 def text(report: Report, name: str) -> str:
@@ -47,7 +48,7 @@ def text(report: Report, name: str) -> str:
         f"Processor time of one thread: supernet {report.supernet_seconds:,.0f} s, scoring "
         f"{report.scoring_seconds:,.0f} s; training every cell once {report.real_seconds:,.0f} s "
         f"({report.training_seconds:.2f} s each): {report.saved:.1f} times less. "
-        f"The table's own seconds add up to {report.table_seconds:,.0f}.",
+        f"The table's own seconds add up to {number(report.table_seconds, digits=0)}.",
     ]
     return "\n".join(lines)
 

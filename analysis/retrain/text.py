@@ -10,7 +10,7 @@ import pandas as pd
 
 from rlnas.analysis.retrain.data import CONTROL, Verdict
 from rlnas.analysis.retrain.verdict import relation
-from rlnas.analysis.text import aligned, humanise, percent, plain, points
+from rlnas.analysis.text import aligned, humanise, number, percent, plain, points
 
 SHORT = {"conv3x3-bn-relu": "3x3", "conv1x1-bn-relu": "1x1", "maxpool3x3": "mp"}
 LONGEST = 44
@@ -129,12 +129,11 @@ def cost(manifest: Mapping[str, Any], results: pd.DataFrame) -> list[str]:
     done = results[results["status"] == "done"]
     lines = []
     if len(done):
-        total, median = (
-            humanise(seconds) for seconds in (done["seconds"].sum(), done["seconds"].median())
-        )
+        spent = done["seconds"]
+        total, median = humanise(spent.sum(skipna=False)), humanise(spent.median())
         lines.append(
             f"{'took':8} {total} of training (the median one {median}), at most "
-            f"{done['peak_mb'].max():,.0f} MB a "
+            f"{number(done['peak_mb'].max(), digits=0)} MB a "
             f"model; {engine['device']}: {machine['device_name']}"
         )
     for session in sessions:
