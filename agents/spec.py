@@ -1,13 +1,17 @@
 """Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` for agents
-that read text. `module:Class` stands for the name of an agent that is not registered."""
+that read text. `module:Class` stands for the name of an agent that is not registered, and `label=`
+before it all says what figures and tables call it."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
+from pathlib import Path
 from typing import (
     Any,
     Literal,
+    NamedTuple,
     Protocol,
     Union,
     get_args,
@@ -20,6 +24,7 @@ from rlnas.agents import registry
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench import arguments
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import expanded
 from rlnas.bench.registry import is_target
 
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true | false"}
@@ -35,25 +40,41 @@ class ReadsText(Protocol):
         """A class method: the settings of a text; "" where there was no colon."""
 
 
+class Entry(NamedTuple):
+    """An agent that is asked for. name: as registered, or `module:Class`. label: what figures and
+    tables call it."""
+
+    name: str
+    label: str
+    config: AgentConfig
+
+
+LABELLED = re.compile(r"([^:=]+)=(.*)", re.DOTALL)
+
+
 def split(word: Any) -> tuple[str, str]:
-    """(name, text) of `name:text` or `module:Class:text`."""
-    name, _, text = arguments.text(word, "an agent").strip().partition(":")
+    """(name, text) of `name:text` or `module:Class:text`, with a label or without."""
+    word = arguments.text(word, "an agent")
+    labelled = LABELLED.match(word)
+    name, _, text = (labelled[2] if labelled else word).partition(":")
+    name = name.strip()
     kind, _, rest = text.partition(":")
-    target, registered = f"{name}:{kind}", registry.REGISTRY.entries().get(name)
+    target, registered = f"{name}:{kind.strip()}", registry.REGISTRY.entries().get(name)
     if is_target(target) and (registered is None or registered.value == target):
         return target, rest
     return name, text
 
 
 def parse(word: Any) -> tuple[str, AgentConfig]:
-    """(label, settings) of a word such as `evolution:population=100,tournament=10`; the label is
-    the word.
+    """(label, settings) of a word such as `evolution:population=100,tournament=10` or `large=...`;
+    without a label of its own it is the word.
 
     Values are converted to the types of the settings' fields, unless the class `ReadsText`. Raises
     `UserError`, naming what would be valid, for an unknown agent, option or value.
     """
     name, text = split(word)
-    label = f"{name}:{text}" if text else name
+    labelled = LABELLED.match(word)
+    label = labelled[1].strip() if labelled else (f"{name}:{text}" if text else name).strip()
     settings: Any = registry.config(name)
     if isinstance(settings, ReadsText):
         return label, settings.from_spec(text)
@@ -68,20 +89,33 @@ def parse(word: Any) -> tuple[str, AgentConfig]:
     return label, config
 
 
-def parse_all(words: Any) -> dict[str, AgentConfig]:
-    """label -> settings, in order. Raises `UserError` when a word stands there twice, or when there
-    is none."""
-    parsed: dict[str, AgentConfig] = {}
+def parse_all(words: Any) -> list[Entry]:
+    """In their order. Raises `UserError` when a label stands there twice, or when there is none."""
+    parsed: list[Entry] = []
     for word in arguments.sequence(words, "the agents", "words such as random_search"):
         label, config = parse(word)
-        if label in parsed:
+        if label in [entry.label for entry in parsed]:
             raise UserError(
-                f"agent {label!r} is given twice; expected different agents or different options"
+                f"agent {label!r} is given twice; expected different agents or different options, "
+                "or a label=... before one"
             )
-        parsed[label] = config
+        parsed.append(Entry(split(word)[0], label, config))
     if not parsed:
         raise UserError(f"no agents given; expected at least one of {', '.join(registry.names())}")
     return parsed
+
+
+def folder_and_options(text: str) -> tuple[str, str]:
+    """(folder, options) of `FOLDER,key=value,...`, either part optional. The folder is the longest
+    beginning that is one, whatever is in its name."""
+    parts = text.split(",")
+    for count in range(len(parts), 0, -1):
+        folder = expanded(",".join(parts[:count]))
+        if folder and Path(folder).is_dir():
+            return folder, ",".join(parts[count:])
+    if "=" in parts[0] and "/" not in parts[0].partition("=")[0]:
+        return "", text
+    return expanded(parts[0]), ",".join(parts[1:])
 
 
 NO_OPTION = {"option": False}
@@ -165,7 +199,7 @@ def convert(key: str, text: str, hint: Any) -> Any:
         raise UserError(f"found {key}={text!r}; expected true or false")
     if hint in (int, float, str):
         try:
-            return hint(text)
+            return arguments.whole(text, key, least=None) if hint is int else hint(text)
         except ValueError:
             raise UserError(f"found {key}={text!r}; expected {KINDS[hint]}") from None
     raise UserError(

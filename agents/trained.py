@@ -12,9 +12,10 @@ import numpy as np
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent
-from rlnas.agents.spec import NO_OPTION, options
+from rlnas.agents.spec import NO_OPTION, folder_and_options, options
 from rlnas.bench.benchmark import SearchSpace, numbers_of
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,8 @@ class Trained:
     @classmethod
     def from_spec(cls, text: str) -> Any:
         """Of `FOLDER,option=value,...`, either part optional."""
-        words = [word for word in text.split(",") if word]
-        path = words.pop(0) if words and "=" not in words[0] else ""
-        given = options(cls, ",".join(words))
-        config = cls(checkpoint=path, **given)
+        path, rest = folder_and_options(text)
+        config = cls(checkpoint=path, **options(cls, rest))
         return replace(config, sha256=config.saved().sha256) if path else config
 
     def saved(self) -> Checkpoint:
@@ -45,7 +44,7 @@ class Trained:
         if type(found.settings) is not self.learner:
             raise UserError(
                 f"the checkpoint in {self.checkpoint} is one of {found.agent}; expected "
-                f"{found.agent}:{self.checkpoint}"
+                f"{quoted(f'{found.agent}:{self.checkpoint}')}"
             )
         return found
 

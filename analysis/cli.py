@@ -12,21 +12,16 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-import inspect
-import io
 import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stderr
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import tyro
-
-from rlnas.analysis.one_line import one_line
+from rlnas.analysis.parse import parse
 from rlnas.bench.errors import UserError
 
 COMMANDS: dict[str, str] = {
@@ -139,32 +134,6 @@ def version_text() -> str:
         return f"rlnas {version('rlnas')}"
     except PackageNotFoundError:
         return "rlnas, run from its source folder, not installed"
-
-
-def parse(name: str, command: type, options: Sequence[str]) -> Any:
-    """The settings that `options` spell. `UserError` where tyro, or the settings, refuse them."""
-    given: dict[str, Any] = {}
-    if asked := getattr(command, "for_options", None):
-        found = asked(options)
-        command = found if isinstance(found, type) else type(found)
-        given = {} if isinstance(found, type) else {"default": found}
-    errors = io.StringIO()
-    try:
-        with redirect_stderr(errors):
-            return tyro.cli(
-                command,
-                prog=f"rlnas {name}",
-                args=options,
-                description=inspect.getdoc(command),  # as written; tyro would drop the examples
-                **given,
-            )
-    except SystemExit as stop:
-        if stop.code in (0, None):  # --help
-            raise
-        reason = stop.__context__
-        if isinstance(reason, UserError | tyro.constructors.UnsupportedTypeAnnotationError):
-            raise reason from None  # the settings' own checks; a fault of ours
-        raise UserError(f"{one_line(errors.getvalue())}; see rlnas {name} --help") from None
 
 
 def load(target: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rlnas.analysis.stats import Interval
-from rlnas.bench.files import atomic_path
+from rlnas.bench.files import atomic_path, quoted
 
 REPORT = "report.txt"
 """In the folders of what is not drawn again from its numbers: what was printed."""
@@ -76,5 +76,5 @@ def tell(said: str, folder: Path, paths: Mapping[str, Path]) -> None:
 
 
 def places(paths: Mapping[str, Path]) -> str:
-    """What lies where: a line a path."""
-    return "\n".join(f"{what:8} {path}" for what, path in paths.items())
+    """What lies where: a line a path, as a shell reads it back."""
+    return "\n".join(f"{what:8} {quoted(path)}" for what, path in paths.items())

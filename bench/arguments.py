@@ -31,16 +31,16 @@ def has(value: Any, method: str) -> bool:
     return not isinstance(value, type) and callable(getattr(value, method, None))
 
 
-def whole(value: Any, what: str, least: int = 0, most: int | None = None) -> int:
+def whole(value: Any, what: str, least: int | None = 0, most: int | None = None) -> int:
     """Of an integer of any library, a float without a fraction (20.0), or their text."""
     found = plain(value)
-    if isinstance(found, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", found):
-        found = int(found)
+    if isinstance(found, str) and re.fullmatch(r"\s*-?[0-9]{1,18}(\.0*)?\s*", found):
+        found = int(found.partition(".")[0])
     if isinstance(found, float) and found.is_integer():
         found = int(found)
     if isinstance(found, bool) or not isinstance(found, int):
         raise UserError(f"{what} is {shown(value)}; expected a whole number")
-    if found < least or (most is not None and found > most):
+    if (least is not None and found < least) or (most is not None and found > most):
         allowed = f"at least {least}" if most is None else f"{least} to {most}"
         raise UserError(f"{what} is {shown(value)}; expected {allowed}")
     return found

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from rlnas.bench.arguments import shown, text, whole
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download
-from rlnas.bench.files import is_file
+from rlnas.bench.files import expanded, is_file
 from rlnas.bench.noise import Noise, NoiseLike
 from rlnas.bench.registry import Registry
 from rlnas.bench.retrain.plan import NetworkPlan, Origin
@@ -251,7 +251,7 @@ def named(name: str) -> Family:
 
 def family_of(name: Any) -> Family:
     """Whose benchmark `name`, a name or the path of a file, is; `UserError` when it is nobody's."""
-    name = text(name, "the name of a benchmark")
+    name = expanded(text(name, "the name of a benchmark"))
     theirs = outside()
     if name in theirs:
         return theirs[name]
@@ -284,7 +284,7 @@ def load(name: Any, *, epochs: Any = None, noise: NoiseLike = "mean", **options:
     `repeat=i`, or a `Noise`. options: what only some benchmarks take (`load("nb301",
     surrogate="yahpo")`). Raises `UserError` when there is none.
     """
-    name = text(name, "the name of a benchmark")
+    name = expanded(text(name, "the name of a benchmark"))
     epochs = None if epochs is None else whole(epochs, "epochs")
     policy = Noise.parse(noise)
     family = family_of(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,18 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def expanded(word: str) -> str:
+    """`~/x` in the user's own folder; in `--option=~/x` too, which shells leave as it is."""
+    option, equals, path = word.partition("=") if word.startswith("--") else ("", "", word)
+    return option + equals + os.path.expanduser(path)
+
+
+def quoted(path: Path | str) -> str:
+    """A path, or a word with one, as a shell reads it back: in quotes where they are needed."""
+    word = str(path)
+    return shlex.quote(f"./{word}" if word.startswith("-") else word)
+
+
 def is_file(path: Path | str) -> bool:
     """Whether there is a file; False for what cannot be a path, e.g. a text that is too long."""
     try:
@@ -46,7 +59,7 @@ def sha256(path: Path | str) -> str:
 def cache_dir() -> Path:
     """The user's cache folder of rlnas: `RLNAS_CACHE`, else the platform's own place."""
     if folder := os.environ.get("RLNAS_CACHE"):
-        return Path(folder)
+        return Path(expanded(folder))
     if sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     elif sys.platform == "win32":

@@ -126,11 +126,12 @@ def test_bench_commands(table: Path, tmp_path: Path) -> None:
 BAD = {
     "comapre": "unknown command 'comapre' of rlnas; expected one of compare, plot, ",
     "bench inof": "unknown command 'inof' of rlnas bench; expected one of list, info,",
-    "compare --budget x": "Error parsing --budget: invalid literal for int() with base 10: 'x'; se",
+    "compare --budget x": "--budget is 'x'; expected a whole number; see rlnas compare --help",
     "compare --bugdet 3": "Unrecognized options: --bugdet, 3 (perhaps --budget?); see rlnas compa",
     "compare --budget": "Missing value for argument '--budget'. Expected 1 values; see rlnas c",
     "compare stray": "Unrecognized options: stray; see",
     "compare --redo maybe": "Unrecognized options: maybe; see",
+    "compare --budget 2 --budget 3": "--budget is given 2 times (2, 3); expected once",
     "compare --budget 0": "--budget is 0; expected at least 1 query",
     "compare --seeds 1": "--seeds is 1; expected at least 2",
     "compare --seed -1": "--seed is -1; expected 0 to 4294967295",
@@ -172,7 +173,7 @@ def test_bad_input_is_one_line(
 def test_bad_input_from_outside() -> None:
     done = rlnas("compare", "--seeds", "many")
     assert (done.returncode, done.stdout) == (2, "")
-    reason = "Error parsing --seeds: invalid literal for int() with base 10: 'many'"
+    reason = "--seeds is 'many'; expected a whole number"
     assert done.stderr == f"rlnas: error: {reason}; see rlnas compare --help\n"
 
 

@@ -230,7 +230,8 @@ def filled(line: str, world: dict[str, str]) -> list[str]:
             args = "--benchmark table.npz --epochs 4 --agents random_search --budget 4 --seeds 2"
             words.append(made(["compare", *args.split()], "compare-*"))
         elif word == "TRAINED":
-            words.append(made(["train", AVERAGES, *TRAIN.split(), "--steps", "64"], "train-*"))
+            options = TRAIN.replace("--out out", "--steps 64").split()
+            words.append(made(["train", AVERAGES, *options], "train-*"))
         else:
             words.append(world.get(word, word).replace("URL", world["URL"]))
     return words

@@ -72,7 +72,8 @@ def test_the_message_names_the_word():
 
 
 def test_lists_keep_their_order_and_refuse_repeats():
-    assert list(parse_all(["random_walk", "evolution:population=40", "evolution"])) == [
+    parsed = parse_all(["random_walk", "evolution:population=40", "evolution"])
+    assert [entry.label for entry in parsed] == [
         "random_walk",
         "evolution:population=40",
         "evolution",
@@ -81,6 +82,27 @@ def test_lists_keep_their_order_and_refuse_repeats():
         parse_all(["evolution", "evolution:"])
     with pytest.raises(UserError, match=r"no agents given; expected at least one of .*evolution"):
         parse_all([])
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("mine=random_search", ("random_search", "mine", RandomSearch())),
+        (" a large one = evolution:population=100 ", ("evolution", "a large one", Evolution(100))),
+        ("evolution:population=100", ("evolution", "evolution:population=100", Evolution(100))),
+    ],
+)
+def test_a_label_before_an_agent_is_what_it_is_called(word, expected):
+    assert parse_all([word]) == [expected]
+
+
+def test_labels_tell_the_same_words_apart_and_are_each_given_once():
+    parsed = parse_all(["a=evolution", "evolution"])
+    assert [entry.label for entry in parsed] == ["a", "evolution"]
+    with pytest.raises(UserError, match=r"agent 'a' is given twice; .* or a label=.* before one"):
+        parse_all(["a=evolution", "a=random_search"])
+    with pytest.raises(UserError, match="unknown agent 'population=3'"):
+        parse_all(["evolution=population=3"])
 
 
 @dataclass(frozen=True)
@@ -118,7 +140,7 @@ def test_an_agent_may_read_its_own_text():
 @pytest.mark.usefixtures("extra_agents")
 def test_values_are_converted_to_the_types_of_the_fields():
     assert parse("needy:rate=1e-3,mode=2,cap=none,on=True")[1] == Needy(1e-3, 2, None, True)
-    assert parse("needy:rate=2,cap=7")[1] == Needy(2.0, cap=7)
+    assert parse("needy:rate=2,cap=7.0")[1] == Needy(2.0, cap=7)
     with pytest.raises(UserError, match=r"option 'rate' is missing; expected rate=\.\.\., mode="):
         parse("needy:cap=3")
     with pytest.raises(UserError, match="found on='maybe'; expected true or false"):

@@ -35,7 +35,8 @@ class Compare:
     """What to search: a name that `rlnas bench list` shows, or the path of a table."""
 
     agents: tuple[str, ...] = BASELINES
-    """Who searches: `name` or `name:option=value,option=value`, several of them."""
+    """Who searches: `name` or `name:option=value,option=value`, several of them; `label=` before
+    one says what it is called."""
 
     budget: int = 150
     """Queries a run may make, exactly."""

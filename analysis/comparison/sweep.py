@@ -16,11 +16,12 @@ import numpy as np
 
 from rlnas import bench
 from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_search, run_seeds, seed_keys
-from rlnas.agents.spec import parse_all, split
+from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.analysis import store
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import expanded
 from rlnas.bench.progress import bar
 
 CHUNK = 50
@@ -58,7 +59,8 @@ def compare(
     check_at_least(1, " query", budget=budget)
     check_at_least(2, ", an interval needs them", seeds=seeds)
     check_seed(seed)
-    check_folder(Path(out))
+    out = Path(expanded(str(out)))
+    check_folder(out)
     entered = contenders(agents)
     searched: Benchmark = (
         bench.load(benchmark, epochs=epochs, noise=noise)
@@ -76,7 +78,7 @@ def compare(
         for contender in entered:
             shown.set_description(contender.label)
             spec = spec_of(contender, searched, budget, seed, seeds)
-            folder = Path(out) / spec.hash
+            folder = out / spec.hash
             if redo:
                 store.forget_parts(folder)
             try:
@@ -93,9 +95,11 @@ def compare(
 def contenders(agents: Sequence[str] | Mapping[str, AgentConfig]) -> list[Contender]:
     """`UserError` for an unknown agent or option, for none, and for the same agent twice."""
     found: list[Contender] = []
-    parsed = agents if isinstance(agents, Mapping) else parse_all(agents)
-    for label, config in parsed.items():
-        name, _ = split(label)
+    if isinstance(agents, Mapping):
+        given = [Entry(split(label)[0], label, config) for label, config in agents.items()]
+    else:
+        given = parse_all(agents)
+    for name, label, config in given:
         same = next(
             (other.label for other in found if (other.name, other.config) == (name, config)), None
         )

@@ -13,6 +13,7 @@ from rlnas.analysis.comparison.table import text
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import save
 from rlnas.analysis.text import places
+from rlnas.bench.files import quoted
 
 
 def write(runs: Sequence[Run], folder: Path) -> None:
@@ -39,5 +40,6 @@ def finish(runs: Sequence[Run], out: Path) -> None:
         seconds = run.manifest["wall_seconds"]
         took = f"{queries:,} queries in {seconds:.1f} s, compilation included"
         said = took if run.new else store.reused(run.manifest)
-        print(f"{'history' if run is runs[0] else '':8} {run.folder}  {run.label}  ({said})")
+        what = "history" if run is runs[0] else ""
+        print(f"{what:8} {quoted(run.folder)}  {run.label}  ({said})")
     print(f"memory   {store.peak_mb():,.0f} MB at most")

@@ -18,6 +18,7 @@ from tyro.conf import Positional
 from rlnas import agents, bench
 from rlnas.analysis.extending import templates
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
@@ -47,7 +48,7 @@ class NewAgent:
             "test_{module}.py": templates.AGENT_TEST,
         }
         folder = write(self.name, "agents", class_of(self.name), texts, self.folder)
-        print(f"next: pip install -e {folder}")
+        print(f"next: pip install -e {quoted(folder)}")
         print(f"      rlnas check {self.name}")
         print(f"      rlnas compare --agents random_search {self.name}")
 
@@ -76,7 +77,7 @@ class NewBenchmark:
             "test_{module}.py": templates.BENCHMARK_TEST,
         }
         folder = write(self.name, "benchmarks", "load", texts, self.folder)
-        print(f"next: pip install -e {folder}")
+        print(f"next: pip install -e {quoted(folder)}")
         print(f"      rlnas check {self.name}")
         print(f"      rlnas compare --benchmark {self.name}")
 
@@ -129,5 +130,5 @@ def write(
         shutil.rmtree(made, ignore_errors=True)
         raise
     for file in files:
-        print(folder / file.format(module=module))
+        print(quoted(folder / file.format(module=module)))
     return folder

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlnas.agents.checkpoint import FACTS
 from rlnas.analysis.training.data import counts, read
+from rlnas.bench.files import quoted
 
 
 def summary(folder: Path) -> str:
@@ -36,7 +37,7 @@ def summary(folder: Path) -> str:
     for name, values in manifest["baselines"].items():
         lines.append(f"{name:14}" + "".join(f"{100 * x:9.3f}" for x in values["reported"]))
     lines += [
-        f"checkpoint  {folder}",
-        f"            rlnas compare --agents random_search {agent}:{folder}",
+        f"checkpoint  {quoted(folder)}",
+        f"            rlnas compare --agents random_search {quoted(f'{agent}:{folder}')}",
     ]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from tyro.conf import Positional
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import family_of
+from rlnas.bench.files import quoted
 
 FORMATS = ("csv", "parquet")
 
@@ -32,4 +33,4 @@ class Export:
         if self.shape not in ("long", "wide"):
             raise UserError(f"--shape {self.shape}: expected long or wide")
         path = self.out or Path(f"{Path(self.table).name.removesuffix('.npz')}.{self.format}")
-        print(f"{path}: {family_of(self.table).export(self.table, path, self.shape)}")
+        print(f"{quoted(path)}: {family_of(self.table).export(self.table, path, self.shape)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from rlnas.bench.commands.convert import Convert
+from rlnas.bench.files import quoted
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Fetch:
         download = download_named(self.name)
         path = fetch(download, self.folder, urls=self.url, from_file=self.from_file)
         checked = f"sha256 {download.sha256}" if download.sha256 else "no checksum is published"
-        print(f"{path}: complete, {checked}")
+        print(f"{quoted(path)}: complete, {checked}")
         if not download.convertible:
             return
         if self.convert:
             Convert(path, sha256=download.sha256).run()
         else:
-            print(f"next: rlnas bench convert {path}")
+            print(f"next: rlnas bench convert {quoted(path)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.retrain.engine import require
 
@@ -59,7 +60,7 @@ class Tabulate:
             failures += tabulate(chosen, self.dataset, self.recipe, [seed], folder, self.workers)
             table = assemble(folder, rows, chosen, seed + 1, self.name, self.max_vertices)
             table.save(out)
-            print(f"{out}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
+            print(f"{quoted(out)}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
         if failures:
             raise UserError(
                 f"{len(failures)} trainings failed and are missing in {out}, first {failures[0]}; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlnas.bench.family import Made
+from rlnas.bench.files import quoted
 
 
 def aligned(lines: Sequence[tuple[str, ...]]) -> str:
@@ -20,5 +21,5 @@ def announced(made: Sequence[Made]) -> str:
     """The files that were made, and what to do with the first."""
     lines = []
     for file in made:
-        lines += [f"{file.path}: {file.what}", *(f"note: {note}" for note in file.notes)]
-    return "\n".join([*lines, f"next: rlnas bench info {made[0].name}"])
+        lines += [f"{quoted(file.path)}: {file.what}", *(f"note: {note}" for note in file.notes)]
+    return "\n".join([*lines, f"next: rlnas bench info {quoted(made[0].name)}"])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 from rlnas.bench.nb101.graph import cells, parameters
 from rlnas.bench.nb101.space import make_space
 from rlnas.bench.nb101.table import Table, find, make_meta, new_path
@@ -74,4 +75,4 @@ def rehearse(table: str, max_vertices: int, out: Path | None) -> str:
             notes=[note],
         ),
     ).save(out)
-    return f"{out}: {len(params):,} cells. {note}"
+    return f"{quoted(out)}: {len(params):,} cells. {note}"

@@ -21,6 +21,7 @@ import optax
 from jaxtyping import Array, Float, Float32, Int8, Key
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 from rlnas.bench.nb301 import store
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.distilled import FORMAT, DistilledNetwork, new_network, to_arrays
@@ -220,12 +221,12 @@ def write_distilled(surrogate: str, how: Fitting, out: Path | None = None) -> st
         members=benchmark.members,
     )
     return (
-        f"{path}: distilled from {benchmark.name} with {how.labels:,} look-ups, "
+        f"{quoted(path)}: distilled from {benchmark.name} with {how.labels:,} look-ups, "
         f"{time.monotonic() - started:.0f} s\n"
         f"on {found.held_out:,} held-out architectures: rank correlation {found.spearman:.4f}, in "
         f"the best {found.top} {found.top_spearman:.3f}; {found.recall:.0%} of these are in the "
         f"network's own best {found.top}\n"
         f"error in percentage points: root mean square {100 * found.rmse:.3f}, largest "
         f"{100 * found.largest:.3f}\n"
-        f"next: rlnas train --benchmark {store.PREFIX + path.stem if out is None else path}"
+        f"next: rlnas train --benchmark {store.PREFIX + path.stem if out is None else quoted(path)}"
     )

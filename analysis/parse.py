@@ -1,0 +1,82 @@
+"""From the words of a command line to a command's settings: what tyro does, and what it leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
+from typing import Any
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from rlnas.analysis.one_line import one_line
+from rlnas.bench import arguments
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import expanded
+from rlnas.bench.options import gathered
+
+RULES = ConstructorRegistry()
+VALUE = "the value"
+OURS = re.compile(f"Error parsing (\\S+): (?:.*: )?{VALUE} (.*)")
+"""What tyro makes of a refusal of ours; the longer part is about the kinds of an option that may
+also be None."""
+
+
+@RULES.primitive_rule
+def whole_numbers(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[int] | None:
+    """20.0 is 20, and what is no number is told in our words."""
+    if info.type is not int:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT",
+        instance_from_str=lambda words: arguments.whole(words[0], VALUE, least=None),
+        is_instance=lambda value: isinstance(value, int) and not isinstance(value, bool),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def parse(name: str, command: type, options: Sequence[str]) -> Any:
+    """The settings that `options` spell. `UserError` where tyro, or the settings, refuse them."""
+    words = [expanded(word) for word in options]
+    given: dict[str, Any] = {}
+    if asked := getattr(command, "for_options", None):
+        found = asked(words)
+        command = found if isinstance(found, type) else type(found)
+        given = {} if isinstance(found, type) else {"default": found}
+    words = gathered(words, [*list_options(given.get("default", command))])
+    errors = io.StringIO()
+    try:
+        with redirect_stderr(errors), RULES:
+            return tyro.cli(
+                command,
+                prog=f"rlnas {name}",
+                args=words,
+                description=inspect.getdoc(command),  # as written; tyro would drop the examples
+                **given,
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):  # --help
+            raise
+        reason = stop.__context__
+        if isinstance(reason, UserError | tyro.constructors.UnsupportedTypeAnnotationError):
+            raise reason from None  # the settings' own checks; a fault of ours
+        said = OURS.sub(r"\1 \2", one_line(errors.getvalue()))
+        raise UserError(f"{said}; see rlnas {name} --help") from None
+
+
+def list_options(settings: Any, prefix: str = "") -> Iterator[str]:
+    """The options that take several values. settings: an instance, or a class for its defaults."""
+    for field in dataclasses.fields(settings):
+        value = field.default if isinstance(settings, type) else getattr(settings, field.name)
+        if value is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        name = prefix + field.name.replace("_", "-")
+        if dataclasses.is_dataclass(value):
+            yield from list_options(value, f"{name}.")
+        elif isinstance(value, tuple):
+            yield name
