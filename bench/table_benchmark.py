@@ -29,7 +29,8 @@ class TableBenchmark:
     NaN where there is no measurement; a mean is over the repeats present, and all_seconds is what
     they took together. by_test: whether
     `reported` is the mean test value, else the mean validation value. reports: its name in
-    captions. about: a sentence for captions, "" for the usual one.
+    captions. about: a sentence for captions, "" for the usual one. values: what a value is where
+    it is no single training, e.g. `max-of-3`.
     """
 
     space: Any
@@ -48,6 +49,7 @@ class TableBenchmark:
     reports: str = field(metadata={"static": True})
     sha256: str = field(metadata={"static": True})
     about: str = field(metadata={"static": True})
+    values: str = field(metadata={"static": True})
 
     distilled = ""
 
@@ -66,6 +68,7 @@ class TableBenchmark:
         reports: str = "",
         sha256: str = "",
         about: str = "",
+        values: str = "",
     ) -> Any:
         """Of measurements [M, R], NaN where unknown. reports: "" says accuracy. Without a single
         test value the validation values are reported. `UserError` without any validation value, or
@@ -94,6 +97,7 @@ class TableBenchmark:
             reports=reports or (TEST if by_test else VALIDATION),
             sha256=sha256,
             about=about,
+            values=values,
         )
 
     def query(self, arch: Arch, key: Key[Array, ""]) -> QueryResult:
@@ -154,4 +158,7 @@ class TableBenchmark:
             "optimum": float(self.optimum),
             "sha256": self.sha256,
         }
-        return facts | ({"about": self.about} if self.about else {})
+        if self.values and facts["repeats"] == 1:
+            facts["repeats"] = None  # what is one value here was several trainings
+        said = {"about": self.about, "values": self.values}
+        return facts | {key: text for key, text in said.items() if text}

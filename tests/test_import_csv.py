@@ -13,6 +13,7 @@ import pytest
 from rlnas.bench.agreement import agreement
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import graph
+from rlnas.bench.nb101.benchmark import from_table
 from rlnas.bench.nb101.import_csv import import_csv
 from rlnas.bench.nb101.importer import ImportCells
 from rlnas.bench.nb101.table import Table
@@ -46,7 +47,10 @@ def real(real_data: Path, folder: Path, name: str, **options: Any) -> Table:
 
 
 def test_real_validation_sample(real_data: Path, tmp_path: Path) -> None:
-    table = real(real_data, tmp_path, "nb101_validation_sample.csv.gz", notes=["maximum of three"])
+    table = real(
+        real_data, tmp_path, "nb101_validation_sample.csv.gz", notes=["a sample"],
+        values=["single", "108=max-of-3"],
+    )  # fmt: skip
     assert table.val.shape == (10_001, 4, 1) and table.epochs.tolist() == [4, 12, 36, 108]
     assert np.isnan(table.test).all() and not np.isnan(table.val).any()
     assert np.isnan(table.seconds[:, :3]).all() and not np.isnan(table.seconds[:, 3]).any()
@@ -56,8 +60,17 @@ def test_real_validation_sample(real_data: Path, tmp_path: Path) -> None:
     )
     assert table.seconds[row, 3, 0] == pytest.approx(1768.976) and table.params[row] == 8_555_530
     notes = table.meta["notes"]
-    assert notes[0] == "maximum of three" and "one repeat: its noise is unknown" in notes
-    assert "incomplete: 10,001 of 423,624 cells" in notes and "test is unknown" in notes
+    assert notes[0] == "a sample" and "one repeat: its noise is unknown" in notes
+    assert "test is unknown" in notes
+    last, first = from_table(table), from_table(table, epochs=4)
+    assert last.about == (
+        "t is a table of trained architectures, 10,001 of 423,624 cells (63.6 % of them without "
+        "neighbours, mean degree 0.46, largest connected component 482 cells); each value is the "
+        "maximum of 3 trainings, which is optimistic"
+    )
+    assert last.describe()["values"] == "max-of-3" and last.describe()["repeats"] is None
+    assert first.about.endswith("; each value is a single training")
+    assert "values" not in first.describe() and first.describe()["repeats"] == 1
 
 
 def row_of(digest: str) -> int:
@@ -72,7 +85,8 @@ def test_real_mean_of_three_sample(real_data: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         table.test[row, :, 0], [0.20526175, 0.50140224, 0.84445112, 0.88378072], atol=1e-7
     )
-    assert "a value is the mean of 3 runs" in table.meta["notes"]
+    assert table.meta["values"] == dict.fromkeys(["4", "12", "36", "108"], "mean-of-3")
+    assert from_table(table).about.endswith("each value is the mean of 3 trainings")
     assert "columns not imported: recovered_from" in table.meta["notes"]
 
 

@@ -103,9 +103,9 @@ LINES: dict[str, list[str]] = {
     ],
     "bench import-csv": [
         "cells.csv --family nb101 --name mine --out mine.npz --columns acc=validation_accuracy "
-        "--epochs 5 --percent --note of-a-test --max-vertices 3",
+        "--epochs 5 --percent --values max-of-3 --note of-a-test --max-vertices 3",
         "words.csv --family nb201 --out mine --columns acc=cifar100_val --epochs 7 --fractions "
-        "--note of-a-test",
+        "--values 7=mean-of-3 --note of-a-test",
     ],
     "bench export": ["table.npz --format parquet --shape wide --out table.parquet"],
     "bench distill": [

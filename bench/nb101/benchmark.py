@@ -11,10 +11,12 @@ import numpy as np
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
+from rlnas.bench.nb101.about import about
 from rlnas.bench.nb101.space import make_space
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.noise import NoiseLike
 from rlnas.bench.table_benchmark import TableBenchmark
+from rlnas.bench.values import SINGLE
 
 
 @jax.tree_util.register_dataclass
@@ -48,14 +50,18 @@ def from_table(
     if epochs not in budgets:
         raise UserError(f"no budget of {epochs} epochs in {table.name}; expected one of {budgets}")
     column = budgets.index(epochs)
+    space = make_space(np.asarray(table.row), table.meta["max_vertices"])
+    values = table.values(epochs)
     return CellBenchmark.of(
-        make_space(np.asarray(table.row), table.meta["max_vertices"]),
+        space,
         *(x[:, column] for x in (table.val, table.test, table.seconds)),
         name=table.name,
         family="nb101",
         epochs=epochs,
         noise=noise,
         sha256=sha256,
+        about=about(table, epochs, space),
+        values=str(values) if values and values != SINGLE else "",
     )
 
 

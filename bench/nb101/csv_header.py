@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from rlnas.bench.csv_file import CsvFile, Name, nameless
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import table
+from rlnas.bench.values import Values
 
 _MEASUREMENT = re.compile(
-    r"""(?:mean(?P<mean>\d+)_|mean_)?(?:final_)?
+    r"""(?:(?P<kind>mean|max)(?P<of>\d*)_)?(?:final_)?
         (?:(?P<val>val(?:id|idation)?(?:_acc(?:uracy)?)?|(?=repeat_?\d))
           |(?P<test>test(?:_acc(?:uracy)?)?)
           |(?P<train>train(?:ing)?(?:_acc(?:uracy)?)?)|(?P<seconds>(?:training_)?(?:time|seconds)))
@@ -50,7 +51,7 @@ class Column:
     measure: str  # val, test, train, seconds
     epochs: int | None
     repeat: int | None
-    mean_of: int  # the value is a mean over so many runs
+    values: Values | None  # what a value is, by the column's name
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def read_header(file: CsvFile, renamed: Sequence[str], epochs: int | None) -> He
         elif match:
             measure = next(m for m in table.MEASURES if match[m] is not None)
             run = [int(match[key]) if match[key] else None for key in ("epochs", "repeat")]
-            mean = int(match["mean"] or 1)
-            columns.append(Column(index, name, measure, run[0], run[1], mean))
+            of = f"-of-{match['of']}" if match["of"] else ""
+            values = Values.parse(f"{match['kind']}{of}") if match["kind"] else None
+            columns.append(Column(index, name, measure, run[0], run[1], values))
         elif original in new:
             raise UserError(
                 f"--columns {new[original]}: no such name; expected {', '.join(_PLAIN)} or a "

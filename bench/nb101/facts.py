@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rlnas.bench.agreement import agreement
 from rlnas.bench.family import Made
+from rlnas.bench.nb101.about import held
 from rlnas.bench.nb101.table import Table
 
 
@@ -13,9 +14,18 @@ def made(path: Path, *, named: bool) -> Made:
     """What `rlnas bench convert` and `import-csv` say of a table. named: it is in its usual
     place."""
     table = Table.load(path)
-    return Made(
-        path, table.name if named else str(path), size_of(table), tuple(table.meta["notes"])
-    )
+    notes = [*table.meta["notes"], *(f"{label}: {text}" for label, text in _declared(table))]
+    return Made(path, table.name if named else str(path), size_of(table), tuple(notes))
+
+
+def _declared(table: Table) -> list[tuple[str, str]]:
+    """Lines about a partial table, and about values that are no single trainings."""
+    cells = held(table)
+    lines = [("partial", cells)] if cells else []
+    for epochs in table.epochs.tolist():
+        if values := table.values(epochs):
+            lines.append((f"values at {epochs} epochs", values.caption))
+    return lines
 
 
 def size_of(table: Table) -> str:
@@ -36,6 +46,7 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("cells", f"{len(table.row):,}, at most {meta['max_vertices']} vertices"),
         ("budgets", ", ".join(map(str, table.epochs)) + " epochs"),
         ("repeats", str(table.repeats)),
+        *_declared(table),
         ("parameters", f"{table.params.min():,} to {table.params.max():,}"),
         ("best validation", accuracy(table.best_val)),
         ("best test", accuracy(table.best_test)),

@@ -24,12 +24,14 @@ import numpy as np
 
 from rlnas.bench.csv_file import Batch, CsvFile, opened
 from rlnas.bench.csv_numbers import Numbers, fractions_of, joined, numbers_of, whole_of
+from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import measurements, table
 from rlnas.bench.nb101.csv_cells import rows_of_lines
 from rlnas.bench.nb101.csv_header import Column, Header, read_header
 from rlnas.bench.nb101.measurements import Measurements
 from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.progress import bar
+from rlnas.bench.values import Values, by_budget, check_budgets
 
 
 def import_csv(
@@ -40,6 +42,7 @@ def import_csv(
     columns: Sequence[str] = (),
     epochs: int | None = None,
     percent: bool = False,
+    values: Sequence[str] = (),
     notes: Sequence[str] = (),
     max_vertices: int = 7,
     progress: bool = True,
@@ -48,10 +51,11 @@ def import_csv(
 
     columns: "IN_THE_FILE=KNOWN_NAME" for columns under other names. epochs: the budget where the
     file names none. percent: accuracies are 0..100, where neither a column's name nor % signs say
-    what it is. notes go into the table's metadata. Gaps become NaN. Raises `UserError` naming the
-    line.
+    what it is. values: what a value is, `max-of-3`, or at one budget, `108=max-of-3`. notes go into
+    the table's metadata. Gaps become NaN. Raises `UserError` naming the line.
     """
     path, out = Path(path), Path(out) if out else table.new_path(name)
+    declared = by_budget(values)
     reference = Reference(max_vertices)
     with opened(path) as file, bar(f"import {path.name}", unit=" lines", shown=progress) as shown:
         header = read_header(file, columns, epochs)
@@ -71,10 +75,8 @@ def import_csv(
         name,
         max_vertices=vertices,
         source=path.name,
-        notes=[
-            *notes,
-            *_notes(header, dense, int((reference.cells.num_vertices <= vertices).sum())),
-        ],
+        notes=[*notes, *_notes(header, dense)],
+        values=_declared(path, header, declared, dense.epochs.tolist()),
         created_by="rlnas bench import-csv",
     )
     table.Table(params=reference.parameters[dense.row], meta=meta, **dense._asdict()).save(out)
@@ -148,15 +150,37 @@ def _runs(file: CsvFile, header: Header, parts: list[_Lines], percent: bool) -> 
     return measurements.concatenate(runs)
 
 
-def _notes(header: Header, dense: measurements.Dense, space: int) -> list[str]:
+def _declared(
+    path: Path, header: Header, said: dict[int | None, Values], budgets: list[int]
+) -> dict[str, str]:
+    """By budget, what a value is: as `said`, or as the names of validation columns say. `UserError`
+    where the two contradict each other, and for a budget that is not there."""
+    check_budgets(said, budgets, path)
+    found = {}
+    for epochs in budgets:
+        named = [
+            column
+            for column in header.columns
+            if column.measure == "val" and column.values and column.epochs in (None, epochs)
+        ]
+        values = said.get(epochs, said.get(None))
+        for column in named:
+            if values not in (None, column.values):
+                raise UserError(
+                    f"--values says {values} at {epochs} epochs, but {path.name} has a column "
+                    f"{column.name.known}; expected the same of both"
+                )
+            values = column.values
+        if values:
+            found[str(epochs)] = str(values)
+    return found
+
+
+def _notes(header: Header, dense: measurements.Dense) -> list[str]:
     """What a user of the table should know."""
     notes = []
     if dense.val.shape[2] == 1:
         notes.append("one repeat: its noise is unknown")
-    means = sorted({column.mean_of for column in header.columns if column.mean_of > 1})
-    notes += [f"a value is the mean of {count} runs" for count in means]
-    if len(dense.row) < space:
-        notes.append(f"incomplete: {len(dense.row):,} of {space:,} cells")
     for measure in table.MEASURES:
         known = ~np.isnan(getattr(dense, measure))
         shares = known.mean(axis=(0, 2))

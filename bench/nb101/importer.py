@@ -37,6 +37,7 @@ class ImportCells(ImportCsv):
             columns=self.columns,
             epochs=self.epochs,
             percent=self.percent,
+            values=self.values,
             notes=self.note,
             max_vertices=self.max_vertices,
         )

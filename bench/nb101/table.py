@@ -17,6 +17,7 @@ from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
 from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.repeats import repeat_mean
+from rlnas.bench.values import Values
 
 FORMAT, VERSION = "rlnas-nb101-table", 1
 MEASURES = ("val", "test", "train", "seconds")
@@ -58,6 +59,11 @@ class Table:
     def best_test(self) -> float:
         """Best mean test accuracy at the largest budget; NaN when there is none."""
         return _best(self.test)
+
+    def values(self, epochs: int) -> Values | None:
+        """What a value of that budget is, where that was declared."""
+        declared = self.meta.get("values", {}).get(str(epochs))
+        return Values.parse(declared) if declared else None
 
     def validate(self, where: str = "table") -> None:
         """Raise `UserError`, naming the first thing that is wrong."""
@@ -163,11 +169,13 @@ def make_meta(
     recipe: dict[str, Any] | None = None,
     splits: dict[str, Any] | None = None,
     notes: list[str] | None = None,
+    values: dict[str, str] | None = None,
     created_by: str = "rlnas",
 ) -> dict[str, Any]:
-    """The metadata of a table: max_vertices names the space, splits the sizes of the data
-    splits."""
-    return {
+    """The metadata of a table: max_vertices names the space, splits the sizes of the data splits;
+    values: by budget, what a value is (`rlnas.bench.values`)."""
+    meta = {"values": values} if values else {}
+    return meta | {
         "format": FORMAT,
         "version": VERSION,
         "name": name,

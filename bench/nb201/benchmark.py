@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
 from rlnas.bench.nb201 import table as tables
@@ -17,6 +18,7 @@ from rlnas.bench.nb201.table import Table
 from rlnas.bench.nb201.tasks import ACCURACY
 from rlnas.bench.noise import NoiseLike
 from rlnas.bench.table_benchmark import TableBenchmark
+from rlnas.bench.values import SINGLE
 
 
 @jax.tree_util.register_dataclass
@@ -27,7 +29,7 @@ class CellBenchmark(TableBenchmark):
     def describe(self) -> dict[str, Any]:
         """One repeat may be a mean over several trainings, so captions do not count them."""
         facts = super().describe()
-        return facts if facts["repeats"] > 1 else facts | {"repeats": None}
+        return facts if facts["repeats"] != 1 else facts | {"repeats": None}
 
     def lookup(self, cell: Any, key: Any = None) -> QueryResult:
         """Python side: look a cell up by its text or its digits. key: a jax.random.key, for
@@ -45,21 +47,33 @@ def from_table(table: Table, *, noise: NoiseLike = "mean", sha256: str = "") -> 
         CellSpace(table.task.variant.ops), table.val, table.test, table.seconds,
         name=table.name, family="nb201", epochs=table.epochs, noise=noise,
         reports=f"{split} {table.measure}", sha256=sha256, about=about(table),
+        values=str(table.values) if table.values not in (None, SINGLE) else "",
     )  # fmt: skip
+
+
+def held(table: Table) -> str:
+    """Which cells have a value and how they hang together; "" where all have."""
+    size = table.task.variant.size
+    if table.cells == size:
+        return ""
+    space = CellSpace(table.task.variant.ops)
+    found = connectivity(space.offsets, space.flat, ~np.isnan(table.val).all(axis=1))
+    return f"{table.cells:,} of {size:,} cells ({found}) have a value"
 
 
 def about(table: Table) -> str:
     """What captions say of the numbers."""
     said = [
-        f"{table.name} is a table of trained cells, imported from {table.source or 'elsewhere'}"
+        f"{table.name} is a table of trained cells, imported from {table.source or 'elsewhere'}",
+        held(table),
     ]
-    if table.cells < table.task.variant.size:
-        said.append(f"{table.cells:,} of {table.task.variant.size:,} cells have a value")
     if table.task.metric is not ACCURACY:
         said.append(f"its fractions are {table.task.metric.name}")
+    if table.values:
+        said.append(table.values.caption)
     if table.selection == "best":
         said.append("each value is the best over the epochs, which is optimistic")
-    return "; ".join([*said, *table.notes])
+    return "; ".join(filter(None, [*said, *table.notes]))
 
 
 def load(

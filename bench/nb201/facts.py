@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from rlnas.bench.family import Made
 from rlnas.bench.nb201 import table as tables
-from rlnas.bench.nb201.benchmark import from_table
+from rlnas.bench.nb201.benchmark import from_table, held
 from rlnas.bench.nb201.table import SELECTIONS, Table
 
 UNITS = {
@@ -24,7 +24,15 @@ def made(path: Path) -> Made:
     named = tables.available().get(table.name) == path
     size = table.task.variant.size
     what = f"{table.name}, {table.cells:,} of {size:,} cells, {table.measure}"
-    return Made(path, table.name if named else str(path), what, table.notes)
+    notes = [*table.notes, *(f"{label}: {text}" for label, text in _declared(table))]
+    return Made(path, table.name if named else str(path), what, tuple(notes))
+
+
+def _declared(table: Table) -> list[tuple[str, str]]:
+    """Lines about a partial table, and about values that are no single trainings."""
+    cells = held(table)
+    lines = [("partial", cells)] if cells else []
+    return [*lines, ("values", table.values.caption)] if table.values else lines
 
 
 def table_facts(table: Table) -> list[tuple[str, str]]:
@@ -39,9 +47,10 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("cells", f"{table.cells:,} with a value of {space.size:,}"),
         ("distinct", f"{space.num_distinct:,} when isomorphic cells count as one"),
         ("measure", f"{task.metric.name} ({UNITS[task.metric.unit]})"),
-        ("values", SELECTIONS[table.selection]),
+        ("selection", SELECTIONS[table.selection]),
         ("epochs", str(table.epochs)),
         ("repeats", str(table.repeats)),
+        *_declared(table),
         ("best validation", f"{float(benchmark.mean_val[best]):.6f}"),
         ("its cell", f"{space.format(space.at(best))}, number {best}"),
         ("optimum", f"{float(benchmark.optimum):.6f} ({benchmark.reports})"),

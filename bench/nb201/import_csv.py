@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from rlnas.bench.nb201 import cell, tasks
 from rlnas.bench.nb201.cell import Variant
 from rlnas.bench.nb201.table import Table, folder
 from rlnas.bench.nb201.tasks import Metric, Task
+from rlnas.bench.values import by_budget, check_budgets
 
 _MEASURES = {"val": "val", "valid": "val", "validation": "val", "test": "test"}
 _MEASURES |= {"time": "seconds", "seconds": "seconds"}
@@ -64,25 +65,27 @@ def import_csv(
     columns: Sequence[str] = (),
     fractions: bool = False,
     epochs: int | None = None,
+    values: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Imported:
     """Import `path` (.csv or .csv.gz) into the folder `out`, default the cache folder.
 
     columns: "IN_THE_FILE=KNOWN_NAME". fractions: accuracies and mean IoU are fractions, where
-    percents are expected. epochs: of the trainings, where they are not the benchmark's own. notes:
-    for the tables' metadata. Cells or values that are not there are NaN. Raises `UserError` naming
-    line and column; then nothing is written.
+    percents are expected. epochs: of the trainings, where they are not the benchmark's own. values:
+    what a value is, e.g. `mean-of-3`. notes: for the tables' metadata. Cells or values that are not
+    there are NaN. Raises `UserError` naming line and column; then nothing is written.
     """
     with opened(path) as file:
         names = file.renamed(columns)
         found = _columns(file, names)
         numbers, measured = _values(file, names, found)
+    declared = by_budget(values)
     tables = []
     for task in dict.fromkeys(column.task for column in found):
         own = [(c, x) for c, x in zip(found, measured, strict=True) if c.task == task]
-        tables.append(
-            _table(file, task, own, numbers, fractions=fractions, epochs=epochs, notes=notes)
-        )
+        table = _table(file, task, own, numbers, fractions=fractions, epochs=epochs, notes=notes)
+        tables.append(replace(table, values=declared.get(table.epochs, declared.get(None))))
+    check_budgets(declared, [table.epochs for table in tables], path)
     for table in tables:
         table.validate(f"{path}: {table.name}")
     out = out or folder()

@@ -32,7 +32,7 @@ class ImportCells(ImportCsv):
 
         done = import_csv(
             self.file, self.out, columns=self.columns, fractions=self.fractions,
-            epochs=self.epochs, notes=self.note,
+            epochs=self.epochs, values=self.values, notes=self.note,
         )  # fmt: skip
         files = [made(path) for path in done.paths]
         if done.skipped:

@@ -13,6 +13,7 @@ from rlnas.bench.files import cache_dir
 from rlnas.bench.nb201 import tasks
 from rlnas.bench.nb201.tasks import Task
 from rlnas.bench.npz import load_npz, save_npz
+from rlnas.bench.values import Values
 
 FORMAT = ("rlnas-nb201-table", 1)
 MEASURES = ("val", "test", "seconds")
@@ -24,7 +25,7 @@ HOW = "`rlnas bench import-csv --family nb201` makes it of a CSV file"
 @dataclass(frozen=True, eq=False)
 class Table:
     """val, test: fractions, larger is better, NaN where there is no measurement. seconds: of a
-    training."""
+    training. values: what a value is, where that was declared."""
 
     task: Task
     val: Float32[np.ndarray, "size repeats"]
@@ -32,6 +33,7 @@ class Table:
     seconds: Float32[np.ndarray, "size repeats"]
     selection: str = "last"
     epochs: int = 0
+    values: Values | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
 
@@ -84,7 +86,8 @@ class Table:
         arrays = {key: np.asarray(getattr(self, key), np.float32) for key in MEASURES}
         save_npz(
             path, FORMAT, arrays, compressed=True, name=self.name, selection=self.selection,
-            epochs=self.epochs, source=self.source, notes=list(self.notes),
+            epochs=self.epochs, values=str(self.values or ""), source=self.source,
+            notes=list(self.notes),
         )  # fmt: skip
 
 
@@ -104,6 +107,7 @@ def load(path: Path) -> Table:
         seconds=arrays["seconds"],
         selection=meta["selection"],
         epochs=meta["epochs"],
+        values=Values.parse(meta["values"]) if meta.get("values") else None,
         source=meta["source"],
         notes=tuple(meta["notes"]),
     )
