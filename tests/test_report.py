@@ -54,7 +54,7 @@ def test_another_folder_says_what_it_said(tmp_path: Path, capsys: Said) -> None:
     [
         (None, "no folders given"),
         ("empty", "is no finished run"),
-        ("missing", "is no finished run"),
+        ("missing", "no folder .*missing"),
         ("torn", "is no summary of a comparison"),
     ],
 )

@@ -74,9 +74,12 @@ class Plot:
     """Draw the figure and the table of a comparison again, from its stored runs; nothing is
     searched.
 
-    Runs can be mixed freely as long as benchmark, noise policy and budget agree.
+    Any folders can be given, in any order: each agent is drawn once (of its runs, the one with most
+    seeds, then the newest), a figure for each benchmark, noise policy and budget. What cannot be
+    drawn is named. Other folders, e.g. of trainings, are for `rlnas report`.
 
     Examples:
+      rlnas plot runs/*
       rlnas plot runs/compare-0123456789abcdef --out figures
       rlnas plot runs/0123456789abcdef runs/fedcba9876543210 --out figures
     """
@@ -85,11 +88,11 @@ class Plot:
     """Run folders, or a `compare-...` folder for all of its runs."""
 
     out: Path = Path("figures")
-    """The folder to write figure.png, figure.svg, table.csv and summary.json to."""
+    """The folder to write figure.png, figure.svg, table.csv and summary.json to; of several
+    figures, each in a folder of it."""
 
     def run(self) -> None:
         """Load, check, write, and print the table and where it lies."""
-        from rlnas.analysis.comparison.runs import collect
-        from rlnas.analysis.comparison.write import write
+        from rlnas.analysis.comparison.plot import plot
 
-        write(collect(self.runs), self.out)
+        plot(self.runs, self.out)

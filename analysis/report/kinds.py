@@ -7,42 +7,75 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlnas.analysis import store
+from rlnas.analysis.comparison.plot import Left, plot, tell
 from rlnas.analysis.comparison.runs import SUMMARY, collect
 from rlnas.analysis.comparison.write import write
+from rlnas.analysis.folders import PARTS, REPORTED, kind_of
 from rlnas.analysis.retrain.data import is_retraining
 from rlnas.analysis.retrain.write import write as write_retraining
 from rlnas.analysis.text import REPORT, places
 from rlnas.analysis.training.data import CURVE
 from rlnas.analysis.training.text import summary
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
     """Retrainings and comparisons one by one, drawn again into their own folders; what a training
-    came to; the kept report of any other; run folders together, into `out`. `UserError` for a
-    folder of no kind."""
+    came to; the kept report of any other; run folders together, into `out`. What has none is told
+    on stderr; `UserError` when that is all."""
     if not folders:
         raise UserError("no folders given; expected a folder that some command has written")
-    single: list[Path] = []
+    runs: list[Path] = []
+    left: list[Left] = []
     for folder in folders:
-        if is_retraining(folder):
-            write_retraining(folder)
-        elif is_comparison(folder):
-            write(collect([folder]), folder)
-        elif (folder / CURVE).is_file():
-            print(summary(folder))
-        elif (folder / REPORT).is_file():
-            said = (folder / REPORT).read_text(encoding="utf-8")
-            print(f"{said}\n{places({'folder': folder})}")
-        elif store.is_done(folder):
-            single.append(folder)
-        else:
-            raise UserError(
-                f"{folder} is no finished run, comparison, training, ablation, landscape, "
-                "retraining or one-shot study; expected the folder of one"
-            )
-    if single:
-        write(collect(single), out)
+        try:
+            if not reported(folder):
+                runs.append(folder)
+            elif len(folders) > 1:
+                print()
+        except UserError as error:
+            left.append(Left(folder, str(error)))
+    if runs:
+        plot(runs, out)
+    if len(left) == len(folders) == 1:
+        raise UserError(left[0].why)
+    tell(left)
+    if len(left) == len(folders):
+        raise UserError(f"nothing to report in {len(folders)} folders")
+
+
+def reported(folder: Path) -> bool:
+    """Report a folder; False where it is a run, which stands beside others. `UserError` where
+    there is nothing to report."""
+    if is_retraining(folder):
+        write_retraining(folder)
+    elif is_comparison(folder):
+        write(collect([folder]), folder)
+    elif (folder / CURVE).is_file():
+        print(summary(folder))
+    elif (folder / REPORT).is_file():
+        said = (folder / REPORT).read_text(encoding="utf-8")
+        print(f"{said}\n{places({'folder': folder})}")
+    elif store.is_done(folder) and kind_of(folder) not in PARTS:
+        return False
+    else:
+        raise UserError(why_not(folder))
+    return True
+
+
+def why_not(folder: Path) -> str:
+    """Why there is nothing to report."""
+    kind = kind_of(folder)
+    if not folder.is_dir():
+        return f"no folder {quoted(folder)}; expected one that some command has written"
+    if kind in REPORTED:
+        return f"{REPORTED[kind]} that are not finished; the same command again goes on"
+    return PARTS.get(
+        kind,
+        f"{quoted(folder)} is no finished run, comparison, training, ablation, landscape, "
+        "retraining or one-shot study; expected the folder of one",
+    )
 
 
 def is_comparison(folder: Path) -> bool:

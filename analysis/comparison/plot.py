@@ -1,0 +1,118 @@
+"""Of all the folders that are given, what can be drawn; and what cannot, by name."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rlnas.analysis import store
+from rlnas.analysis.comparison.runs import SUMMARY, comparison_runs
+from rlnas.analysis.comparison.write import write
+from rlnas.analysis.folders import PARTS, REPORTED, kind_of
+from rlnas.analysis.store import Run
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
+
+
+class Left(NamedTuple):
+    """A folder that is not drawn, and why."""
+
+    folder: Path
+    why: str
+
+
+def plot(folders: Sequence[Path], out: Path) -> None:
+    """Figure and table of the runs in run folders and comparisons; into `out`, or a folder of it
+    for each benchmark, noise policy and budget, where there are several. What is left is told on
+    stderr; `UserError` when all of it is."""
+    if not folders:
+        raise UserError(
+            "no runs given; expected run folders, or a compare-... folder, as in `rlnas plot "
+            "runs/*`"
+        )
+    runs, left = gather(folders)
+    drawn, more = once(runs)
+    left += more
+    if not drawn:
+        if len(left) == 1:
+            raise UserError(left[0].why)
+        tell(left)
+        raise UserError(
+            f"nothing to draw in {len(folders)} folders; expected run folders, or a compare-... one"
+        )
+    grounds: dict[str, list[Run]] = {}
+    for run in drawn:
+        grounds.setdefault(ground_of(run), []).append(run)
+    names = [name_of(of[0]) for of in grounds.values()]
+    for i, (ground, of) in enumerate(grounds.items()):
+        if len(grounds) == 1:
+            write(of, out)
+            continue
+        name = names[i] if names.count(names[i]) == 1 else f"{names[i]}-{ground[:6]}"
+        print(f"{'' if i == 0 else chr(10)}{name}")
+        write(of, out / name)
+    tell(left)
+
+
+def gather(folders: Sequence[Path]) -> tuple[list[Run], list[Left]]:
+    """The runs in run folders and comparisons, in order, each once; and what has none."""
+    runs: list[Run] = []
+    left: list[Left] = []
+    for folder in folders:
+        try:
+            if (folder / SUMMARY).is_file():
+                runs += comparison_runs(folder)
+            elif folder.is_dir():
+                runs.append(store.load(folder))
+            else:
+                raise UserError(
+                    f"no folder {quoted(folder)}; expected a run folder, or a compare-... folder"
+                )
+        except UserError as error:
+            kind, why = kind_of(folder), str(error)
+            if kind in REPORTED:
+                why = f"{REPORTED[kind]}: `rlnas report` draws or says them again"
+            left.append(Left(folder, PARTS.get(kind, why)))
+    return list({run.manifest["hash"]: run for run in runs}.values()), left
+
+
+def once(runs: Sequence[Run]) -> tuple[list[Run], list[Left]]:
+    """Each agent once on a ground, in order: with most seeds, then the newest; what is left."""
+    best: dict[str, Run] = {}
+    left: list[Left] = []
+    for run in sorted(runs, key=lambda r: (r.manifest["seeds"], r.manifest["created"]))[::-1]:
+        if run.manifest["seeds"] < 2:
+            left.append(Left(run.folder, "one seed, and an interval needs at least 2"))
+            continue
+        ground, manifest = ground_of(run), run.manifest
+        agent = store.hash_of([ground, manifest["agent"], manifest["config"]])
+        label = agent if manifest["pretraining"] else store.hash_of([ground, run.label])
+        if taken := best.get(agent) or best.get(label):
+            left.append(Left(run.folder, f"{run.label} is drawn from {quoted(taken.folder)}"))
+            continue
+        best[agent] = best[label] = run
+    drawn = {run.manifest["hash"] for run in best.values()}
+    return [run for run in runs if run.manifest["hash"] in drawn], left
+
+
+def ground_of(run: Run) -> str:
+    """Equal for runs that can stand in one figure: of one benchmark, noise policy and budget."""
+    return store.hash_of([run.manifest["budget"], run.manifest["benchmark"]])
+
+
+def name_of(run: Run) -> str:
+    """Of a folder for its ground, e.g. `nb101-digits-150-queries`."""
+    about = run.manifest["benchmark"]
+    noise = "" if about.get("noise") in (None, "mean") else f"{about['noise']}-"
+    name = f"{about.get('name')}-{noise}{run.manifest['budget']}-queries"
+    return re.sub(r"[^\w.=-]+", "-", name)
+
+
+def tell(left: Sequence[Left]) -> None:
+    """On stderr: what is left, a line a reason."""
+    for why in dict.fromkeys(entry.why for entry in left):
+        folders = " ".join(quoted(entry.folder) for entry in left if entry.why == why)
+        print(f"rlnas: left out: {folders} ({why})", file=sys.stderr)
