@@ -238,6 +238,14 @@ def test_nothing_varies() -> None:
     )
 
 
+def test_walks_that_turn_back_have_no_length_beyond_lag_1() -> None:
+    """Each goes to and fro between two cells: they remember the last but one better."""
+    first, noise = np.random.default_rng(0).normal(size=(2, 200))
+    found = landscape.autocorrelation(np.tile(np.stack([first, first / 2 + noise], 1), 10), 4)
+    assert found.rho[2] > found.rho[1] > 0.2
+    assert np.isnan(found.decay).all() and np.isfinite(found.length).all()
+
+
 # Shaped rewards
 
 

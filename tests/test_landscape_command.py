@@ -15,11 +15,12 @@ import pytest
 from rlnas.analysis.landscape import map as maps
 from rlnas.analysis.landscape.command import Landscape
 from rlnas.analysis.landscape.figure import figure
-from rlnas.analysis.landscape.measures import ascents, measure
+from rlnas.analysis.landscape.measures import ascents, measure, summary, tables
 from rlnas.analysis.landscape.text import text
+from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.benchmark import from_table
-from rlnas.bench.stand_ins import GridBenchmark, ring
+from rlnas.bench.stand_ins import GridBenchmark, make, ring
 from said import complaints
 from tables import small_benchmark, small_table
 
@@ -78,7 +79,7 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
 
     results = json.loads((folder / "summary.json").read_text())["results"]
-    assert results["cells"] == {"space": 91, "table": 88, "with_value": 87}
+    assert results["cells"] == {"space": 91, "table": 88, "measured": 88, "with_value": 87}
     with open(folder / "optima.csv", newline="") as file:
         optima = list(csv.DictReader(file))
     assert len(optima) == results["local_optima"]["number"]
@@ -104,6 +105,36 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
         assert (tmp_path / "b" / folder.name / name).read_bytes() == (folder / name).read_bytes(), (
             name
         )
+
+
+def test_a_table_that_falls_apart_is_measured_by_its_largest_component(tmp_path: Path) -> None:
+    """Before, a length was inf [inf, inf]: walks that could not move remembered everything."""
+    rows = np.sort(np.random.default_rng(0).choice(2532, 300, replace=False))
+    table = small_table(5, rows=rows)
+    benchmark = from_table(table)
+    space = benchmark.space
+    found = connectivity(np.asarray(space.offsets), np.asarray(space.flat))
+    assert 30 < len(found.largest) < 300 and found.isolated > 0
+    measured = measure(benchmark, walks=50, length=40, lags=4)
+    for walk in measured.walks.values():
+        assert np.isfinite(walk.length).all() and not np.isinf(walk.decay[0])
+    facts = summary(measured)
+    assert facts["cells"]["table"] == 300 and facts["cells"]["measured"] == len(found.largest)
+    assert facts["local_optima"]["without_neighbours"] < found.isolated
+    assert facts["optimum"] == np.nanmax(benchmark.mean_test[found.largest])
+    best = tables(measured)["optima"][0]
+    assert best["row"] == found.largest[np.argmax(benchmark.mean_val[found.largest])]
+    said = text(measured)
+    assert f"largest connected component, {len(found.largest)} cells, and regrets are" in said
+    assert (
+        f"300 of 2,532 cells ({found})" in said
+        and "inf [" not in said
+        and len(figure(measured).axes) == 7
+    )
+    with pytest.raises(UserError, match=r"small falls apart: 40 cells, .* of at least 30"):
+        measure(from_table(small_table(5, rows=rows[:40])), walks=5, length=20, lags=2)
+    with pytest.raises(UserError, match="stand-in falls apart"):
+        measure(make([[1], [0], [3], [2]], np.ones(4)), walks=5, length=20, lags=2)
 
 
 @pytest.mark.parametrize(

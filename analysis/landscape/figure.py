@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from rlnas.analysis.landscape.measures import Measured, TableFacts
 from rlnas.analysis.landscape.text import caveats, signed, title
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, plain_ticks
+from rlnas.analysis.text import number
 from rlnas.bench.landscape import REWARD_EDGES
 
 
@@ -65,7 +66,7 @@ def draw_walks(axes: Axes, measured: Measured) -> None:
         colour, dashes, marker = STYLES[1 + i]
         lags = np.arange(len(walk.rho))
         axes.fill_between(lags, walk.low, walk.high, color=colour, alpha=0.2, linewidth=0)
-        label = f"{name}: {walk.length[0]:.2f} ({walk.decay[0]:.2f})"
+        label = f"{name}: {number(walk.length[0])} ({number(walk.decay[0])})"
         axes.plot(
             lags,
             walk.rho,

@@ -37,11 +37,14 @@ class Measured(NamedTuple):
 
 class TableFacts(NamedTuple):
     """What takes every value and every list. val, reported: [M]. whole: cells of the space the
-    table is part of."""
+    table is part of. held: cells of the table, more than M where only its largest connected
+    component is measured; numbers: [M], theirs in the table."""
 
     val: np.ndarray
     reported: np.ndarray
     whole: int
+    held: int
+    numbers: np.ndarray
     ascent: landscape.Ascent
     optima: landscape.Optima
     ranks: landscape.RankProfile
@@ -56,7 +59,10 @@ def measure(
     alphas: Sequence[float] = (1.0, 6.0, 32.0),
     seed: int = 0,
 ) -> Measured:
-    """All measurements of a benchmark whose noise policy is `mean`; the options of the command."""
+    """All measurements of a benchmark whose noise policy is `mean`, of its largest connected
+    component where it falls apart; the options of the command."""
+    facts, space = benchmark.describe(), benchmark.space
+    benchmark, numbers = landscape.largest_component(benchmark)
     walk_key, move_key = jax.random.split(jax.random.key(seed))
     burn_in = BURN_IN_LAGS * lags
     seen = landscape.random_walks(benchmark, walk_key, walks, length, burn_in)
@@ -73,16 +79,14 @@ def measure(
     if lists is None:
         table, moves = None, landscape.sampled_moves(benchmark, move_key, DRAWN_MOVES)
     else:
-        space = benchmark.space
         whole = int(space.whole if isinstance(space, Part) else space.size)
         val, reported = (np.asarray(values) for values in landscape.values_of(benchmark))
         ascent = landscape.steepest_ascent(val, *lists)
         optima = landscape.local_optima(val, *lists, ascent)
         ranks = landscape.rank_profile(val, *lists)
-        table = TableFacts(val, reported, whole, ascent, optima, ranks)
+        table = TableFacts(val, reported, whole, int(space.size), numbers, ascent, optima, ranks)
         moves = landscape.all_moves(val, *lists)
     rewards = landscape.shaped_rewards(moves, alphas)
-    facts = benchmark.describe()
     return Measured(
         facts, correlations, rewards, lists is not None, float(benchmark.optimum), table
     )
@@ -122,7 +126,12 @@ def summary(measured: Measured) -> Row:
     }
     if table := measured.table:
         known = int((~np.isnan(table.val)).sum())
-        found["cells"] = {"space": table.whole, "table": len(table.val), "with_value": known}
+        found["cells"] = {
+            "space": table.whole,
+            "table": table.held,
+            "measured": len(table.val),
+            "with_value": known,
+        }
         found["local_optima"] = {
             "number": len(table.optima.row),
             "strict": int(table.optima.strict.sum()),
@@ -164,7 +173,11 @@ def tables(measured: Measured) -> dict[str, list[Row]]:
         ],
     }
     if table := measured.table:
-        columns = table.optima._asdict() | {"reported": table.reported[table.optima.row]}
+        row = table.optima.row
+        columns = table.optima._asdict() | {
+            "row": table.numbers[row],
+            "reported": table.reported[row],
+        }
         found["optima"] = [
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         ]

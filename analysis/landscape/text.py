@@ -21,9 +21,15 @@ def caveats(measured: Measured) -> list[str]:
     found = []
     if table := measured.table:
         size, known = len(table.val), int((~np.isnan(table.val)).sum())
-        if size < table.whole:
+        if table.held < table.whole:
             found.append(
-                f"a partial table, {size:,} of {table.whole:,} cells: neighbours are those it holds"
+                f"a partial table, {table.held:,} of {table.whole:,} cells: neighbours are those "
+                "it holds"
+            )
+        if size < table.held:
+            found.append(
+                f"the table falls apart: measured is its largest connected component, {size:,} "
+                "cells, and regrets are from the best in it"
             )
         if known < size:
             found.append(
@@ -44,7 +50,8 @@ def signed(correlation: float, digits: int) -> str:
 
 def text(measured: Measured) -> str:
     """The aligned tables that the command prints."""
-    lines = [title(measured), *(f"  note: {caveat}" for caveat in caveats(measured)), ""]
+    notes = [*filter(None, [measured.facts.get("about")]), *caveats(measured)]
+    lines = [title(measured), *(f"  note: {note}" for note in notes), ""]
     lines += ["random walks".ljust(34) + "".join(f"{name:>24}" for name in measured.walks)]
     last = len(next(iter(measured.walks.values())).rho) - 1
     rows = {
@@ -104,4 +111,6 @@ def text(measured: Measured) -> str:
 
 def spelled(estimate: Sequence[float]) -> str:
     value, low, high = estimate
+    if math.isnan(value):
+        return "-"
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"

@@ -9,6 +9,7 @@ but walks go through it.
 
 from __future__ import annotations
 
+from rlnas.bench.landscape.component import largest_component
 from rlnas.bench.landscape.lists import best_neighbours, lists_of, over_rows, values_of
 from rlnas.bench.landscape.map import principal_components
 from rlnas.bench.landscape.optima import (
@@ -49,6 +50,7 @@ __all__ = [
     "autocorrelation",
     "best_neighbours",
     "correlation_length",
+    "largest_component",
     "lists_of",
     "local_optima",
     "moves_of",

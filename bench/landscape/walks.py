@@ -18,8 +18,9 @@ class Autocorrelation(NamedTuple):
     """Lags 0..L, in steps. low, high: 95 % percentile-bootstrap interval over walks.
 
     length: the correlation length -1 / ln rho(1) in steps, with its interval; 0 where rho(1) <= 0.
-    decay: the same from rho(2) / rho(1), NaN with a single lag. Measurement noise lowers all rho
-    but the first by one factor, so it shortens `length` and leaves `decay`, but for walks that
+    decay: the same from rho(2) / rho(1), NaN with a single lag, and where rho does not fall from
+    the one to the other, as in a table so sparse that walks turn back. Measurement noise lowers all
+    rho but the first by one factor, so it shortens `length` and leaves `decay`, but for walks that
     return within two steps (ours).
     """
 
@@ -93,7 +94,7 @@ def autocorrelation(
     resampled = _pearson(np.moveaxis(np.tensordot(counts, sums, (1, 1)), 0, 1))  # [resamples, lags]
     low, high = np.quantile(resampled, (0.025, 0.975), axis=0)
     length = _lengths(rho[1], low[1], high[1])
-    if lags < 2:
+    if lags < 2 or not rho[2] < rho[1]:
         return Autocorrelation(rho, low, high, length, (float("nan"),) * 3)
     with np.errstate(divide="ignore"):
         ratios = np.quantile(resampled[:, 2] / resampled[:, 1], (0.025, 0.975))
