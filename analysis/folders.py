@@ -1,8 +1,13 @@
-"""What a folder is that a command has written, by its name. Light."""
+"""What a folder is that a command has written, by its name; folders that are left out. Light."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from rlnas.bench.files import quoted
 
 REPORTED = {
     "train": "trainings",
@@ -22,3 +27,17 @@ PARTS = {
 def kind_of(folder: Path) -> str:
     """The word that its name begins with."""
     return folder.name.partition("-")[0]
+
+
+class Left(NamedTuple):
+    """A folder that is left out, and why."""
+
+    folder: Path
+    why: str
+
+
+def tell(left: Sequence[Left]) -> None:
+    """On stderr: what is left, a line a reason."""
+    for why in dict.fromkeys(entry.why for entry in left):
+        folders = " ".join(quoted(entry.folder) for entry in left if entry.why == why)
+        print(f"rlnas: left out: {folders} ({why})", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from rlnas.analysis.scale.measures import line
 
 
 def write_training(
-    folder: Path, benchmark: str, cells: float, seed: int, accuracies: list[float]
+    folder: Path, benchmark: str, cells: float, seed: int, accuracies: list[float], **more: Any
 ) -> Path:
     """What `rlnas train` leaves, as far as this command reads it."""
     folder.mkdir()
@@ -23,7 +24,7 @@ def write_training(
         "kind": "train", "benchmark": {"name": benchmark}, "cells_shown": cells, "seed": seed,
         "baselines": {
             "random_search": {"val": [0.5, 0.6, 0.7]}, "local_search": {"val": [0.5, 0.6, 0.8]}
-        },
+        }, **more,
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with open(folder / "curve.csv", "w", newline="") as file:
@@ -78,6 +79,49 @@ def test_figure_and_table(
     with open(tmp_path / "out" / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8 and rows[0]["benchmark"] == "small"
+
+
+def test_trainings_of_different_settings_are_kept_apart(tmp_path: Path) -> None:
+    """Named by what differs; the best that is known of the space is known to all of them."""
+    kinds = {
+        "a": {"settings": {"alpha": 6.0, "network": {"width": 32}}},
+        "b": {"settings": {"alpha": 8.0, "network": {"width": 32}}},
+        "c": {"settings": {"alpha": 8.0, "network": {"width": 64}}},
+    }
+    found = [
+        read(write_training(tmp_path / f"{name}{seed}", "small", 91, seed, [0.6, best], **more), 20)
+        for (name, more), best in zip(kinds.items(), (0.7, 0.8, 0.9), strict=True)
+        for seed in (0, 1)
+    ]
+    groups = grouped(found)
+    assert list(groups) == [
+        "small, alpha 6.0, network.width 32",
+        "small, alpha 8.0, network.width 32",
+        "small, alpha 8.0, network.width 64",
+    ]
+    assert {(len(group), t.best) for group in groups.values() for t in group} == {(2, 0.9)}
+    (alone,) = grouped(found[:2])
+    assert alone == "small"
+
+
+def test_one_benchmark_is_not_another_of_the_same_name(tmp_path: Path) -> None:
+    folders = [write_training(tmp_path / str(e), "small", 91, e, [0.6]) for e in (4, 12)]
+    for folder in folders:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["benchmark"]["epochs"] = int(folder.name)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    groups = grouped([read(folder, 20) for folder in folders])
+    assert list(groups) == ["small, epochs 4", "small, epochs 12"]
+
+
+def test_what_is_not_finished_is_left_and_named(
+    folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "train-1").mkdir()
+    words = [*map(str, folders), str(tmp_path / "train-1"), "--out", str(tmp_path / "out")]
+    assert main(["scale", *words]) == 0
+    said = capsys.readouterr()
+    assert "small" in said.out and said.err.startswith(f"rlnas: left out: {tmp_path / 'train-1'} (")
 
 
 def test_other_folders_and_counts_are_refused(folders: list[Path], tmp_path: Path, capsys) -> None:

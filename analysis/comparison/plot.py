@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from rlnas.analysis import store
 from rlnas.analysis.comparison.runs import SUMMARY, comparison_runs
 from rlnas.analysis.comparison.write import write
-from rlnas.analysis.folders import PARTS, REPORTED, kind_of
+from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
-
-
-class Left(NamedTuple):
-    """A folder that is not drawn, and why."""
-
-    folder: Path
-    why: str
 
 
 def plot(folders: Sequence[Path], out: Path) -> None:
@@ -109,10 +100,3 @@ def name_of(run: Run) -> str:
     noise = "" if about.get("noise") in (None, "mean") else f"{about['noise']}-"
     name = f"{about.get('name')}-{noise}{run.manifest['budget']}-queries"
     return re.sub(r"[^\w.=-]+", "-", name)
-
-
-def tell(left: Sequence[Left]) -> None:
-    """On stderr: what is left, a line a reason."""
-    for why in dict.fromkeys(entry.why for entry in left):
-        folders = " ".join(quoted(entry.folder) for entry in left if entry.why == why)
-        print(f"rlnas: left out: {folders} ({why})", file=sys.stderr)

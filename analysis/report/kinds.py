@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlnas.analysis import store
-from rlnas.analysis.comparison.plot import Left, plot, tell
+from rlnas.analysis.comparison.plot import plot
 from rlnas.analysis.comparison.runs import SUMMARY, collect
 from rlnas.analysis.comparison.write import write
-from rlnas.analysis.folders import PARTS, REPORTED, kind_of
+from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.retrain.data import is_retraining
 from rlnas.analysis.retrain.write import write as write_retraining
 from rlnas.analysis.text import REPORT, places

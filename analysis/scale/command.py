@@ -12,8 +12,9 @@ from tyro.conf import Positional
 class Scale:
     """Draw how searches improve with the look-ups spent on training; one line a benchmark.
 
-    Reads trainings of `rlnas train` (several seeds of a benchmark are one line with its range),
-    writes figure and table. All in validation accuracy, which every benchmark knows. Left: the
+    Reads trainings of `rlnas train`, writes figure and table. Trainings that differ by their seeds
+    only are one line with its range; those of other settings have lines of their own, named by what
+    differs. All in validation accuracy, which every benchmark knows. Left: the
     incumbent's above random search's after as many queries. Right: the share of random search's
     regret that is left; regret is measured from the best accuracy that any of the trainings'
     searches found in the space.
@@ -32,11 +33,14 @@ class Scale:
 
     def run(self) -> None:
         """Read, draw, and print the table."""
+        from rlnas.analysis.folders import tell as tell_left
         from rlnas.analysis.scale import figure, text
-        from rlnas.analysis.scale.data import grouped, read
+        from rlnas.analysis.scale.data import grouped, read_all
         from rlnas.analysis.text import tell
 
-        groups = grouped([read(folder, self.queries) for folder in self.trainings])
+        found, left = read_all(self.trainings, self.queries)
+        groups = grouped(found)
         png, svg = figure.write(self.out, groups, self.queries)
         table = text.write_table(self.out / "table.csv", groups)
         tell(text.summary(groups, self.queries), self.out, {"figure": png, "": svg, "table": table})
+        tell_left(left)

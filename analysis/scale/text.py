@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlnas.analysis.scale.data import Training
 from rlnas.analysis.scale.measures import line, lookups_until
+from rlnas.analysis.text import aligned
 from rlnas.bench.files import atomic_path
 
 COLUMNS = (
@@ -35,20 +36,18 @@ def write_table(path: Path, groups: dict[str, list[Training]]) -> Path:
 
 
 def summary(groups: dict[str, list[Training]], queries: int) -> str:
-    """Look-ups until half and nine tenths of random search's regret are gone, by benchmark."""
-    lines = [
-        f"look-ups in training until searches of {queries} queries have left, of random search's "
-        "regret",
-        f"{'benchmark':26}{'architectures':>15}{'trainings':>11}{'half':>12}{'a tenth':>12}"
-        f"{'least left':>12}",
-    ]
+    """Look-ups until half and nine tenths of random search's regret are gone, by benchmark
+    and settings."""
+    rows = [["trained on", "architectures", "trainings", "half", "a tenth", "least left"]]
     for name, group in groups.items():
         left = line(group, relative=True)
         count = group[0].architectures
         size = f"{count:,.0f}" if count < 1e9 else f"{count:.2e}"
         reached = [lookups_until(left, share) for share in (0.5, 0.1)]
         half, tenth = ("never" if x is None else f"{x:,.0f}" for x in reached)
-        lines.append(
-            f"{name:26}{size:>15}{len(group):>11}{half:>12}{tenth:>12}{left.mean.min():>11.0%} "
-        )
-    return "\n".join(lines)
+        rows.append([name, size, str(len(group)), half, tenth, f"{left.mean.min():.0%}"])
+    head = (
+        f"look-ups in training until searches of {queries} queries have left, of random search's "
+        "regret"
+    )
+    return f"{head}\n{aligned(rows, right=range(1, 6))}"
