@@ -11,7 +11,7 @@ import pytest
 
 from nb201_tables import digits_of, invented
 from rlnas.bench import landscape
-from rlnas.bench.benchmark import Indexed, Listed
+from rlnas.bench.benchmark import Indexed, Listed, Part, Restrictable, numbers_of
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import cell
@@ -119,6 +119,33 @@ def test_an_incomplete_table() -> None:
     with pytest.raises(UserError, match="no value"):
         benchmark.lookup(benchmark.space.format(gone))
     assert benchmark.lookup(benchmark.space.format(benchmark.space.at(3))).valid
+
+
+@pytest.mark.parametrize("every", [7, 400])
+def test_a_part_of_the_cells(every: int) -> None:
+    benchmark = from_table(invented())
+    space, places = benchmark.space, np.arange(3, benchmark.space.size, every)
+    part = benchmark.restrict(places)
+    assert isinstance(part, Restrictable) and isinstance(part.space, Part)
+    assert isinstance(part.space, Listed) and part.space.variant is cell.NB201
+    assert part.space.size == len(places) and part.space.whole == space.size
+    assert numbers_of(part.space).tolist() == places.tolist()
+    kept, lists = set(places.tolist()), space.flat.reshape(space.size, -1)
+    for place in (0, 5, len(places) - 1):
+        arch = part.space.at(place)
+        assert int(part.space.index(arch)) == place and (arch == space.at(int(places[place]))).all()
+        theirs = [number for number in lists[places[place]].tolist() if number in kept]
+        degree = int(part.space.degree(arch))
+        near = [part.space.neighbour(arch, jnp.int32(i)) for i in range(degree)]
+        assert [int(space.index(x)) for x in near] == theirs
+        assert float(part.query(arch, KEY).val) == float(benchmark.query(arch, KEY).val)
+    gone = space.at(4)
+    assert int(part.space.index(gone)) == -1 and not part.query(gone, KEY).valid
+    with pytest.raises(UserError, match="is not among the"):
+        part.lookup(space.format(gone))
+    again = part.restrict(np.array([1, 2]))
+    assert again.space.full == space and numbers_of(again.space).tolist() == places[[1, 2]].tolist()
+    assert float(again.optimum) == np.float32(invented().test[places[[1, 2]]].max())
 
 
 def test_what_is_reported_says_what_it_is() -> None:

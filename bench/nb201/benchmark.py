@@ -13,7 +13,7 @@ from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
 from rlnas.bench.nb201 import table as tables
-from rlnas.bench.nb201.space import CellSpace
+from rlnas.bench.nb201.space import CellPart, CellSpace
 from rlnas.bench.nb201.table import Table
 from rlnas.bench.nb201.tasks import ACCURACY
 from rlnas.bench.noise import NoiseLike
@@ -37,6 +37,12 @@ class CellBenchmark(TableBenchmark):
         return self.answer(
             self.space.parse(cell), key, advice="choose another cell or noise policy"
         )
+
+    def restrict(self, places: np.ndarray) -> CellBenchmark:
+        """The benchmark of some of the cells, by number (ascending): the others, and the ways
+        through them, are gone."""
+        part: CellBenchmark = self.part(CellPart.of(self.space, np.asarray(places)), places)
+        return part
 
 
 def from_table(table: Table, *, noise: NoiseLike = "mean", sha256: str = "") -> CellBenchmark:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -213,7 +213,7 @@ def _table(
             "are not; rename those you do not want with --columns"
         )
     repeats = 1 + max(column.repeat for column, _ in own)
-    arrays = {
+    arrays: dict[str, Any] = {
         key: np.full((task.variant.size, repeats), np.nan, np.float32)
         for key in ("val", "test", "seconds")
     }

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 from rlnas.bench.draw import draw
 from rlnas.bench.nb201 import cell
 from rlnas.bench.nb201.cell import EDGES, Variant
+from rlnas.bench.part import PartSpace
 
 NUM_EDGES = len(EDGES)
 
@@ -119,6 +120,17 @@ class CellSpace:
     def format(self, arch: Any) -> str:
         """The official string."""
         return cell.to_text(self.variant, arch)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class CellPart(PartSpace):
+    """Some of the cells of a `CellSpace`."""
+
+    @property
+    def variant(self) -> Variant:
+        found: Variant = self.full.variant
+        return found
 
 
 def _weights(ops: int) -> Int32[np.ndarray, " 6"]:
