@@ -64,7 +64,7 @@ EXAMPLES = {
 examples:
   rlnas compare                         the four baselines on the table that comes along
   rlnas compare --agents random_search evolution:population=100,tournament=10 --budget 50
-  rlnas plot runs/compare-* --out figures
+  rlnas plot runs/*                     what has been compared, drawn again
   rlnas bench list                      the benchmarks that are here, and how to get more
 
 A comparison is read from its figure and table under runs/compare-<hash>/; runs that are done are

@@ -6,19 +6,25 @@ import dataclasses
 import inspect
 import io
 import re
+import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
-from typing import Any
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, SupportsIndex
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from rlnas.analysis.one_line import one_line
 from rlnas.bench import arguments
+from rlnas.bench.docs import field_docs
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.options import gathered
 
+WIDEST = 100
 RULES = ConstructorRegistry()
 VALUE = "the value"
 OURS = re.compile(f"Error parsing (\\S+): (?:.*: )?{VALUE} (.*)")
@@ -49,6 +55,8 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
         command = found if isinstance(found, type) else type(found)
         given = {} if isinstance(found, type) else {"default": found}
     words = gathered(words, [*list_options(given.get("default", command))])
+    if "--help" in words or "-h" in words:
+        explain(given.get("default", command))
     errors = io.StringIO()
     try:
         with redirect_stderr(errors), RULES:
@@ -56,7 +64,7 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
                 command,
                 prog=f"rlnas {name}",
                 args=words,
-                description=inspect.getdoc(command),  # as written; tyro would drop the examples
+                description=described(command),
                 **given,
             )
     except SystemExit as stop:
@@ -69,14 +77,53 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
         raise UserError(f"{said}; see rlnas {name} --help") from None
 
 
-def list_options(settings: Any, prefix: str = "") -> Iterator[str]:
-    """The options that take several values. settings: an instance, or a class for its defaults."""
+def values(settings: Any) -> Iterator[tuple[dataclasses.Field, Any]]:
+    """The fields of an instance, or of a class with its defaults."""
     for field in dataclasses.fields(settings):
         value = field.default if isinstance(settings, type) else getattr(settings, field.name)
         if value is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
             value = field.default_factory()
+        yield field, value
+
+
+def list_options(settings: Any, prefix: str = "") -> Iterator[str]:
+    """The options that take several values, nested ones in full."""
+    for field, value in values(settings):
         name = prefix + field.name.replace("_", "-")
         if dataclasses.is_dataclass(value):
             yield from list_options(value, f"{name}.")
         elif isinstance(value, tuple):
             yield name
+
+
+def explain(settings: Any) -> None:
+    """Put the docstrings of the fields where tyro looks first: it would break their lines where the
+    source does."""
+    docs = field_docs(settings if isinstance(settings, type) else type(settings))
+    for field, value in values(settings):
+        if dataclasses.is_dataclass(value):
+            explain(value)
+        elif field.name in docs:
+            field.metadata = MappingProxyType({**field.metadata, "help": docs[field.name]})
+
+
+class Whole(str):
+    """A text that stays as it is: tyro splits a description into lines and joins them anew."""
+
+    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:  # type: ignore[override]
+        return [str(self)]
+
+
+def described(command: type) -> Whole:
+    """Its docstring, wrapped."""
+    width = min(shutil.get_terminal_size().columns, WIDEST)
+    lines: list[str] = []
+    for prose, group in groupby((inspect.getdoc(command) or "").splitlines(), is_prose):
+        block = list(group)
+        lines += textwrap.wrap(" ".join(block), width, break_on_hyphens=False) if prose else block
+    return Whole("\n".join(lines))
+
+
+def is_prose(line: str) -> bool:
+    """Whether a line of a docstring is not blank, nor an example as it is."""
+    return bool(line) and not line[0].isspace()

@@ -33,7 +33,16 @@ class Inner:
 
 @dataclass(frozen=True)
 class Outer:
-    """A command."""
+    """A command.
+
+    A paragraph that is longer than a line, so that it has to be broken
+    where the
+    terminal ends.
+
+    Examples:
+      rlnas sample
+      rlnas sample --agents b
+    """
 
     agents: tuple[str, ...] = ("a",)
     """Several."""
@@ -44,7 +53,8 @@ class Outer:
     rate: float = 0.5
     """A number."""
     out: Path = Path("runs")
-    """A folder."""
+    """A folder, to which a word is
+    added in the next line of the source."""
     inner: Inner = field(default_factory=Inner)
     """More."""
 
@@ -159,3 +169,20 @@ def test_what_train_and_compare_print_can_be_pasted_back(
     (path,) = shlex.split(figure.removeprefix("figure"))
     assert Path(path).is_file() and "'" in path and "," in path
     assert cli.main(["plot", str(Path(path).parent), "--out", "drawn"]) == 0
+
+
+def test_help_wraps_prose_and_keeps_examples(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Prose of fields too, whose lines break in the source."""
+    monkeypatch.setenv("COLUMNS", "70")
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "usage: rlnas sample [-h] [OPTIONS]\n\nA command.\n\n"
+        "A paragraph that is longer than a line, so that it has to be broken\n"
+        "where the terminal ends.\n\n"
+        "Examples:\n  rlnas sample\n  rlnas sample --agents b\n\n"
+    )
+    assert "a word is added in" in said
