@@ -41,13 +41,19 @@ class Checkpoint:
 
     @property
     def pretraining(self) -> dict[str, Any]:
-        """For tables and legends: on what it was trained, with how many look-ups."""
+        """For tables and legends: on what it was trained, with how many look-ups; and what all
+        trainings share that differ by their seeds only."""
         b = self.facts["benchmark"]
         on = f"{b['name']} ({b['epochs']} epochs, {b['noise']}{self.facts.get('shown', '')})"
         return {
             "lookups": self.facts["lookups"],
             "distinct": self.facts["distinct"],
             "trained_on": on,
+            "training": {
+                "settings": dataclasses.asdict(self.settings),  # type: ignore[call-overload]
+                "benchmark": b,
+                "shown": self.facts.get("shown", ""),
+            },
         }
 
     def save(self, folder: Path) -> None:

@@ -40,6 +40,14 @@ class ReadsText(Protocol):
         """A class method: the settings of a text; "" where there was no colon."""
 
 
+@runtime_checkable
+class ReadsPattern(ReadsText, Protocol):
+    """A settings class whose text may be a pattern for several, e.g. folders of trainings."""
+
+    def texts(self, text: str) -> list[str]:
+        """A class method: the texts that `text` stands for; itself where it is no pattern."""
+
+
 class Entry(NamedTuple):
     """An agent that is asked for. name: as registered, or `module:Class`. label: what figures and
     tables call it."""
@@ -90,19 +98,31 @@ def parse(word: Any) -> tuple[str, AgentConfig]:
 
 
 def parse_all(words: Any) -> list[Entry]:
-    """In their order. Raises `UserError` when a label stands there twice, or when there is none."""
+    """In their order; a word with a pattern is several, and they share its label. Raises
+    `UserError` when two words have one label, or when there is none."""
     parsed: list[Entry] = []
     for word in arguments.sequence(words, "the agents", "words such as random_search"):
-        label, config = parse(word)
-        if label in [entry.label for entry in parsed]:
-            raise UserError(
-                f"agent {label!r} is given twice; expected different agents or different options, "
-                "or a label=... before one"
-            )
-        parsed.append(Entry(split(word)[0], label, config))
+        before = {entry.label for entry in parsed}
+        for one in members(word):
+            label, config = parse(one)
+            if label in before:
+                raise UserError(
+                    f"agent {label!r} is given twice; expected different agents or different "
+                    "options, or a label=... before one"
+                )
+            parsed.append(Entry(split(one)[0], label, config))
     if not parsed:
         raise UserError(f"no agents given; expected at least one of {', '.join(registry.names())}")
     return parsed
+
+
+def members(word: Any) -> list[str]:
+    """The words that a word stands for: one for each text that its pattern finds."""
+    name, text = split(word)
+    settings: Any = registry.config(name)
+    if not isinstance(settings, ReadsPattern):
+        return [word]
+    return [word.removesuffix(text) + found for found in settings.texts(text)] if text else [word]
 
 
 def folder_and_options(text: str) -> tuple[str, str]:

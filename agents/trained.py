@@ -1,7 +1,9 @@
-"""A trained agent as a word of a comparison, `NAME:FOLDER,option=value,...`, whatever it is."""
+"""A trained agent as a word of a comparison, `NAME:FOLDER,option=value,...`, whatever it is; with a
+pattern for the folder, all trainings that it finds."""
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,13 +11,16 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from rlnas.agents.checkpoint import Checkpoint
+from rlnas.agents.checkpoint import FACTS, Checkpoint
 from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent
 from rlnas.agents.spec import NO_OPTION, folder_and_options, options
 from rlnas.bench.benchmark import SearchSpace, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
+
+FINISHED = "manifest.json"
+"""What `rlnas train` writes last."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,26 @@ class Trained:
         path, rest = folder_and_options(text)
         config = cls(checkpoint=path, **options(cls, rest))
         return replace(config, sha256=config.saved().sha256) if path else config
+
+    @classmethod
+    def texts(cls, text: str) -> list[str]:
+        """Of a pattern such as `runs/train-*`, with options or without: those of each finished
+        training of this agent, other folders left out. `UserError` where there is none."""
+        pattern, rest = folder_and_options(text)
+        if not glob.has_magic(pattern) or Path(pattern).is_dir():
+            return [text]
+        found = [
+            ",".join(filter(None, [folder, rest]))
+            for folder in sorted(glob.glob(pattern))
+            if all((Path(folder) / name).is_file() for name in (FACTS, FINISHED))
+            and type(Checkpoint.load(Path(folder)).settings) is cls.learner
+        ]
+        if not found:
+            raise UserError(
+                f"no folder {pattern} has a finished training of this agent; expected a pattern "
+                "for some, e.g. runs/train-*"
+            )
+        return found
 
     def saved(self) -> Checkpoint:
         """What lies in the folder; `UserError` where that is another agent's."""

@@ -51,11 +51,13 @@ def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, benchma
     label, config = parse(f"{AGENT}:{folder},patience=3")
     assert label == f"{AGENT}:{folder},patience=3"
     assert config.patience == 3 and config.sha256 == found.sha256
-    assert config.pretraining == {
-        "lookups": 12,
-        "distinct": 3,
-        "trained_on": "small (12 epochs, mean)",
+    said = config.pretraining
+    assert said.pop("training") == {
+        "settings": asdict(SETTINGS),
+        "benchmark": benchmark.describe(),
+        "shown": "",
     }
+    assert said == {"lookups": 12, "distinct": 3, "trained_on": "small (12 epochs, mean)"}
     assert DQN().pretraining is None
     np.testing.assert_array_equal(
         config.unseen(benchmark, np.array([[0, 1], [3, 4]])), [[True, False], [False, True]]

@@ -8,23 +8,23 @@ import dataclasses
 import inspect
 import itertools
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pytest
 
 from rlnas import bench
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.random_walk import RandomWalk
-from rlnas.analysis import store
+from rlnas.analysis import stats, store
 from rlnas.analysis.comparison import curves, measures, sweep
-from rlnas.analysis.comparison import figure as plots
 from rlnas.analysis.comparison.command import Compare, Plot
 from rlnas.analysis.comparison.runs import check_comparable, collect
 from rlnas.analysis.comparison.table import text
+from rlnas.analysis.report.command import Report
 from rlnas.analysis.text import humanise
 from rlnas.bench.errors import UserError
 
@@ -51,6 +51,11 @@ def folders(out: Path) -> tuple[list[Path], Path]:
 
 def runs_of(config: Compare) -> list[store.Run]:
     return collect([folders(config.out)[1]])
+
+
+def searched(config: Compare) -> list[store.Run]:
+    options = {name: value for name, value in vars(config).items() if name != "reference"}
+    return sweep.compare(**options)
 
 
 def test_everything_is_left_behind(config: Compare) -> None:
@@ -95,10 +100,16 @@ def test_the_table_says_what_the_histories_say(config: Compare) -> None:
         )
         assert float(line["simulated_seconds_mean"]) == pytest.approx(12 * 3 * 120)
         assert line["pretraining_lookups"] == "0"
-    a, b = final[AGENTS[1]], final[AGENTS[0]]
+    best = max(AGENTS, key=lambda agent: float(stats.iqm(final[agent].astype(float))))
+    (other,) = (agent for agent in AGENTS if agent != best)
+    row = next(line for line in lines[2:] if line["agent"] == other)
+    assert row["reference"] == best
+    a, b = final[other].astype(float), final[best].astype(float)
     by_hand = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
-    assert float(lines[3]["improvement_over_random"]) == pytest.approx(by_hand)
-    assert lines[2]["improvement_over_random"] == ""  # random search against itself
+    assert float(row["improvement"]) == pytest.approx(by_hand)
+    assert float(row["difference"]) == pytest.approx((a - b).mean())
+    itself = next(line for line in lines[2:] if line["agent"] == best)
+    assert itself["improvement"] == itself["p_holm"] == ""
 
 
 def test_the_incumbent_is_chosen_by_validation(config: Compare) -> None:
@@ -117,7 +128,7 @@ def test_the_summary_says_what_was_compared(config: Compare) -> None:
     assert summary["benchmark"]["name"] == "small"
     assert [run["agent"] for run in summary["runs"]] == list(AGENTS)
     assert summary["runs"][1]["settings"]["population"] == 4
-    assert summary["reference"] == "random_search"
+    assert summary["reference"] in AGENTS
     assert len(summary["table"]) == 4
 
 
@@ -180,7 +191,7 @@ def test_chunks_and_kills_change_nothing(
             again.run()
     assert len(list(tmp_path.glob("*/part-*"))) == 2
     assert not list(tmp_path.glob("compare-*"))
-    runs = sweep.compare(**vars(again))
+    runs = searched(again)
     assert chunks.count((2,)) == 6 and len(chunks) == 11  # no chunk was run twice
     for run, folder in zip(runs, (run.folder for run in runs_of(config)), strict=True):
         assert run.folder.name == folder.name
@@ -189,7 +200,7 @@ def test_chunks_and_kills_change_nothing(
 
     monkeypatch.setattr(sweep, "run_seeds", run_seeds)
     more = dataclasses.replace(config, agents=AGENTS[:1], seeds=7, out=tmp_path / "more")
-    longer = sweep.compare(**vars(more))[0].history  # four chunks, the last one filled up
+    longer = searched(more)[0].history  # four chunks, the last one filled up
     np.testing.assert_array_equal(longer.arch[:6], runs_of(config)[0].history.arch)
     assert longer.arch.shape == (7, 12)
 
@@ -254,14 +265,24 @@ def test_the_same_agent_twice_is_refused(config: Compare) -> None:
         dataclasses.replace(config, agents=spelled).run()
 
 
-def test_without_random_search_the_column_says_so(
+def test_the_reference_can_be_chosen(
     config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    dataclasses.replace(config, agents=AGENTS[1:], out=tmp_path).run()
-    assert "no random_search here" in capsys.readouterr().out
-    summary = json.loads((folders(tmp_path)[1] / "summary.json").read_text())
-    assert summary["reference"] is None
-    assert summary["table"][0]["improvement_over_random"] is None
+    for agent in AGENTS:
+        Plot((folders(config.out)[1],), tmp_path, reference=agent).run()
+        assert f"Against {agent}" in capsys.readouterr().out
+        summary = json.loads((tmp_path / "summary.json").read_text())
+        assert summary["reference"] == agent
+        others = {row["agent"] for row in summary["table"] if row["p_holm"] is not None}
+        assert others == {*AGENTS} - {agent}
+    asked = config.out / "asked"
+    Plot((folders(config.out)[1],), asked, reference=AGENTS[0]).run()
+    before = {path.name: path.read_bytes() for path in asked.iterdir()}
+    Report((asked,)).run()  # with the reference it had
+    assert {path.name: path.read_bytes() for path in asked.iterdir()} == before
+    shutil.rmtree(asked)
+    with pytest.raises(UserError, match=r"--reference nobody is no agent .* random_search"):
+        Plot((folders(config.out)[1],), tmp_path, reference="nobody").run()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -284,83 +305,13 @@ def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> 
     spec = sweep.spec_of(contender, benchmark, config.budget, 0, config.seeds)
     learned = sweep.run_agent(contender, benchmark, spec, tmp_path / "run")
     runs = [*runs_of(config), learned]
-    table = measures.rows(runs)
-    assert [row["pretraining_lookups"] for row in table[:3]] == [0, 0, 64_000]
-    assert table[2]["trained_on"] == "other-table"
-    said = text(runs, table)
-    assert "pre-training look-ups" in said and "64,000         -  other-table" in said
-    assert "trained on other-table with 64,000 look-ups" in plots.legend_entries(runs)[2]
-    assert not texts_that_overlap(plots.comparison(runs))
-
-
-def texts_that_overlap(figure: Any) -> list[tuple[str, str]]:
-    """Pairs of things with text in a figure (panels with their labels, title, legend, note) that
-    touch."""
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()
-    boxes = [("panel", axes.get_tightbbox(renderer)) for axes in figure.axes]
-    boxes += [(text.get_text()[:20], text.get_window_extent(renderer)) for text in figure.texts]
-    boxes += [("legend", legend.get_window_extent(renderer)) for legend in figure.legends]
-    whole = figure.bbox.padded(1)
-    outside = [
-        (name, "the edge") for name, box in boxes if not (whole.x0 <= box.x0 and box.x1 <= whole.x1)
-    ]
-    outside += [
-        (name, "the edge") for name, box in boxes if not (whole.y0 <= box.y0 and box.y1 <= whole.y1)
-    ]
-    pairs = itertools.combinations(boxes, 2)
-    return outside + [(a, b) for (a, x), (b, y) in pairs if x.overlaps(y)]
-
-
-@pytest.mark.parametrize("agents", [1, 4, 9])
-def test_nothing_in_the_figure_overlaps(config: Compare, agents: int) -> None:
-    first = runs_of(config)[0]
-    runs = [first] + [
-        dataclasses.replace(first, label=f"evolution:population={i}") for i in range(1, agents)
-    ]
-    figure = plots.comparison(runs)
-    assert not texts_that_overlap(figure)
-    assert len(figure.axes) == 4
-    assert len(set(plots.styles_of(runs).values())) == min(agents, 8)
-
-
-def test_the_figure_makes_do_with_less(config: Compare) -> None:
-    """No optimum: no regrets. No seconds: no time. One query, no answers, regrets of zero: still a
-    figure."""
-    run = runs_of(config)[0]
-    unknown = dataclasses.replace(run, manifest=run.manifest | {"optimum": None})
-    assert len(plots.comparison([unknown]).axes) == 2
-    timeless = dataclasses.replace(
-        run, history=run.history._replace(sim_seconds=np.full((6, 12), np.nan, np.float32))
-    )
-    assert len(plots.comparison([timeless]).axes) == 2
-    assert "Time lines" in plots.foot([run]) and "Time lines" not in plots.foot([timeless])
-    assert "0.0 s" not in text([timeless])
-    late = np.where(np.arange(12) < 11, run.history.sim_seconds, np.float32(np.nan))
-    partly = dataclasses.replace(run, history=run.history._replace(sim_seconds=late))
-    assert len(plots.comparison([partly]).axes) == 2
-    assert len(plots.comparison([run, partly]).axes) == 4
-    first, last = measures.rows([partly])
-    assert first["simulated_seconds_mean"] > 0 and last["simulated_seconds_mean"] is None
-    best = np.full((6, 12), run.manifest["optimum"], np.float32)
-    solved = dataclasses.replace(run, history=run.history._replace(reported=best))
-    lost = dataclasses.replace(
-        run, history=run.history._replace(incumbent=np.full((6, 12), -1, np.int32))
-    )
-    single = dataclasses.replace(
-        run,
-        manifest=run.manifest | {"budget": 1},
-        history=type(run.history)._make(array[:, :1] for array in run.history),
-    )
-    for odd in (solved, lost, single):
-        assert not texts_that_overlap(plots.comparison([odd]))
-        assert text([odd])
-
-
-def test_drawing_leaves_matplotlibs_state_alone(config: Compare) -> None:
-    before = dict(matplotlib.rcParams)
-    plots.comparison(runs_of(config))
-    assert dict(matplotlib.rcParams) == before
+    measured = measures.measure(runs)
+    assert [row["pretraining_lookups"] for row in measured.rows[:3]] == [0, 0, 64_000]
+    assert measured.rows[2]["trained_on"] == "other-table"
+    assert measured.reference != "dqn:abc"
+    said = text(runs, measured)
+    assert "look-ups before" in said and "64,000       -" in said
+    assert "trained on other-table with 64,000 look-ups; one training" in said
 
 
 def test_durations_are_for_people() -> None:

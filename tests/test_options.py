@@ -55,9 +55,10 @@ TABULATE = (
 LINES: dict[str, list[str]] = {
     "compare": [
         "--benchmark table.npz --agents random_search evolution:population=3,tournament=2 "
-        "--budget 7 --seeds 3 --seed 5 --noise sample --epochs 4 --out out --redo"
+        "--budget 7 --seeds 3 --seed 5 --noise sample --epochs 4 --reference random_search "
+        "--out out --redo"
     ],
-    "plot": ["COMPARED --out drawn"],
+    "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
     "train": [
         f"dqn {TRAIN} --shown 0.6 {MDP} {NETWORK} --network.dropout 0.1 --gamma 0.5 "

@@ -17,8 +17,11 @@ class Compare:
 
     Every agent searches the benchmark many times, each time with another seed. What comes out is a
     figure of the best architecture so far (accuracy and regret, against queries and simulated
-    training time), a table with 95 % intervals and the probability of beating random search, and
-    the raw history of every run.
+    training time), tables with 95 % intervals and paired differences to a reference, and the raw
+    history of every run.
+
+    The unit of a learned agent is the training: trainings that differ by their seeds only, e.g. all
+    of `dqn:runs/train-*`, are one agent, and its intervals are over trainings first.
 
     Runs are kept in OUT by the hash of their settings: what is done is not done again, and a
     comparison that was interrupted goes on where it stopped.
@@ -29,6 +32,7 @@ class Compare:
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
+      rlnas compare --agents random_search local_search 'dqn:runs/train-*' --reference local_search
     """
 
     benchmark: str = "nb101-digits"
@@ -54,6 +58,10 @@ class Compare:
     epochs: int | None = None
     """Training budget of the table in epochs; None takes the longest."""
 
+    reference: str = ""
+    """The agent that the others are measured against, by its label; empty: the best of those that
+    are not trained, after the last query."""
+
     out: Path = Path("runs")
     """Folder of all runs."""
 
@@ -66,7 +74,9 @@ class Compare:
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
-        finish(compare(**vars(self)), self.out)
+        options = vars(self).copy()
+        reference = options.pop("reference")
+        finish(compare(**options), self.out, reference)
 
 
 @dataclass(frozen=True)
@@ -91,8 +101,11 @@ class Plot:
     """The folder to write figure.png, figure.svg, table.csv and summary.json to; of several
     figures, each in a folder of it."""
 
+    reference: str = ""
+    """As of `rlnas compare`."""
+
     def run(self) -> None:
         """Load, check, write, and print the table and where it lies."""
         from rlnas.analysis.comparison.plot import plot
 
-        plot(self.runs, self.out)
+        plot(self.runs, self.out, self.reference)

@@ -16,15 +16,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis import stats
-from rlnas.analysis.comparison import curves
-from rlnas.analysis.comparison.runs import reference_of
-from rlnas.analysis.comparison.table import ground, seeds_of
+from rlnas.analysis.comparison import captions, curves
+from rlnas.analysis.comparison.entrants import Entrant
+from rlnas.analysis.comparison.measures import Measured, measure
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks
 
 WIDTH, PANEL_HEIGHT, ROW_GAP = 9.6, 2.75, 0.62  # inches
 FOOT_COLUMNS = 152  # characters a line of the note at full width
 SUBTITLE_COLUMNS = 118
+REFERENCE = "random_search"
 SKIPPED = 30  # the accuracy axis begins at what is reached after this part of the budget
 
 
@@ -38,29 +39,30 @@ class Curve:
     band: stats.Interval
 
 
-def comparison(runs: Sequence[Run]) -> Figure:
+def comparison(runs: Sequence[Run], measured: Measured | None = None) -> Figure:
     """Reported accuracy of the incumbent, and its regret, against queries and against simulated
     seconds.
 
-    Lines are interquartile means over seeds, bands their 95 % bootstrap intervals. The row of
+    Lines are interquartile means over runs, bands their 95 % bootstrap intervals. The row of
     regrets is left out when the optimum is unknown, the column of seconds when the benchmark has
-    none.
+    none. measured: `measure(runs)`, where it is known.
     """
-    manifest = runs[0].manifest
-    styles = styles_of(runs)
-    columns = [("Queries", by_queries(runs, styles))]
-    by_time, unit = by_seconds(runs, styles)
+    measured = measure(runs) if measured is None else measured
+    manifest, entered = measured.manifest, measured.entrants
+    styles = styles_of(entered)
+    columns = [("Queries", by_queries(entered, styles))]
+    by_time, unit = by_seconds(entered, styles)
     if by_time:
         columns.append((f"Simulated training time ({unit})", by_time))
     optimum = manifest["optimum"]
     kinds = ["accuracy"] if optimum is None else ["accuracy", "regret"]
     width = WIDTH * (1 if by_time else 0.62)
-    note = textwrap.wrap(foot(runs), int(FOOT_COLUMNS * width / WIDTH))
-    entries = legend_entries(runs)
+    note = textwrap.wrap(captions.foot(measured), int(FOOT_COLUMNS * width / WIDTH))
+    entries = legend_entries(entered)
     in_a_row = legend_columns(entries, width / WIDTH)
-    under = textwrap.wrap(subtitle(runs), int(SUBTITLE_COLUMNS * width / WIDTH))
+    under = textwrap.wrap(subtitle(measured), int(SUBTITLE_COLUMNS * width / WIDTH))
     to_legend = 0.42 + 0.18 * len(under)
-    head = to_legend + 0.24 + 0.2 * math.ceil(len(runs) / in_a_row)
+    head = to_legend + 0.24 + 0.2 * math.ceil(len(entered) / in_a_row)
     tail = 0.62 + 0.155 * len(note)
     height = head + tail + PANEL_HEIGHT * len(kinds) + ROW_GAP * (len(kinds) - 1)
     accuracy = textwrap.fill(f"{manifest['reports'].capitalize()} of the incumbent (%)", 42)
@@ -89,13 +91,13 @@ def comparison(runs: Sequence[Run]) -> Figure:
             limits(row[0], kind, columns[0][1], optimum)
             row[0].set_ylabel(accuracy if kind == "accuracy" else "Regret (percentage points)")
         figure.text(
-            left, 1 - 0.14 / height, title(runs), fontsize=12.5, fontweight="bold", va="top"
+            left, 1 - 0.14 / height, title(measured), fontsize=12.5, fontweight="bold", va="top"
         )
         figure.text(
             left, 1 - 0.38 / height, "\n".join(under), fontsize=9.5, color="#333333", va="top"
         )
         figure.legend(
-            handles=[handle(styles[run.label]) for run in runs],
+            handles=[handle(styles[entrant.label]) for entrant in entered],
             labels=entries,
             ncols=in_a_row,
             loc="upper left",
@@ -118,43 +120,44 @@ def comparison(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def styles_of(runs: Sequence[Run]) -> dict[str, Style]:
+def styles_of(entered: Sequence[Entrant]) -> dict[str, Style]:
     """label -> (colour, dashes, marker)."""
-    reference = reference_of(runs)
-    others = [run.label for run in runs if run is not reference]
+    plain = [e.label for e in entered if e.manifest["agent"] == REFERENCE]
+    others = [e.label for e in entered if e.manifest["agent"] != REFERENCE]
     styles = {label: STYLES[i % len(STYLES)] for i, label in enumerate(others)}
-    return styles if reference is None else {reference.label: REFERENCE_STYLE} | styles
+    return {label: REFERENCE_STYLE for label in plain} | styles
 
 
-def by_queries(runs: Sequence[Run], styles: dict[str, Any]) -> list[Curve]:
-    places = curves.thin(runs[0].manifest["budget"])
+def by_queries(entered: Sequence[Entrant], styles: dict[str, Any]) -> list[Curve]:
+    places = curves.thin(entered[0].manifest["budget"], points_of(entered))
     return [
-        Curve(
-            run.label,
-            styles[run.label],
-            places + 1.0,
-            stats.bootstrap([curves.incumbent_values(run.history)[:, places].T[:, None]]),
-        )
-        for run in runs
+        Curve(e.label, styles[e.label], places + 1.0, stats.bootstrap([e.reported[places]]))
+        for e in entered
     ]
 
 
-def by_seconds(runs: Sequence[Run], styles: dict[str, Any]) -> tuple[list[Curve], str]:
+def by_seconds(entered: Sequence[Entrant], styles: dict[str, Any]) -> tuple[list[Curve], str]:
     """Curves over simulated time, and the unit of their x; none where it is unknown."""
-    runs = [run for run in runs if curves.timed(run.history)]
-    times = [curves.elapsed(run.history) for run in runs]
-    grid = curves.time_grid(times) if runs else np.zeros(0)
+    entered = [e for e in entered if all(curves.timed(run.history) for run in e.runs)]
+    times = [curves.elapsed(run.history) for e in entered for run in e.runs]
+    grid = curves.time_grid(times, points_of(entered)) if entered else np.zeros(0)
     if not len(grid):
         return [], ""
     units = ((86_400, "days"), (3600, "h"), (60, "min"))
     size, unit = next((unit for unit in units if grid[-1] >= 2 * unit[0]), (1, "s"))
     found = []
-    for run, spent in zip(runs, times, strict=True):
-        values = curves.on_grid(spent, curves.incumbent_values(run.history), grid)
-        found.append(
-            Curve(run.label, styles[run.label], grid / size, stats.bootstrap([values.T[:, None]]))
+    for e in entered:
+        values = e.each(
+            lambda h: curves.on_grid(curves.elapsed(h), curves.incumbent_values(h), grid)
         )
+        found.append(Curve(e.label, styles[e.label], grid / size, stats.bootstrap([values])))
     return found, unit
+
+
+def points_of(entered: Sequence[Entrant]) -> int:
+    """How many points of a curve are drawn: fewer where several trainings make each of them slow
+    to resample."""
+    return 60 if any(len(e.runs) > 1 for e in entered) else 160
 
 
 def draw_panel(axes: Axes, drawn: Sequence[Curve], kind: str, optimum: float | None) -> None:
@@ -221,7 +224,8 @@ def limits(axes: Axes, kind: str, drawn: Sequence[Curve], optimum: float | None)
             min(np.nanmin(low[start]) for _, low, _ in ends),
             max(np.nanmax(high) for *_, high in ends),
         )
-        room = max(top - bottom, 0.01)
+        bottom = min(bottom, top - 0.1)
+        room = top - bottom
         axes.set_ylim(bottom - 0.03 * room, top + 0.05 * room)
         return
     lines = np.concatenate([line for line, _, _ in ends])
@@ -232,19 +236,14 @@ def limits(axes: Axes, kind: str, drawn: Sequence[Curve], optimum: float | None)
         plain_ticks(axes.yaxis)
 
 
-def legend_entries(runs: Sequence[Run]) -> list[str]:
+def legend_entries(entered: Sequence[Entrant]) -> list[str]:
     """The agents; their seeds where they differ; and what was learned before the search, and at
     what cost."""
-    differ = len({run.manifest["seeds"] for run in runs}) > 1
+    differ = len({entrant.seeds for entrant in entered}) > 1
     entries = []
-    for run in runs:
-        entry = f"{run.label} ({run.manifest['seeds']} seeds)" if differ else run.label
-        if learned := run.manifest["pretraining"]:
-            entry += (
-                f": trained on {learned.get('trained_on')} with {learned.get('lookups', 0):,} "
-                "look-ups"
-            )
-        entries.append(entry)
+    for entrant in entered:
+        entry = f"{entrant.label} ({entrant.seeds} seeds)" if differ else entrant.label
+        entries.append(f"{entry}: {captions.learned(entrant)}" if entrant.learned else entry)
     return entries
 
 
@@ -253,34 +252,10 @@ def legend_columns(entries: Sequence[str], share: float) -> int:
     return max(1, min(len(entries), 5, int(125 * share / (max(map(len, entries)) + 10))))
 
 
-def title(runs: Sequence[Run]) -> str:
-    return f"Architecture search on {runs[0].manifest['benchmark'].get('name')}"
+def title(measured: Measured) -> str:
+    return f"Architecture search on {measured.manifest['benchmark'].get('name')}"
 
 
-def subtitle(runs: Sequence[Run]) -> str:
-    return f"{ground(runs[0].manifest, named=False)}, {seeds_of(runs)}"
-
-
-def foot(runs: Sequence[Run]) -> str:
-    """What the numbers are and how the lines were made."""
-    manifest = runs[0].manifest
-    facts = manifest["benchmark"]
-    about = facts.get("about") or f"{facts.get('name')} is a table of trained architectures"
-    n = facts.get("repeats")
-    repeats = "" if not n else ", one training each" if n == 1 else f", {n} trainings each"
-    sha = f" (sha256 {facts['sha256'][:12]})" if facts.get("sha256") else ""
-    optimum = ""
-    if manifest["optimum"] is not None:
-        best = f"{100 * manifest['optimum']:.2f} %"
-        optimum = f" Regret: distance to the best {manifest['reports']} in the space, {best}."
-    timed = any(curves.timed(run.history) for run in runs)
-    time = " Time lines end when the first seed has spent its budget." if timed else ""
-    shown = f"mean {manifest['reports']} over all repeats, which no agent sees"
-    if not manifest["reports"].startswith("test"):
-        shown = f"{manifest['reports']} without noise: no test accuracy is known"
-    return (
-        f"{about}{repeats}{sha}. A query looks one architecture up instead of training it. "
-        f"Incumbent: the best by validation so far; shown is its {shown}."
-        f"{optimum} Lines: interquartile mean over seeds; bands: 95 % bootstrap "
-        f"intervals.{time}"
-    )
+def subtitle(measured: Measured) -> str:
+    manifest = measured.manifest
+    return f"{captions.ground(manifest, named=False)}, {captions.seeds_of(measured.entrants)}"

@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rlnas.analysis import stats, store
+from rlnas.analysis import paired, stats, store
 from rlnas.analysis.comparison import curves
-from rlnas.analysis.comparison.runs import reference_of
+from rlnas.analysis.comparison.entrants import Entrant, entrants
+from rlnas.analysis.stats import Interval, Values
 from rlnas.analysis.store import Run
+from rlnas.bench.errors import UserError
 
 CHECKPOINTS = (10, 20, 50, 100, 150, 200, 300)
+
+worst_tenth = stats.Ordered(lambda n: (0, max(1, n // 10)))
+"""Mean of the lowest tenth."""
+FEWEST = 50
+"""Runs below which the worst tenth has no interval: it would be over a handful (ours)."""
 
 Row = dict[str, Any]
 """One agent after so many queries. Accuracies and regrets are fractions; None where nothing is
 defined."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A comparison in numbers. reference: the label of the agent that differences are to; None
+    where there is none. rows: by queries, then in the order of the agents. profile: see
+    `profile_of`."""
+
+    entrants: tuple[Entrant, ...]
+    reference: str | None
+    rows: tuple[Row, ...]
+    profile: dict[str, Any]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self.entrants[0].manifest
+
+    def last(self, label: str) -> Row:
+        """The row of an agent after its last query."""
+        return next(row for row in reversed(self.rows) if row["agent"] == label)
+
+
+def measure(runs: Sequence[Run], reference: str = "") -> Measured:
+    """All numbers of a comparison. reference: the label of an agent; "" for the best of those that
+    are not trained, by what is reported after the last query. `UserError` for a label of none."""
+    entered = entrants(runs)
+    against = reference_among(entered, reference)
+    return Measured(tuple(entered), against, tuple(rows(entered, against)), profile_of(entered))
 
 
 def checkpoints(budget: int) -> list[int]:
@@ -25,89 +61,172 @@ def checkpoints(budget: int) -> list[int]:
     return sorted({c for c in CHECKPOINTS if c <= budget} | {budget})
 
 
-def rows(runs: Sequence[Run]) -> list[Row]:
-    """The table, by queries and then in the order of `runs`."""
-    at = checkpoints(runs[0].manifest["budget"])
-    reference = reference_of(runs)
-    against = None if reference is None else curves.incumbent_values(reference.history)
-    by_run = [_rows_of(run, at, None if run is reference else against) for run in runs]
-    return [column[i] for i in range(len(at)) for column in by_run]
+def reference_among(entered: Sequence[Entrant], wanted: str = "") -> str | None:
+    """See `measure`. An agent may also be named by the label of one of its runs."""
+    for entrant in entered:
+        if wanted and wanted in (entrant.label, *(run.label for run in entrant.runs)):
+            return entrant.label
+    if wanted:
+        known = ", ".join(entrant.label for entrant in entered)
+        raise UserError(f"--reference {wanted} is no agent of this comparison; expected {known}")
+    ends = {e.label: float(stats.iqm(e.reported[-1].ravel())) for e in entered if not e.learned}
+    known = {label: end for label, end in ends.items() if not math.isnan(end)}
+    return max(known, key=known.__getitem__) if known else next(iter(ends), None)
 
 
-def _rows_of(run: Run, at: Sequence[int], against: np.ndarray | None) -> list[Row]:
-    manifest, places = run.manifest, np.asarray(at) - 1
-    values = curves.incumbent_values(run.history)
-    picked = values[:, places].T
-    iqm, mean = (
-        stats.bootstrap([picked[:, None]], statistic) for statistic in (stats.iqm, stats.mean)
-    )
-    median = stats.median(picked)
-    validation = stats.iqm(
-        curves.incumbent_values(run.history, of=np.asarray(run.history.val))[:, places].T
-    )
-    distinct = curves.distinct(run.history)[:, places].mean(axis=0)
-    seconds = curves.elapsed(run.history)[:, places].mean(axis=0)
-    seconds = seconds if np.any(run.history.valid) else np.full(len(at), math.nan)
+def rows(entered: Sequence[Entrant], reference: str | None) -> list[Row]:
+    """The table, by queries and then in the order of the agents."""
+    at = checkpoints(entered[0].manifest["budget"])
+    places = np.asarray(at) - 1
+    compared = against({e.label: [e.reported[places]] for e in entered}, reference)
+    by_agent = [_rows_of(entrant, at, compared[entrant.label]) for entrant in entered]
+    return [store.to_json(column[i]) for i in range(len(at)) for column in by_agent]
+
+
+def _rows_of(entrant: Entrant, at: Sequence[int], compared: Mapping[str, Any]) -> list[Row]:
+    manifest, places = entrant.manifest, np.asarray(at) - 1
     optimum = math.nan if manifest["optimum"] is None else manifest["optimum"]
-    pretraining = manifest["pretraining"] or {}
-    found = []
-    for i, queries in enumerate(at):
-        better = (
-            None
-            if against is None
-            else stats.probability_of_improvement(
-                [picked[i][None]], [against[None, :, queries - 1]]
-            )
+    reported = entrant.reported[places]
+    queries = np.arange(1, 1 + len(entrant.reported))[:, None, None]
+    accuracy = {
+        "accuracy_iqm": stats.bootstrap([reported]),
+        "accuracy_mean": stats.bootstrap([reported], stats.mean),
+        "anytime": stats.bootstrap([(entrant.reported.cumsum(axis=0) / queries)[places]]),
+        "worst_tenth": stats.bootstrap([reported], worst_tenth),
+    }
+    if reported[0].size < FEWEST:
+        value = accuracy["worst_tenth"].value
+        accuracy["worst_tenth"] = Interval(value, *(np.full_like(value, np.nan) for _ in range(2)))
+    regret = {
+        name.replace("accuracy", "regret") if "accuracy" in name else f"{name}_regret": mirrored(
+            interval, optimum
         )
-        row = {
-            "benchmark": manifest["benchmark"].get("name"),
-            "noise": manifest["benchmark"].get("noise"),
-            "agent": run.label,
-            "seeds": manifest["seeds"],
-            "queries": queries,
-            "accuracy_iqm": iqm.value[i],
-            "accuracy_iqm_low": iqm.low[i],
-            "accuracy_iqm_high": iqm.high[i],
-            "accuracy_mean": mean.value[i],
-            "accuracy_mean_low": mean.low[i],
-            "accuracy_mean_high": mean.high[i],
-            "accuracy_median": median[i],
-            "validation_iqm": validation[i],
-            "regret_iqm": optimum - iqm.value[i],
-            "regret_iqm_low": optimum - iqm.high[i],
-            "regret_iqm_high": optimum - iqm.low[i],
-            "regret_mean": optimum - mean.value[i],
-            "regret_mean_low": optimum - mean.high[i],
-            "regret_mean_high": optimum - mean.low[i],
-            "regret_median": optimum - median[i],
-            "improvement_over_random": better and better.above.value,
-            "improvement_over_random_low": better and better.above.low,
-            "improvement_over_random_high": better and better.above.high,
-            "equal_to_random": better and better.equal,
-            "distinct_queries_mean": distinct[i],
-            "simulated_seconds_mean": seconds[i],
-            "pretraining_lookups": pretraining.get("lookups", 0),
-            "trained_on": pretraining.get("trained_on"),
-            "unseen_incumbents": pretraining["unseen_incumbents"][queries - 1]
-            if "unseen_incumbents" in pretraining
-            else None,
+        for name, interval in accuracy.items()
+    }
+    median = stats.median(reported.reshape(len(at), -1))
+    best = (reported >= optimum).mean(axis=(1, 2)) if optimum == optimum else None
+    answered = any(run.history.valid.any() for run in entrant.runs)
+    before = entrant.pretraining
+    unseen = before.get("unseen_incumbents")
+    columns: dict[str, Any] = {
+        "queries": at,
+        **spread(accuracy | {"validation_iqm": stats.bootstrap([entrant.validation[places]])}),
+        "accuracy_median": median,
+        **spread(regret),
+        "regret_median": optimum - median,
+        "at_optimum": best,
+        **compared,
+        "distinct_queries_mean": entrant.each(curves.distinct)[places].mean(axis=(1, 2)),
+        "simulated_seconds_mean": entrant.each(curves.elapsed)[places].mean(axis=(1, 2))
+        if answered
+        else None,
+        "unseen_incumbents": None if unseen is None else np.asarray(unseen)[places],
+    }
+    facts = {
+        "benchmark": manifest["benchmark"].get("name"),
+        "noise": manifest["benchmark"].get("noise"),
+        "agent": entrant.label,
+        "trainings": len(entrant.runs) if entrant.learned else None,
+        "seeds": entrant.seeds,
+        "pretraining_lookups": before.get("lookups", 0),
+        "trained_on": before.get("trained_on"),
+    }
+    return [
+        facts | {name: None if column is None else column[i] for name, column in columns.items()}
+        for i in range(len(at))
+    ]
+
+
+def against(
+    values: Mapping[str, Sequence[Values]], reference: str | None
+) -> dict[str, dict[str, Any]]:
+    """label -> what is said of an agent beside the reference, a list over points each; nothing of
+    the reference itself.
+
+    values: what is reported, an array [points, trainings, seeds] a benchmark, by label. p_holm: the
+    p-values of all agents at all points, adjusted for their number.
+    """
+    found = {}
+    for label, ours in values.items():
+        if reference is None or label == reference:
+            found[label] = dict.fromkeys(AGAINST)
+            continue
+        theirs = values[reference]
+        apart, p = paired.difference(ours, theirs)
+        better = [
+            stats.probability_of_improvement([x[i] for x in ours], [y[i] for y in theirs])
+            for i in range(len(p))
+        ]
+        above = Interval(*zip(*(one.above for one in better), strict=True))
+        found[label] = {
+            "reference": [reference] * len(p),
+            **spread({"difference": apart, "improvement": above}),
+            "equal": [one.equal for one in better],
+            "p": p,
         }
-        found.append(store.to_json(row))
+    tested = {label: columns["p"] for label, columns in found.items() if columns["p"] is not None}
+    if tested:
+        adjusted = paired.holm(np.concatenate(list(tested.values())))
+        for label, part in zip(tested, np.split(adjusted, len(tested)), strict=True):
+            found[label]["p_holm"] = part
     return found
 
 
-def summary(runs: Sequence[Run], table: Sequence[Row]) -> dict[str, Any]:
+AGAINST = (
+    "reference",
+    *("difference", "difference_low", "difference_high"),
+    *("improvement", "improvement_low", "improvement_high"),
+    *("equal", "p", "p_holm"),
+)
+
+
+def profile_of(entered: Sequence[Entrant], points: int = 41) -> dict[str, Any]:
+    """Performance profiles after the last query: for each agent the share of its runs whose
+    incumbent is reported as at least so much, with its interval."""
+    ends = [entrant.reported[-1] for entrant in entered]
+    everything = np.concatenate([end.ravel() for end in ends])
+    if np.isnan(everything).any():
+        return {}
+    at_least = np.linspace(everything.min(), everything.max(), points)
+    found = {
+        entrant.label: stats.bootstrap(
+            [(end >= at_least[:, None, None]).astype(np.float64)], stats.mean
+        )._asdict()
+        for entrant, end in zip(entered, ends, strict=True)
+    }
+    share = {
+        label: {name: end.tolist() for name, end in ends.items()} for label, ends in found.items()
+    }
+    return {"at_least": at_least.tolist(), "share": share}
+
+
+def spread(named: Mapping[str, Interval]) -> dict[str, Any]:
+    """Each interval as three columns: NAME, NAME_low, NAME_high."""
+    ends = {"": "value", "_low": "low", "_high": "high"}
+    return {
+        f"{name}{suffix}": getattr(interval, end)
+        for name, interval in named.items()
+        for suffix, end in ends.items()
+    }
+
+
+def mirrored(interval: Interval, best: float) -> Interval:
+    """Regret, of accuracy: what is missing to the best."""
+    return Interval(best - interval.value, best - interval.high, best - interval.low)
+
+
+def summary(runs: Sequence[Run], measured: Measured) -> dict[str, Any]:
     """The comparison as JSON: what was compared, which runs, how the statistics were made, the
     table."""
-    manifest, reference = runs[0].manifest, reference_of(runs)
+    manifest = measured.manifest
     return {
         "format": "rlnas-comparison",
-        "version": 1,
+        "version": 2,
         "benchmark": manifest["benchmark"],
         "reports": manifest["reports"],
         "optimum": manifest["optimum"],
         "budget": manifest["budget"],
-        "reference": reference.label if reference else None,
+        "reference": measured.reference,
         "runs": [
             {
                 "hash": run.manifest["hash"],
@@ -119,12 +238,30 @@ def summary(runs: Sequence[Run], table: Sequence[Row]) -> dict[str, Any]:
             }
             for run in runs
         ],
-        "statistics": {
-            "iqm": "mean of the middle half of the seeds (floor(n/4) cut at either end)",
-            "interval": (
-                f"{stats.LEVEL:.0%} percentile bootstrap over seeds, {stats.REPLICATES} replicates"
-            ),
-            "improvement_over_random": "P(X > Y) + P(X = Y)/2 over all pairs of seeds",
-        },
-        "table": list(table),
+        "agents": {e.label: [run.manifest["hash"] for run in e.runs] for e in measured.entrants},
+        "statistics": STATISTICS,
+        "table": list(measured.rows),
+        "profile": measured.profile,
     }
+
+
+STATISTICS = {
+    "iqm": "mean of the middle half of the runs (floor(n/4) cut at either end)",
+    "interval": (
+        f"{stats.LEVEL:.0%} percentile bootstrap, {stats.REPLICATES} replicates: over seeds; of "
+        "several trainings of an agent over trainings, and seeds within them; null where all "
+        "replicates agree"
+    ),
+    "anytime": "mean over the queries so far of what the incumbent is reported as",
+    "worst_tenth": "mean of the lowest tenth of the runs",
+    "at_optimum": "share of the runs whose incumbent is the best there is",
+    "difference": (
+        f"mean over seeds of reported accuracy less the reference's under the same seed, "
+        f"{paired.REPLICATES} replicates (trainings and seeds crossed)"
+    ),
+    "improvement": "P(X > Y) + P(X = Y)/2 over all pairs of runs of X and of the reference Y",
+    "p": (
+        "two-sided, of no difference: sign flips of the pairs; of several trainings the bootstrap's"
+    ),
+    "p_holm": "p adjusted for all agents and query counts of the table (Holm)",
+}

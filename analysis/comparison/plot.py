@@ -15,10 +15,10 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
 
 
-def plot(folders: Sequence[Path], out: Path) -> None:
+def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
     """Figure and table of the runs in run folders and comparisons; into `out`, or a folder of it
-    for each benchmark, noise policy and budget, where there are several. What is left is told on
-    stderr; `UserError` when all of it is."""
+    for each benchmark, noise policy and budget, where there are several. reference: as `measure`
+    takes it. What is left is told on stderr; `UserError` when all of it is."""
     if not folders:
         raise UserError(
             "no runs given; expected run folders, or a compare-... folder, as in `rlnas plot "
@@ -40,11 +40,11 @@ def plot(folders: Sequence[Path], out: Path) -> None:
     names = [name_of(of[0]) for of in grounds.values()]
     for i, (ground, of) in enumerate(grounds.items()):
         if len(grounds) == 1:
-            write(of, out)
+            write(of, out, reference)
             continue
         name = names[i] if names.count(names[i]) == 1 else f"{names[i]}-{ground[:6]}"
         print(f"{'' if i == 0 else chr(10)}{name}")
-        write(of, out / name)
+        write(of, out / name, reference)
     tell(left)
 
 

@@ -12,7 +12,6 @@ from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 
 SUMMARY = "summary.json"
-REFERENCE = "random_search"
 
 
 def collect(folders: Sequence[Path]) -> list[Run]:
@@ -49,6 +48,12 @@ def comparison_runs(folder: Path) -> list[Run]:
     return [store.load(folder.parent / name, label) for name, label in listed]
 
 
+def reference_in(folder: Path) -> str:
+    """The reference of a comparison, for drawing it again; "" where it had none."""
+    found = json.loads((folder / SUMMARY).read_text(encoding="utf-8")).get("reference")
+    return found or ""
+
+
 def check_comparable(runs: Sequence[Run]) -> None:
     """`UserError` unless all runs are of one benchmark, noise policy and budget, with at least two
     seeds each."""
@@ -69,10 +74,6 @@ def check_comparable(runs: Sequence[Run]) -> None:
             raise UserError(
                 f"{run.folder} has one seed, and an interval needs at least 2; run more seeds"
             )
-    labels = [run.label for run in runs]
-    for label in labels:
-        if labels.count(label) > 1:
-            raise UserError(f"two runs are called {label}; give each agent once")
 
 
 def differences(a: Run, b: Run) -> list[tuple[str, Any, Any]]:
@@ -83,8 +84,3 @@ def differences(a: Run, b: Run) -> list[tuple[str, Any, Any]]:
     names = ["name", "noise", "epochs", *sorted({*facts_a, *facts_b} - {"name", "noise", "epochs"})]
     found = [(n, facts_a.get(n), facts_b.get(n)) for n in names if facts_a.get(n) != facts_b.get(n)]
     return [("the benchmark" if n == "name" else n, x, y) for n, x, y in found]
-
-
-def reference_of(runs: Sequence[Run]) -> Run | None:
-    """The run of plain random search that the others are measured against."""
-    return next((run for run in runs if run.manifest["agent"] == REFERENCE), None)

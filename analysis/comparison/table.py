@@ -1,103 +1,104 @@
-"""The table of a comparison for a terminal, and the phrases that the figure shares with it."""
+"""The tables of a comparison for a terminal."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
-from typing import Any
 
-from rlnas.analysis.comparison.measures import Row, rows
-from rlnas.analysis.comparison.runs import reference_of
+from rlnas.analysis.comparison import captions
+from rlnas.analysis.comparison.measures import Measured, Row, measure
 from rlnas.analysis.stats import Interval
 from rlnas.analysis.store import Run
-from rlnas.analysis.text import aligned, humanise, number, percent, plain
+from rlnas.analysis.text import aligned, humanise, number, plain
 
-RIGHT = {"queries", "validation %", "distinct", "sim. time", "pre-training look-ups", "unseen %"}
+COLUMNS = 118
+"""Width of a paragraph."""
 
 
-def text(runs: Sequence[Run], table: Sequence[Row] | None = None) -> str:
-    """The table for a terminal: a title, aligned columns, and what they mean. table: `rows(runs)`,
-    where it is known."""
-    table = rows(runs) if table is None else table
-    manifest, reference = runs[0].manifest, reference_of(runs)
-    learned = any(run.manifest["pretraining"] for run in runs)
+def text(runs: Sequence[Run], measured: Measured | None = None) -> str:
+    """What was compared; the agents by queries; against the reference; after the last query; and
+    what it all means. measured: `measure(runs)`, where it is known."""
+    measured = measure(runs) if measured is None else measured
+    manifest = measured.manifest
+    title = f"{captions.ground(manifest)}, {captions.seeds_of(measured.entrants)}"
+    about = manifest["benchmark"].get("about")
+    parts = [title, *([about] if about else []), "", by_queries(measured), ""]
+    if measured.reference is not None and len(measured.entrants) > 1:
+        parts += [f"Against {measured.reference}", "", against(measured), ""]
+    parts += [f"After {manifest['budget']:,} queries", "", at_the_end(measured), ""]
+    notes = captions.notes(measured)
+    if any("[-]" in part for part in parts):
+        notes.append(captions.NO_INTERVAL)
+    return "\n".join([*parts, *(textwrap.fill(note, COLUMNS) for note in notes)])
+
+
+def by_queries(measured: Measured) -> str:
+    """Reported accuracy, regret and validation accuracy."""
+    manifest = measured.manifest
+    kinds = {f"{manifest['reports']} %": "accuracy_iqm"}
+    kinds |= {} if manifest["optimum"] is None else {"regret (points)": "regret_iqm"}
+    kinds |= {"validation %": "validation_iqm"}
+    lines = [
+        [once(measured, row), row["agent"], *(interval(row, key, 100.0) for key in kinds.values())]
+        for row in measured.rows
+    ]
+    return aligned([["queries", "agent", *kinds], *lines], {0})
+
+
+def against(measured: Measured) -> str:
+    """Paired differences to the reference, and the probability of being better than it."""
+    others = [row for row in measured.rows if row["agent"] != measured.reference]
+    lines = [
+        [
+            str(row["queries"]) if i == 0 or row["queries"] != others[i - 1]["queries"] else "",
+            row["agent"],
+            interval(row, "difference", 100.0),
+            interval(row, "improvement", 1.0),
+            p_value(row["p_holm"]),
+        ]
+        for i, row in enumerate(others)
+    ]
+    header = ["queries", "agent", "difference (points)", "P(better)", "p"]
+    return aligned([header, *lines], {0})
+
+
+def at_the_end(measured: Measured) -> str:
+    """What a run comes to, and what it costs."""
+    manifest = measured.manifest
     known = manifest["optimum"] is not None
-    header = [
-        "queries",
-        "agent",
-        f"{manifest['reports']} %",
-        *(["regret (points)"] if known else []),
-        "validation %",
-    ]
-    header += [
-        f"P(better than {reference.label})" if reference else "P(better than random)",
-        "distinct",
-        "sim. time",
-    ]
-    header += ["pre-training look-ups", "unseen %", "trained on"] if learned else []
-    lines: list[list[str]] = []
-    for row in table:
-        line = [str(row["queries"]) if row["agent"] == table[0]["agent"] else "", row["agent"]]
-        line += [
-            interval(row, key, 100.0)
-            for key in ("accuracy_iqm", *(["regret_iqm"] if known else []))
-        ]
-        line.append(percent(row["validation_iqm"]))
-        if reference is None:
-            line.append("no random_search here")
-        elif row["agent"] == reference.label:
-            line.append("(reference)")
-        else:
-            line.append(interval(row, "improvement_over_random", 1.0))
-        line += [
-            number(row["distinct_queries_mean"], 1.0, 1),
-            humanise(row["simulated_seconds_mean"]),
-        ]
+    kind = " regret (points)" if known else f" {manifest['reports']} %"
+    suffix = "_regret" if known else ""
+    header = ["agent", f"anytime{kind}", "worst tenth", *(["at optimum"] if known else [])]
+    header += ["distinct", "sim. time"]
+    learned = any(entrant.learned for entrant in measured.entrants)
+    header += ["look-ups before", "unseen"] if learned else []
+    lines = []
+    for entrant in measured.entrants:
+        row = measured.last(entrant.label)
+        line = [row["agent"]]
+        line += [interval(row, f"{key}{suffix}", 100.0) for key in ("anytime", "worst_tenth")]
+        line += [f"{number(row['at_optimum'], 100.0, 1)} %"] if known else []
+        line += [number(row["distinct_queries_mean"], digits=1)]
+        line += [humanise(row["simulated_seconds_mean"])]
         if learned:
+            unseen = number(row["unseen_incumbents"], 100.0, 0)
             line += [
-                f"{row['pretraining_lookups']:,}",
-                number(row["unseen_incumbents"], 100.0, 0),
-                row["trained_on"] or "-",
+                f"{row['pretraining_lookups']:,.0f}",
+                unseen if unseen == "-" else f"{unseen} %",
             ]
         lines.append(line)
-    columns = aligned([header, *lines], {i for i, name in enumerate(header) if name in RIGHT})
-    title = f"{ground(manifest)}, {seeds_of(runs)}"
-    notes = [
-        "Interquartile means over seeds [95 % bootstrap interval] of the incumbent, the best by "
-        "validation so far.",
-        "Agents see validation accuracy only, as the noise policy answers it. P counts a tie as "
-        "half. Queries include",
-        "those asked before; distinct ones and simulated time are means over seeds.",
-    ]
-    if "[-]" in columns:
-        notes.append(
-            "[-]: no interval; (nearly) all runs end alike, so resampling them says nothing."
-        )
-    if learned:
-        notes.append("Unseen: runs whose incumbent was never looked up in training.")
-    return "\n".join([title, "", columns, "", *notes])
+    return aligned([header, *lines], set(range(3, len(header))))
 
 
-def ground(manifest: dict[str, Any], *, named: bool = True) -> str:
-    """What was searched, in a phrase."""
-    facts = manifest["benchmark"]
-    parts = [str(facts.get("name"))] if named else []
-    size = manifest["architectures"]
-    parts.append(
-        f"{size:,.0f} architectures"
-        if size < 1e9
-        else f"{size:.2e} architectures".replace("e+", "e")
-    )
-    parts += [f"{facts['epochs']} epochs"] if facts.get("epochs") is not None else []
-    return ", ".join(
-        [*parts, f"noise policy {facts.get('noise')}", f"{manifest['budget']:,} queries a run"]
-    )
+def once(measured: Measured, row: Row) -> str:
+    """The query count, beside the first agent only."""
+    return str(row["queries"]) if row["agent"] == measured.entrants[0].label else ""
 
 
-def seeds_of(runs: Sequence[Run]) -> str:
-    """How many runs there are of each agent."""
-    seeds = sorted({run.manifest["seeds"] for run in runs})
-    return f"{' to '.join(f'{n:,}' for n in dict.fromkeys((seeds[0], seeds[-1])))} seeds an agent"
+def p_value(p: float | None) -> str:
+    """To two significant digits, and no smaller than is said."""
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def interval(row: Row, key: str, scale: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rlnas.analysis import store
 from rlnas.analysis.comparison.figure import comparison
-from rlnas.analysis.comparison.measures import rows, summary
+from rlnas.analysis.comparison.measures import measure, summary
 from rlnas.analysis.comparison.runs import SUMMARY, check_comparable
 from rlnas.analysis.comparison.table import text
 from rlnas.analysis.store import Run
@@ -16,25 +16,27 @@ from rlnas.analysis.text import places
 from rlnas.bench.files import quoted
 
 
-def write(runs: Sequence[Run], folder: Path) -> None:
-    """Figure, CSV and JSON into `folder`; the table and the paths onto stdout."""
+def write(runs: Sequence[Run], folder: Path, reference: str = "") -> None:
+    """Figure, CSV and JSON into `folder`; the table and the paths onto stdout. reference: as
+    `measure` takes it."""
     check_comparable(runs)
-    table = rows(runs)
-    store.write_csv(folder / "table.csv", table)
-    png, svg = save(comparison(runs), folder)
-    store.write_json(folder / SUMMARY, summary(runs, table))
-    print(text(runs, table))
+    measured = measure(runs, reference)
+    store.write_csv(folder / "table.csv", measured.rows)
+    png, svg = save(comparison(runs, measured), folder)
+    store.write_json(folder / SUMMARY, summary(runs, measured))
+    print(text(runs, measured))
     print()
     files = {"figure": png, "": svg, "table": folder / "table.csv", "summary": folder / SUMMARY}
     print(places(files))
 
 
-def finish(runs: Sequence[Run], out: Path) -> None:
-    """A comparison in its own folder, named by the hash of its runs in their order; then where the
-    runs lie, and what they took or since when they are there."""
-    write(
-        runs, store.folder_of(out, "compare", [[run.manifest["hash"], run.label] for run in runs])
-    )
+def finish(runs: Sequence[Run], out: Path, reference: str = "") -> None:
+    """A comparison in its own folder, named by the hash of its runs in their order and of the
+    reference that was asked for; then where the runs lie, and what they took or since when they
+    are there."""
+    identity = [[run.manifest["hash"], run.label] for run in runs]
+    asked = [reference] if reference else []
+    write(runs, store.folder_of(out, "compare", [*identity, *asked]), reference)
     for run in runs:
         queries = run.manifest["seeds"] * run.manifest["budget"]
         seconds = run.manifest["wall_seconds"]
