@@ -67,7 +67,7 @@ class Evolution:
         def rivals(key: Key[Array, ""], members: Memory) -> Int[Array, " tournament"]:
             present = jnp.clip(members.queries, 1, self.population)
             if self.replacement:
-                return jax.random.randint(key, (self.tournament,), 0, present)
+                return jax.random.randint(key, (self.tournament,), 0, present, jnp.int32)
             return draw(key, present, self.tournament)[0]
 
         def ask(key: Key[Array, ""], members: Memory) -> tuple[Arch, Memory]:

@@ -90,7 +90,8 @@ class DuelingTransformer(nn.Module):
         config = self.config
         # Features are 0 or 1: centred, a token's sum of many of them starts small.
         x = nn.Dense(config.width)(encoding.astype(jnp.float32) - 0.5)
-        role = self.param("role", nn.initializers.normal(0.02), (2, config.width))
+        drawn = nn.initializers.normal(0.02)
+        role = self.param("role", drawn, (2, config.width), jnp.float32)
         x = x + jnp.where(jnp.arange(x.shape[-2])[:, None] == 0, role[0], role[1])
         for _ in range(config.layers):
             x = EncoderLayer(config)(x, mask, learning)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
+from rlnas.bench.jax_setup import check_pinned, pinned
 
 State = Any
 """An agent's state: any pytree of fixed shape."""
@@ -115,7 +116,9 @@ def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, 
     """One run of exactly `budget` queries. Pure: jit it, vmap it over keys (`run_seeds` does both).
 
     The incumbent is the best observation by validation accuracy; the earliest wins a tie.
+    `UserError` where JAX would draw other numbers than `rlnas.bench.pinned` ones.
     """
+    check_pinned(key)
     init_key, key = jax.random.split(key)
 
     def query(state: State, key: Key[Array, ""]) -> tuple[State, tuple[Arch, QueryResult]]:
@@ -137,15 +140,24 @@ def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, 
     )
 
 
-@partial(jax.jit, static_argnums=(0, 2))
+@pinned()
 def run_seeds(
     config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
 ) -> History:
-    """`run_search` for every key at once; fields gain a leading [seeds]."""
+    """`run_search` for every key of `seed_keys` at once; fields gain a leading [seeds]. Under any
+    settings of JAX the same; `UserError` for keys of another kind."""
+    return _run_seeds(config, benchmark, budget, keys)
+
+
+@partial(jax.jit, static_argnums=(0, 2))
+def _run_seeds(
+    config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+) -> History:
     agent = config.build(benchmark.space)
     return jax.vmap(lambda key: run_search(agent, benchmark, budget, key))(keys)
 
 
+@pinned()
 def seed_keys(seed: int, seeds: int) -> Key[Array, " seeds"]:
     """The keys of a run: seed number i has the same key however many seeds run beside it."""
     root = jax.random.key(seed)

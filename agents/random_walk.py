@@ -46,5 +46,5 @@ def step(space: SearchSpace, key: Key[Array, ""], arch: Arch) -> Arch:
     """A uniformly drawn neighbour of `arch`; a uniform draw from the space where it has none."""
     index_key, jump_key = jax.random.split(key)
     degree = space.degree(arch)
-    index = jax.random.randint(index_key, (), 0, jnp.maximum(degree, 1))
+    index = jax.random.randint(index_key, (), 0, jnp.maximum(degree, 1), jnp.int32)
     return jnp.where(degree > 0, space.neighbour(arch, index), space.sample(jump_key))

@@ -34,7 +34,9 @@ def create(example: Any, capacity: int) -> Replay:
     items = jax.tree.map(
         lambda x: jnp.zeros((capacity, *jnp.shape(x)), jnp.asarray(x).dtype), example
     )
-    return Replay(items, jnp.zeros((capacity // BLOCK, BLOCK)), jnp.int32(0), jnp.float32(1.0))
+    return Replay(
+        items, jnp.zeros((capacity // BLOCK, BLOCK), jnp.float32), jnp.int32(0), jnp.float32(1.0)
+    )
 
 
 def size(replay: Replay) -> Int32[Array, ""]:
@@ -46,7 +48,7 @@ def add(replay: Replay, items: Any) -> Replay:
     """Put [n, ...] items in, over the oldest ones."""
     n = jax.tree.leaves(items)[0].shape[0]
     capacity = replay.priorities.size
-    at = (replay.added + jnp.arange(n)) % capacity
+    at = (replay.added + jnp.arange(n, dtype=jnp.int32)) % capacity
     priorities = replay.priorities.reshape(-1).at[at].set(replay.largest)
     return replay._replace(
         items=jax.tree.map(lambda old, new: old.at[at].set(new), replay.items, items),
@@ -76,7 +78,7 @@ def sample(replay: Replay, key: Key[Array, ""], n: int, beta: Any) -> Sample:
     sums = replay.priorities.sum(1)
     edges = jnp.cumsum(sums)
     total = edges[-1]
-    points = (jnp.arange(n) + jax.random.uniform(key, (n,))) / n * total
+    points = (jnp.arange(n) + jax.random.uniform(key, (n,), jnp.float32)) / n * total
     block = jnp.minimum(jnp.searchsorted(edges, points, side="right"), len(sums) - 1)
     inside = jnp.cumsum(replay.priorities[block], axis=1)
     rest = points - (edges[block] - sums[block])

@@ -34,7 +34,7 @@ from rlnas.bench.benchmark import Indexed
 from rlnas.bench.docs import field_docs
 from rlnas.bench.noise import MEAN
 from rlnas.bench.stand_ins import GridBenchmark, scrambled
-from rlnas.bench.testing import need, need_equal
+from rlnas.bench.testing import need, need_equal, pinned_tests
 
 BUDGET, SEEDS = 40, 6
 FULL = partial(scrambled, 120, 6)  # one shape, so one program, for these three
@@ -43,6 +43,7 @@ NOTHING = partial(scrambled, 120, 6, missing=1.0)
 Open = Callable[[], Any]
 
 
+@pinned_tests
 class AgentContract:
     """What every agent promises."""
 
@@ -236,13 +237,15 @@ def fingerprint(agent: str) -> str:
     return content.hexdigest()
 
 
-def fingerprints_elsewhere(agents: Iterable[str]) -> dict[str, str]:
-    """agent -> `fingerprint`, found by another process with other hashes of texts."""
+def fingerprints_elsewhere(agents: Iterable[str], **environment: str) -> dict[str, str]:
+    """agent -> `fingerprint`, found by another process with other hashes of texts, in another
+    environment."""
     script = (
         "import json, sys\nfrom rlnas.agents.testing import fingerprint\n"
         "print(json.dumps({agent: fingerprint(agent) for agent in sys.argv[1:]}))"
     )
     env = os.environ | {"PYTHONHASHSEED": "123", "PYTHONPATH": os.pathsep.join(sys.path)}
+    env |= environment
     words = [sys.executable, "-c", script, *agents]
     done = subprocess.run(words, capture_output=True, text=True, env=env)
     need(done.returncode == 0, f"another process failed: {done.stderr.strip().splitlines()[-1:]}")

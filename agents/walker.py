@@ -230,9 +230,11 @@ def epsilon_greedy(
 ) -> Int[Array, ""]:
     """The best real action, or with probability epsilon any real one."""
     explore_key, pick_key = jax.random.split(key)
-    anything = jnp.argmax(jnp.where(real, jax.random.uniform(pick_key, real.shape), -1.0))
+    anything = jnp.argmax(
+        jnp.where(real, jax.random.uniform(pick_key, real.shape, jnp.float32), -1.0)
+    )
     return jnp.where(
-        jax.random.uniform(explore_key) < epsilon,
+        jax.random.uniform(explore_key, (), jnp.float32) < epsilon,
         anything,
         jnp.argmax(jnp.where(real, scores, -jnp.inf)),
     )

@@ -23,6 +23,7 @@ from typing import Any
 
 from rlnas.analysis.parse import parse
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import pin_process
 
 COMMANDS: dict[str, str] = {
     "compare": "rlnas.analysis.comparison.command:Compare",
@@ -111,6 +112,7 @@ def fail(reason: str) -> int:
 
 def dispatch(args: list[str]) -> None:
     """Find the command that `args` begin with, read its options, run it."""
+    pin_process()
     if args[:1] == ["--version"]:
         return print(version_text())
     name = group = args[0] if args else ""

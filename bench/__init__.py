@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import families, family_of, load, names
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.lazy import lazy
 from rlnas.bench.noise import Noise
 
@@ -32,6 +33,7 @@ __all__ = [
     "family_of",
     "load",
     "names",
+    "pinned",
 ]
 
 _LAZY = {

@@ -23,6 +23,7 @@ from rlnas.bench.arguments import shown, text, whole
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download
 from rlnas.bench.files import expanded, is_file
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.noise import Noise, NoiseLike
 from rlnas.bench.registry import Registry
 from rlnas.bench.retrain.plan import NetworkPlan, Origin
@@ -276,6 +277,7 @@ def names() -> list[str]:
     return sorted(name for family in everything() for name in family.names)
 
 
+@pinned()
 def load(name: Any, *, epochs: Any = None, noise: NoiseLike = "mean", **options: Any) -> Any:
     """Open a benchmark.
 

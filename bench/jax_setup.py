@@ -1,17 +1,68 @@
-"""How JAX is set, as far as it decides numbers."""
+"""How JAX is set while rlnas computes: the same in every process, whatever the environment says, so
+that the same settings give the same bytes. Light."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import jax
+from rlnas.bench.errors import UserError
+
+PINNED = {
+    "enable_x64": False,
+    "default_prng_impl": "threefry2x32",
+    "threefry_partitionable": True,
+}
+"""The settings of JAX that decide numbers."""
+
+
+@contextmanager
+def pinned() -> Iterator[None]:
+    """`with pinned():`, or `@pinned()` above a function: JAX is set as `PINNED` says, and as it was
+    behind it. What is traced inside an outer `jit` belongs to that one's settings."""
+    import jax
+
+    with ExitStack() as stack:
+        for name, value in PINNED.items():
+            home = jax if hasattr(jax, name) else jax.experimental  # enable_x64 moved in 0.8
+            stack.enter_context(getattr(home, name)(value))
+        yield
+
+
+def pin_process() -> None:
+    """For a process of ours, and those it starts: as `PINNED` from the first import of JAX on."""
+    if "jax" not in sys.modules:
+        os.environ |= {
+            f"JAX_{name.upper()}": value if isinstance(value, str) else str(int(value))
+            for name, value in PINNED.items()
+        }
+
+
+def check_pinned(key: Any) -> None:
+    """`UserError` where another kind of key, or another way to draw from it, would give another
+    result. key: may be traced, and so may be what calls this."""
+    import jax
+
+    found = {
+        "default_prng_impl": str(jax.random.key_impl(key)),
+        "threefry_partitionable": jax.config.jax_threefry_partitionable,
+    }
+    for name, value in found.items():
+        if value != PINNED[name]:
+            raise UserError(
+                f"found {name} = {value}, which draws other numbers; expected {PINNED[name]}: make "
+                "the keys, and call this, inside `with rlnas.bench.pinned():`"
+            )
 
 
 def configuration() -> dict[str, Any]:
     """What decides, beside code and settings, which numbers come out; JSON-ready."""
-    return {
-        "prng": jax.config.jax_default_prng_impl,
-        "partitionable": jax.config.jax_threefry_partitionable,
-        "x64": jax.config.jax_enable_x64,
-        "platform": jax.default_backend(),
-    }
+    import jax
+
+    with pinned():
+        names = [*PINNED, "random_seed_offset", "default_matmul_precision"]
+        found = {name: getattr(jax.config, f"jax_{name}") for name in names}
+    return found | {"platform": jax.default_backend()}

@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from rlnas.bench.benchmark import Arch, Benchmark, SearchSpace
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import check_pinned
 from rlnas.bench.rewards import Exponential, Shaping
 
 StartState = Callable[[Key[Array, ""], SearchSpace], Arch]
@@ -107,7 +108,8 @@ class IncrementalMDP:
         )
 
     def reset(self, key: Key[Array, ""]) -> tuple[Observation, State]:
-        """Start an episode: one look-up, of the start architecture."""
+        """Start an episode: one look-up, of the start architecture. `UserError` as of `step`."""
+        check_pinned(key)
         begin_key, view_key = jax.random.split(key)
         arch, val = self._begin(begin_key)
         state = State(*self._view(view_key, arch), val, jnp.int32(0))
@@ -120,8 +122,10 @@ class IncrementalMDP:
 
         terminated is always False. A masked action stays in place with reward 0: an agent that
         respects the mask never meets it. `info.final_observation` is the real last one of a
-        truncated episode.
+        truncated episode. `UserError` where JAX would draw other numbers than
+        `rlnas.bench.pinned` ones.
         """
+        check_pinned(key)
         query_key, view_key, reset_key = jax.random.split(key, 3)
         action = jnp.asarray(action)
         moves = (action >= 0) & (action < self.neighbours)

@@ -110,7 +110,7 @@ class TableBenchmark:
             if self.noise.kind == "repeat":
                 repeat = jnp.int32(self.noise.repeat)
             else:  # only repeats that were measured are drawn, each equally likely
-                odds = jnp.where(jnp.isnan(self.val[row]), -jnp.inf, 0.0)
+                odds = jnp.where(jnp.isnan(self.val[row]), -jnp.inf, jnp.float32(0))
                 repeat = jax.random.categorical(key, odds)
             val, test, seconds = (x[row, repeat] for x in (self.val, self.test, self.seconds))
         valid = inside & ~jnp.isnan(val)

@@ -27,6 +27,7 @@ import numpy as np
 from rlnas.bench.benchmark import Indexed, Restrictable
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.mdp import IncrementalMDP
 
 MANY = 64
@@ -78,6 +79,14 @@ def run_checks(contract: Any) -> Iterator[tuple[str, str]]:
                 yield said, ""
 
 
+def pinned_tests(contract: type) -> type:
+    """Its tests run as JAX is set while rlnas computes (`rlnas.bench.pinned`)."""
+    for name in [name for name in vars(contract) if name.startswith("test_")]:
+        setattr(contract, name, pinned()(getattr(contract, name)))
+    return contract
+
+
+@pinned_tests
 class BenchmarkContract:
     """What every benchmark promises, alone and inside the MDP. `load(noise)` opens it."""
 

@@ -43,10 +43,13 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
+LIGHT = {"cli.py", "command.py", "settings.py", "family.py", "importer.py", "jax_setup.py"}
+
+
 def is_light(path: Path) -> bool:
     """Whether a module reaches its implementation by imports inside functions: the packages, the
-    command line, the settings of commands, and what says which benchmarks there are."""
-    if path.name in ("cli.py", "command.py", "settings.py", "family.py", "importer.py"):
+    command line, the settings of commands and of JAX, and what says which benchmarks there are."""
+    if path.name in LIGHT:
         return True
     top = path.parent.parent == ROOT and path.name == "__init__.py"
     return top or path.parent.name in ("commands", "extending")

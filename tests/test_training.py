@@ -145,6 +145,10 @@ def test_another_code_is_another_training(monkeypatch):
         monkeypatch.setitem(code._read, module, replace(read, digest="edited"))
         assert name() != before
         monkeypatch.setitem(code._read, module, read)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "devices_of", lambda learner: [None] * 8)
+        assert name() != before
+    assert name() == before
     monkeypatch.setattr(store, "configuration", lambda: {"x64": True})
     assert name() != before
 

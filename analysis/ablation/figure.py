@@ -18,6 +18,7 @@ from rlnas.analysis.ablation.data import REFERENCE, measured
 from rlnas.analysis.ablation.measures import QUERY, columns_varied, summary
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
 from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.landscape import REWARD_EDGES, moves_of, shaped_rewards
 
 Groups = Sequence[tuple[str, pd.DataFrame]]
@@ -112,6 +113,7 @@ def draw_heat(axes: Axes, groups: Groups, title: str) -> Any:
     return image
 
 
+@pinned()
 def draw_rewards(axes: Axes, benchmark: Benchmark, alphas: Sequence[float]) -> None:
     """What alpha does to the reward of a random move."""
     profiles = shaped_rewards(moves_of(benchmark, jax.random.key(0)), alphas)

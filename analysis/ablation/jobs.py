@@ -17,6 +17,7 @@ from rlnas.analysis import store
 from rlnas.analysis.ablation.data import regrets
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.progress import bar
 from rlnas.bench.workers import Failure, run_all
 
@@ -46,6 +47,7 @@ def missing(row: Row) -> list[float]:
     return [alpha for alpha in row.alphas if not row.cell(alpha).exists()]
 
 
+@pinned()
 def run_row(row: Row, tell: Callable[[Any], None]) -> None:
     """One job: each alpha's seeds in one call, all with one compiled program; writes a file an
     alpha, and tells it."""

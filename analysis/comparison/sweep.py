@@ -22,6 +22,7 @@ from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, che
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.progress import bar
 
 CHUNK = 50
@@ -37,6 +38,7 @@ class Contender:
     config: AgentConfig
 
 
+@pinned()
 def compare(
     benchmark: str | Benchmark = "nb101-digits",
     agents: Sequence[str] | Mapping[str, AgentConfig] = BASELINES,

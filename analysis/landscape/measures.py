@@ -11,6 +11,7 @@ import numpy as np
 from rlnas.bench import landscape
 from rlnas.bench.benchmark import Benchmark, Part
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import pinned
 
 BURN_IN_LAGS = 1  # cells left out at the start of a walk, as a multiple of the lags
 TOP = 0.01  # "the top 1 %", by validation accuracy
@@ -50,6 +51,7 @@ class TableFacts(NamedTuple):
     ranks: landscape.RankProfile
 
 
+@pinned()
 def measure(
     benchmark: Benchmark,
     *,

@@ -18,6 +18,7 @@ from rlnas.analysis.retrain.data import Chosen
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.retrain.plan import NetworkPlan
 
 DRAWS = 50  # times twice what is wanted: enough in any space that is larger than that
@@ -59,6 +60,7 @@ def ground(runs: Sequence[Run], benchmark: str | None, epochs: int | None) -> tu
     return loaded, notes
 
 
+@pinned()
 def choose(
     benchmark: Any,
     runs: Sequence[Run],

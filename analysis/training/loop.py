@@ -44,6 +44,7 @@ from rlnas.analysis.training.settings import QUERIES, TrainSettings
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.progress import bar
 
 BASELINES = ("random_search", "local_search")
@@ -103,9 +104,18 @@ def identity_of(
     }
     if config.evaluation_queries != QUERIES:
         identity["evaluation_queries"] = config.evaluation_queries
+    if (devices := len(devices_of(learner))) > 1:  # sums are taken in another order
+        identity["devices"] = devices
     return identity | store.decided_by(agents.config(config.agent), learner, part, *DECIDES)
 
 
+def devices_of(learner: Learner) -> list[jax.Device]:
+    """What a training is spread over: all devices, where the actors divide among them."""
+    found = jax.devices()
+    return found if learner.iteration_steps % len(found) == 0 else found[:1]
+
+
+@pinned()
 def train(config: TrainSettings, benchmark: Any) -> Path:
     """Train on `benchmark` (or go on with it) and return the folder; a finished training is left as
     it is."""
@@ -122,8 +132,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     progress = Progress(state, [], -np.inf)
     if (folder / STATE).exists():
         progress = load_state(folder / STATE, state)
-    devices = jax.devices()
-    if len(devices) > 1 and learner.iteration_steps % len(devices) == 0:
+    if len(devices := devices_of(learner)) > 1:
         progress = progress._replace(state=learner.shard(progress.state, devices))
     folder.mkdir(parents=True, exist_ok=True)
     store.write_json(folder / "config.json", identity)

@@ -65,7 +65,7 @@ def sampled_moves(benchmark: Benchmark, key: Key[Array, ""], count: int) -> Move
             start_key, move_key, *look_keys = jax.random.split(key, 4)
             arch = benchmark.space.sample(start_key)
             degree = benchmark.space.degree(arch)
-            index = jax.random.randint(move_key, (), 0, jnp.maximum(degree, 1))
+            index = jax.random.randint(move_key, (), 0, jnp.maximum(degree, 1), jnp.int32)
             moved = benchmark.space.neighbour(arch, index)
             looks = [
                 benchmark.query(a, k).val for a, k in zip((arch, moved), look_keys, strict=True)

@@ -51,7 +51,9 @@ def random_walks(
         look_key, move_key = jax.random.split(key)
         result = benchmark.query(arch, look_key)
         degree = space.degree(arch)
-        chosen = space.neighbour(arch, jax.random.randint(move_key, (), 0, jnp.maximum(degree, 1)))
+        chosen = space.neighbour(
+            arch, jax.random.randint(move_key, (), 0, jnp.maximum(degree, 1), jnp.int32)
+        )
         seen = jnp.where(alive, result.val, jnp.nan), jnp.where(alive, result.test, jnp.nan)
         return (jnp.where(degree > 0, chosen, arch), alive & (degree > 0)), seen
 

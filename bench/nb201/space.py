@@ -57,7 +57,7 @@ class CellSpace:
         return len(set(cell.representatives(self.variant)))
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 6"]:
-        return jax.random.randint(key, (NUM_EDGES,), 0, self.ops).astype(jnp.int8)
+        return jax.random.randint(key, (NUM_EDGES,), 0, self.ops, jnp.int32).astype(jnp.int8)
 
     def degree(self, arch: Int8[Array, " 6"]) -> Int[Array, ""]:
         return jnp.int32(self.max_degree)

@@ -74,7 +74,7 @@ class SurrogateBenchmark:
         predicted = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8))
         val = predicted.mean
         if self.noise.kind == "sample":
-            val = val + predicted.std * jax.random.normal(key)
+            val = val + predicted.std * jax.random.normal(key, (), jnp.float32)
         nan = jnp.float32(jnp.nan)
         return QueryResult(
             jnp.where(valid, val, nan), nan, jnp.where(valid, predicted.seconds, nan), valid

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Float32, Int8, Key
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.nb301 import store
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.distilled import FORMAT, DistilledNetwork, new_network, to_arrays
@@ -80,6 +81,7 @@ class Labels(NamedTuple):
     held_out: np.ndarray
 
 
+@pinned()
 def distill(
     benchmark: SurrogateBenchmark, how: Fitting, progress: Any = None
 ) -> tuple[DistilledNetwork, Labels]:

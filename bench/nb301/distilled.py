@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int8, Key
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.nb301.genotype import NUM_FEATURES, DartsSpace
 from rlnas.bench.nb301.surrogate import Prediction
 
@@ -55,7 +56,10 @@ def new_network(
         raise UserError(f"found a width of {width}; expected at least 1")
     sizes = [NUM_FEATURES, width, width, OUTPUTS]
     layers = [
-        (jax.random.normal(k, (a, b)) / np.sqrt(a), jnp.zeros(b))
+        (
+            jax.random.normal(k, (a, b), jnp.float32) / np.float32(np.sqrt(a)),
+            jnp.zeros(b, jnp.float32),
+        )
         for k, a, b in zip(
             jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True
         )
@@ -64,6 +68,7 @@ def new_network(
     return DistilledNetwork(tuple(layers), jnp.asarray(shift, jnp.float32), known, members)
 
 
+@pinned()
 def invented(seed: int = 0, width: int = 8, members: int = 3) -> DistilledNetwork:
     """A network of random weights: an invented surrogate, for tests and examples where no real one
     is at hand."""

@@ -56,7 +56,9 @@ class DartsSpace:
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 22"]:
         """Every architecture equally likely: so are all values of a digit."""
-        return jax.random.randint(key, (NUM_DIGITS,), 0, jnp.asarray(SIZES)).astype(jnp.int8)
+        return jax.random.randint(
+            key, (NUM_DIGITS,), 0, jnp.asarray(SIZES, jnp.int32), jnp.int32
+        ).astype(jnp.int8)
 
     def degree(self, arch: Int8[Array, " 22"]) -> Int[Array, ""]:
         return jnp.int32(MAX_DEGREE)
