@@ -13,6 +13,10 @@ from scipy.sparse.csgraph import connected_components
 
 from nb201_tables import invented, write_csv
 from nb201_tables import text as cell_text
+from rlnas.analysis.comparison import table as tables
+from rlnas.analysis.comparison.captions import foot
+from rlnas.analysis.comparison.measures import measure
+from rlnas.analysis.comparison.sweep import compare
 from rlnas.bench import load
 from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
@@ -85,6 +89,23 @@ def test_a_partial_table_is_said_to_be_one_everywhere(
     benchmark = load("mine")
     assert benchmark.about == f"mine is a table of trained architectures, {line}; {maximum}"
     assert benchmark.describe()["values"] == "max-of-3" and benchmark.describe()["repeats"] is None
+
+
+def test_comparisons_say_it_in_table_and_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.arange(0, 91, 5)
+    table = small_table(rows=rows)
+    declared = replace(table, meta=table.meta | {"values": {"12": "mean-of-3"}})
+    declared.save(tmp_path / "t.npz")
+    runs = compare(
+        benchmark=str(tmp_path / "t.npz"), agents=("random_search",), budget=3, seeds=2, seed=0,
+        noise="mean", epochs=None, out=tmp_path, redo=False,
+    )  # fmt: skip
+    about = load(tmp_path / "t.npz").about
+    assert "19 of 91 cells (" in about and about.endswith("each value is the mean of 3 trainings")
+    assert about in tables.text(runs)
+    assert foot(measure(runs)).startswith(about)
 
 
 def test_cells_with_a_value_count_in_nas_bench_201(tmp_path: Path) -> None:
