@@ -87,11 +87,16 @@ def whole_of(file: CsvFile, numbers: Numbers) -> np.ndarray:
 
 
 def fractions_of(
-    file: CsvFile, numbers: Numbers, name: Name, percent: bool, other: str
+    file: CsvFile,
+    numbers: Numbers,
+    name: Name,
+    percent: bool,
+    other: str,
+    classes: int | None,
 ) -> np.ndarray:
     """A column of percentages or fractions, as fractions. Its % signs say which it is, else its
-    name, else `percent`. other: how to say the other thing of all columns. Raises `UserError` where
-    the values contradict what is said."""
+    name, else `percent`. other: how to say the other thing of all columns. classes: of an accuracy.
+    Raises `UserError` where the values contradict what is said."""
     values, signed = numbers.values, numbers.signed
     known = values[~np.isnan(values)]
     numbers.refuse(file, values < 0, "expected 0 or more")
@@ -113,4 +118,7 @@ def fractions_of(
             f"{file.path.name}: {numbers.name} goes from {known.min():g} to {known.max():g}, so it "
             f"holds no percentages; {hint('fraction')}"
         )
+    if classes:  # a fifth of what guessing reaches (ours): a fraction among percentages
+        low = (values > 0) & (values <= min(1, 20 / classes)) & ~signed
+        numbers.refuse(file, low, f"guessing reaches {100 / classes:.3g} %; is it a fraction?")
     return values / 100

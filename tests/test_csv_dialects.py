@@ -153,6 +153,7 @@ REFUSED: dict[str, tuple[Callable[[pd.DataFrame], str | bytes], str]] = {
     "digits with underscores": (lambda f: plain(f).replace("91.5", "9_1"), "is '9_1'; expected"),
     "a sign here and there": (lambda f: plain(f).replace("91.5", "91.5%"), "expected a % sign, as"),
     "above 100": (lambda f: plain(f).replace("91.5", "101"), "above 100, expected a percentage"),
+    "a fraction among percentages": (lambda f: plain(f).replace("92.25", "0.15"), "is 0.15; guess"),
     "a longer line": (lambda f: plain(f) + "a,1,2,3,4\n", "line 5: 5 fields, expected 4"),
 }
 

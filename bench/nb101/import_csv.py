@@ -33,6 +33,9 @@ from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.progress import bar
 from rlnas.bench.values import Values, by_budget, check_budgets
 
+CLASSES = 10
+"""Of CIFAR-10, and of whatever else cells are tabulated on here."""
+
 
 def import_csv(
     path: Path | str,
@@ -131,7 +134,7 @@ def _runs(file: CsvFile, header: Header, parts: list[_Lines], percent: bool) -> 
             x = numbers.values
             numbers.refuse(file, (x < 0) | np.isinf(x), "expected seconds, 0 or more")
         else:
-            x = fractions_of(file, numbers, column.name, percent, other)
+            x = fractions_of(file, numbers, column.name, percent, other, CLASSES)
         values[column] = x.astype(np.float32)
     n = len(row)
     runs = []

@@ -25,7 +25,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import cell, tasks
 from rlnas.bench.nb201.cell import Variant
 from rlnas.bench.nb201.table import Table, folder
-from rlnas.bench.nb201.tasks import Metric, Task
+from rlnas.bench.nb201.tasks import Task
 from rlnas.bench.values import by_budget, check_budgets
 
 _MEASURES = {"val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -223,7 +223,7 @@ def _table(
         if column.measure == "seconds":
             numbers.refuse(file, (values < 0) | np.isinf(values), "expected seconds, 0 or more")
         else:
-            values, note = to_fractions(file, numbers, column.name, task.metric, fractions)
+            values, note = to_fractions(file, numbers, column.name, task, fractions)
             said += [f"{column.measure}: {note}"] if note else []
         arrays[column.measure][cells, column.repeat] = values
     best = any(column.best for column in measured)
@@ -234,11 +234,11 @@ def _table(
 
 
 def to_fractions(
-    file: CsvFile, numbers: Numbers, name: Name, metric: Metric, fractions: bool = False
+    file: CsvFile, numbers: Numbers, name: Name, task: Task, fractions: bool = False
 ) -> tuple[np.ndarray, str]:
     """A column's values in [0, 1], as `Metric` says, and a remark or "". `UserError` for values
     that its unit cannot have."""
-    values = numbers.values
+    values, metric = numbers.values, task.metric
     if metric.unit == "negative loss":
         numbers.refuse(file, values > 0, "expected negative losses, at most 0")
         known = values[~np.isnan(values)]
@@ -246,7 +246,7 @@ def to_fractions(
         return np.exp(values), f"exp of the negative loss, {span}"
     if metric.unit == "percent":
         other = "leave --fractions out" if fractions else "pass --fractions"
-        return fractions_of(file, numbers, name, not fractions, other), ""
+        return fractions_of(file, numbers, name, not fractions, other, task.classes), ""
     numbers.refuse(file, (values > 1) | (values < -1), f"expected {metric.name} from -1 to 1")
     below = int((values < 0).sum())
     return np.maximum(values, 0), f"{below} values below 0 count as 0" if below else ""
