@@ -94,14 +94,14 @@ class DQNLearner(Incremental):
     """Epsilon of actor i of n: base^(1 + exponent i / (n - 1))."""
     epsilon_exponent: float = 7.0
     """See epsilon_base; both as in Ape-X."""
-    learning_starts: int = 4_096
+    learning_starts: int = 1_024
     """Environment steps before the first update."""
     n_step: int = 3
     """Steps of a return."""
-    batch_size: int = 128
+    batch_size: int = 64
     """Transitions an update."""
-    updates: int = 1
-    """Updates after each step of all actors."""
+    updates: int = 8
+    """Updates after each step of all actors: 8 to 64 steps make the most of a look-up (ours)."""
     capacity: int = 25_600
     """Transitions kept for replay; a multiple of 256."""
     priority_alpha: float = 0.6
@@ -112,7 +112,7 @@ class DQNLearner(Incremental):
     """Adam's rate."""
     gradient_clip: float = 40.0
     """Largest global norm of the gradient."""
-    target_every: int = 8_192
+    target_every: int = 1_024
     """Environment steps between copies into the target network."""
 
     def __post_init__(self) -> None:
@@ -131,23 +131,14 @@ class DQNLearner(Incremental):
     @classmethod
     def presets(cls) -> dict[str, DQNLearner]:
         smoke = cls(
-            network=NetworkConfig(width=16, layers=1, heads=2, feed_forward=32),
+            network=NetworkConfig(width=16, feed_forward=32),
             steps=8_192,
             actors=32,
-            learning_starts=1_024,
             batch_size=32,
+            updates=1,
             capacity=4_096,
-            target_every=1_024,
         )
-        grid = replace(
-            smoke,
-            network=NetworkConfig(width=32, layers=1, heads=2, feed_forward=64),
-            steps=60_000,
-            learning_starts=2_048,
-            batch_size=64,
-            capacity=25_600,
-            target_every=2_048,
-        )
+        grid = cls(steps=12_288)
         # What is known of Cassimon et al. 2024 and their follow-up (see above), gaps filled by
         # RLlib's Ape-X; layers, heads, widths of feed-forward blocks, horizon, gamma, actors are
         # ours all the same.
@@ -157,9 +148,12 @@ class DQNLearner(Incremental):
             actors=256,
             learning_starts=50_000,
             batch_size=512,
+            updates=1,
             capacity=25_088,
             learning_rate=5e-5,
+            target_every=8_192,
             alpha=6.0,
+            relative=False,
         )
         return {"default": cls(), "smoke": smoke, "grid": grid, "paper": paper}
 
@@ -332,8 +326,8 @@ class DQNLearner(Incremental):
         """For learning inside the budget of a search: a small network, one update a query unless
         asked otherwise (ours)."""
         return cls(
-            network=NetworkConfig(width=32, layers=1, heads=2, feed_forward=64),
             batch_size=32,
+            updates=1,
             capacity=512,
             n_step=1,
             learning_rate=1e-3,

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from rlnas.bench import keys
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
 from rlnas.bench.jax_setup import check_pinned, pinned
 
@@ -158,7 +159,7 @@ def _run_seeds(
 
 
 @pinned()
-def seed_keys(seed: int, seeds: int) -> Key[Array, " seeds"]:
+def seed_keys(seed: int, seeds: int, purpose: keys.Purpose = "search") -> Key[Array, " seeds"]:
     """The keys of a run: seed number i has the same key however many seeds run beside it."""
-    root = jax.random.key(seed)
+    root = keys.root(seed, purpose)
     return jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(seeds))

@@ -24,6 +24,7 @@ from rlnas.agents.trained import Trained
 from rlnas.bench.benchmark import Arch, SearchSpace
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
+from rlnas.bench.rewards import within
 
 MEMORY = 512
 """The last so many queries are remembered as known."""
@@ -204,7 +205,9 @@ def walk(
     def digest(key: Key[Array, ""], state: SearchState, after: View) -> Any:
         """Learn from the last move, now that the view behind it is known."""
         made = state.moving & ~jnp.isnan(state.val) & ~jnp.isnan(state.previous_val)
-        gain = learner.shaping(state.val) - learner.shaping(state.previous_val)
+        known = jnp.where(jnp.isfinite(state.asked.vals), state.asked.vals, jnp.nan)
+        shaping = within(learner.shaping, known, state.best)
+        gain = shaping(state.val) - shaping(state.previous_val)
         reward = jnp.where(made, gain, 0.0)
         move = Step(state.view, state.action, reward, jnp.zeros((), bool), after, state.val)
         return learner.take_in(space, state.learning, move, made, state.asked.queries, key)

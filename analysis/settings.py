@@ -19,10 +19,10 @@ def check_at_least(least: int, what: str = "", **options: int) -> None:
             raise UserError(f"--{option} is {value}; expected at least {least}{what}")
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: int, option: str = "seed") -> None:
     """A root of randomness is a 32-bit number."""
     if not 0 <= seed < 2**32:
-        raise UserError(f"--seed is {seed}; expected 0 to {2**32 - 1}")
+        raise UserError(f"--{option} is {seed}; expected 0 to {2**32 - 1}")
 
 
 def check_folder(out: Path) -> None:

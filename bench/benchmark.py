@@ -1,7 +1,7 @@
 """What a benchmark and a search space promise to agents, environments and the runner.
 
 `SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
-its own (`Indexed`, `Listed`, `Part`, `Sized`, `Restrictable`), asked for by `isinstance`.
+its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Restrictable`), asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -178,6 +178,15 @@ class Sized(Indexed, Protocol):
 
     def num_vertices(self) -> np.ndarray:
         """int [size]: vertices of every architecture."""
+
+
+@runtime_checkable
+class Sizes(Indexed, Protocol):
+    """A space that knows how large its networks are."""
+
+    def trainable_parameters(self) -> np.ndarray:
+        """int [size]: of every architecture's network as its benchmark trained it on CIFAR-10
+        (where a table has another recipe: the order is much the same)."""
 
 
 def numbers_of(space: Any) -> np.ndarray | None:

@@ -75,6 +75,8 @@ class TableBenchmark:
         for a repeat there is not."""
         noise = Noise.parse(noise)
         noise.check(val.shape[1], name)
+        if noise.only:
+            val, test, seconds = (x[:, list(noise.only)] for x in (val, test, seconds))
         if np.isnan(val).all():
             raise UserError(f"{name} has no validation accuracy at {epochs} epochs; choose another")
         by_test = not np.isnan(test).all()

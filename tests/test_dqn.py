@@ -25,7 +25,7 @@ from test_learning import CHAIN, line
 CONFIG = DQNLearner(
     network=NetworkConfig(width=8, layers=1, heads=2, feed_forward=16),
     alpha=6.0, neighbours=6, horizon=4, actors=8, learning_starts=64, batch_size=32,
-    capacity=1024, target_every=64, n_step=1,
+    capacity=1024, target_every=64, n_step=1, updates=1, relative=False,
 )  # fmt: skip
 
 

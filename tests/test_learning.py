@@ -102,9 +102,9 @@ def test_the_new_priorities_are_the_errors_raised_to_alpha(updated):
 # A chain
 
 CHAIN = Table(
-    neighbours=2, n_step=1, gamma=0.9, alpha=1.0, reward_scale=10.0, horizon=7, actors=8,
-    epsilon_base=1.0, learning_starts=8, batch_size=64, capacity=512, learning_rate=0.05,
-    target_every=80,
+    neighbours=2, n_step=1, gamma=0.9, alpha=1.0, relative=False, reward_scale=10.0, horizon=7,
+    actors=8, updates=1, epsilon_base=1.0, learning_starts=8, batch_size=64, capacity=512,
+    learning_rate=0.05, target_every=80,
 )  # fmt: skip
 VALS = np.array([0.6, 0.9, 0.5, 0.7, 1.0])
 

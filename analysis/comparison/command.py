@@ -53,7 +53,7 @@ class Compare:
 
     noise: str = "mean"
     """What a query answers: the `mean` over an architecture's repeats, one drawn (`sample`), or
-    `repeat=i`."""
+    `repeat=i`; `mean:0,2` and `sample:0,2` know these repeats only, also in what is reported."""
 
     epochs: int | None = None
     """Training budget of the table in epochs; None takes the longest."""

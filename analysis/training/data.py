@@ -25,11 +25,14 @@ Row = dict[str, int | float]
 
 
 class Progress(NamedTuple):
-    """A training between two evaluations. best: the best validation score so far."""
+    """A training between two calls. rows: its evaluations; best: the best validation score of
+    theirs. recent: float32 [iterations, metrics], the latest. seconds: of work so far."""
 
     state: TrainState
-    rows: list[Row]
-    best: float
+    rows: Sequence[Row] = ()
+    best: float = -np.inf
+    recent: np.ndarray = np.zeros((0, 1), np.float32)
+    seconds: float = 0.0
 
 
 def save_state(path: Path, progress: Progress) -> None:
@@ -44,6 +47,8 @@ def save_state(path: Path, progress: Progress) -> None:
             allow_pickle=False,
             rows=np.array(json.dumps(progress.rows)),
             best=np.float64(progress.best),
+            recent=progress.recent,
+            seconds=np.float64(progress.seconds),
             **arrays,
         )
 
@@ -57,12 +62,14 @@ def load_state(path: Path, like: TrainState) -> Progress:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             saved = [file[f"leaf{i:04d}"] for i in range(len(leaves))]
             rows, best = json.loads(str(file["rows"])), float(file["best"])
+            recent, seconds = file["recent"], float(file["seconds"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({error}); delete its folder and train again") from None
     if [x.shape for x in saved] != [x.shape for x in leaves]:
         raise UserError(f"{path} was written by another version; delete its folder and train again")
     state = jax.tree.unflatten(structure, [jnp.asarray(x) for x in saved])
-    return Progress(state._replace(key=jax.random.wrap_key_data(state.key)), rows, best)
+    state = state._replace(key=jax.random.wrap_key_data(state.key))
+    return Progress(state, rows, best, recent, seconds)
 
 
 def write_curve(path: Path, rows: Sequence[Row]) -> None:

@@ -1,4 +1,5 @@
-"""The loop of a training: learn, evaluate, save; killed, it goes on to the same bytes."""
+"""The loop of a training: learn, evaluate, save; stopped or killed, it goes on to the same
+bytes."""
 
 from __future__ import annotations
 
@@ -6,17 +7,15 @@ import dataclasses
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key
 
 from rlnas import agents
 from rlnas.agents.checkpoint import Checkpoint
-from rlnas.agents.evaluate import evaluate, incumbents
+from rlnas.agents.evaluate import evaluate
 from rlnas.agents.learner import (
     Learner,
     TrainState,
@@ -27,29 +26,35 @@ from rlnas.agents.learner import (
     preset,
     run,
 )
-from rlnas.agents.protocol import run_seeds, seed_keys
-from rlnas.analysis import store
-from rlnas.analysis.training import figure
+from rlnas.agents.protocol import seed_keys
+from rlnas.analysis import interrupts, store
 from rlnas.analysis.training.data import (
-    CURVE,
-    KIND,
     STATE,
     Progress,
     Row,
+    counts,
     load_state,
     save_state,
-    write_curve,
 )
-from rlnas.analysis.training.settings import QUERIES, TrainSettings
+from rlnas.analysis.training.outcome import finish
+from rlnas.analysis.training.settings import EVALUATIONS, QUERIES, TrainSettings
+from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.progress import bar
 
-BASELINES = ("random_search", "local_search")
 DECIDES = (evaluate, "rlnas.analysis.training.loop")
 """What decides the bytes of a training, whatever is trained on what."""
+CHUNK = 16
+"""Iterations a call: with the default settings less than a second, in which Ctrl-C waits."""
+SAVE_EVERY = 30.0
+"""Seconds of work that a kill can cost at most, evaluations aside."""
+RECENT = 100
+"""Iterations that the means of a row are over."""
+NARROW = 1e-4
+"""A table is called hard to learn from when its best and its median are no further apart."""
 
 
 def settings_of(config: TrainSettings, benchmark: Benchmark) -> Learner:
@@ -86,7 +91,9 @@ def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
         said = f", cells with at most {config.shown_vertices} vertices"
     else:
         count = max(1, round(config.shown * size))
-        places = np.sort(np.random.default_rng(config.seed).choice(size, count, replace=False))
+        places = np.sort(
+            keys.generator(config.shown_seed, "shown").choice(size, count, replace=False)
+        )
         said = f", {config.shown:.0%} of the cells"
     return benchmark.restrict(places), said
 
@@ -95,11 +102,12 @@ def identity_of(
     config: TrainSettings, learner: Learner, benchmark: Benchmark, part: Any
 ) -> dict[str, Any]:
     """What decides every byte of a training but its times."""
-    same = ("agent", "shown", "shown_vertices", "seed", "evaluation_seeds", "evaluate_every")
+    same = ("agent", "shown", "shown_vertices", "shown_seed", "seed", "evaluation_seeds")
     identity = {
         "benchmark": benchmark.describe(),
         "cells_shown": int(part.space.size),
         **{name: getattr(config, name) for name in same},
+        "evaluate_every": evaluation_interval(config, learner) * learner.iteration_steps,
         "settings": dataclasses.asdict(learner),  # type: ignore[call-overload]
     }
     if config.evaluation_queries != QUERIES:
@@ -115,6 +123,12 @@ def devices_of(learner: Learner) -> list[jax.Device]:
     return found if learner.iteration_steps % len(found) == 0 else found[:1]
 
 
+def evaluation_interval(config: TrainSettings, learner: Learner) -> int:
+    """Iterations from one evaluation to the next."""
+    steps = config.evaluate_every or -(-learner.steps // EVALUATIONS)
+    return max(1, steps // learner.iteration_steps)
+
+
 @pinned()
 def train(config: TrainSettings, benchmark: Any) -> Path:
     """Train on `benchmark` (or go on with it) and return the folder; a finished training is left as
@@ -128,8 +142,9 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
         print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
         return folder
     mdp = learner.mdp(part)
-    state = jax.jit(lambda mdp, key: learner.init(mdp, key))(mdp, jax.random.key(config.seed))
-    progress = Progress(state, [], -np.inf)
+    key = keys.root(config.seed, "training")
+    state = jax.jit(lambda mdp, key: learner.init(mdp, key))(mdp, key)
+    progress = Progress(state)
     if (folder / STATE).exists():
         progress = load_state(folder / STATE, state)
     if len(devices := devices_of(learner)) > 1:
@@ -137,81 +152,93 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     store.write_json(folder / "config.json", identity)
 
-    keys = seed_keys(config.seed + 1, config.evaluation_seeds)
     per, total, warm = learner.iteration_steps, iterations(learner), learner.warm_iterations
-    every = max(1, config.evaluate_every // per)
-    started = time.monotonic()
-    spent = progress.rows[-1]["seconds"] if progress.rows else 0.0
-    before = int(progress.state.iteration) * per
-    with bar("train", total * per, unit="step", initial=before, unit_scale=True) as shown:
+    every = evaluation_interval(config, learner)
+    started = saved = time.monotonic()
+    spent = progress.seconds
+    at = int(progress.state.iteration) * per
+    with (
+        bar("train", total * per, unit="step", initial=at, unit_scale=True) as shown,
+        interrupts.noted() as stopped,
+    ):
         while (done := int(progress.state.iteration)) < total:
             # Chunks end where learning starts, at every evaluation, and at the end.
-            stop = min(warm if done < warm else total, (done // every + 1) * every)
+            stop = min(done + CHUNK, warm if done < warm else total, (done // every + 1) * every)
             state, metrics = run(learner, mdp, progress.state, stop - done, done >= warm)
-            progress = progress._replace(state=state)
-            shown.update((stop - done) * per)
-            if stop % every and stop != total:
-                continue
-            found, archs = evaluate(
-                learner, state.learner.params, part, keys, config.evaluation_queries
+            new = np.stack([np.asarray(x) for x in metrics], axis=1)
+            before = progress.recent.reshape(-1, len(metrics))
+            progress = progress._replace(
+                state=state,
+                recent=np.concatenate([before, new])[-RECENT:],
+                seconds=spent + time.monotonic() - started,
             )
-            state = looked_up_too(part, state, archs)
-            # So that the time is that of the work, not of its being asked for.
-            jax.block_until_ready((state, archs))
-            row: Row = {"step": stop * per, "seconds": spent + time.monotonic() - started}
-            row |= {name: float(x[-100:].mean()) for name, x in metrics._asdict().items()}
-            row |= {"lookups": int(state.lookups), "distinct": int(state.seen.sum())}
-            for i, q in enumerate(config.evaluation_queries):
-                row |= {f"val_{q}": float(found.val[i]), f"reported_{q}": float(found.reported[i])}
-            score = float(found.val.mean())
-            if score > progress.best:
-                facts = facts_of(benchmark, said, part, row, score)
-                params = jax.device_get(state.learner.params)
-                seen = seen_numbers(part, state)
-                Checkpoint(config.agent, learner, params, facts, seen).save(folder)
-            progress = Progress(state, [*progress.rows, row], max(score, progress.best))
-            save_state(folder / STATE, progress)
-            shown.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score:.4f}")
-    finish(config, identity, progress.rows, part, benchmark.name + said, folder, keys)
+            shown.update((stop - done) * per)
+            if stop == warm:
+                warn_of_a_narrow_range(benchmark, state)
+            due = stop % every == 0 or stop == total
+            if due:
+                means = dict(zip(metrics._fields, progress.recent.mean(0).tolist(), strict=True))
+                progress = evaluated(
+                    config, learner, benchmark, part, said, folder, progress, means
+                )
+                row = progress.rows[-1]
+                shown.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score_of(row):.4f}")
+            if due or stopped.asked or time.monotonic() - saved > SAVE_EVERY:
+                save_state(folder / STATE, progress)
+                saved = time.monotonic()
+            if stopped.asked:
+                raise KeyboardInterrupt
+    finish(config, identity, learner, benchmark, part, said, folder, progress.rows)
     return folder
 
 
-def finish(
+def evaluated(
     config: TrainSettings,
-    identity: dict[str, Any],
-    rows: list[Row],
+    learner: Learner,
+    benchmark: Benchmark,
     part: Any,
-    trained_on: str,
+    said: str,
     folder: Path,
-    keys: Key[Array, " seeds"],
-) -> None:
-    """Write curve and picture with the baselines, then the manifest; the state is not needed any
-    more."""
-    baselines = {name: baseline(name, part, config.evaluation_queries, keys) for name in BASELINES}
-    write_curve(folder / CURVE, rows)
-    figure.write(
-        folder / "curve", config.agent, rows, baselines, trained_on, float(part.optimum),
-        part.reports,
-    )  # fmt: skip
-    store.write_json(
-        folder / store.MANIFEST,
-        {
-            "kind": KIND,
-            **identity,
-            "rows": rows[-1],
-            "baselines": baselines,
-            "versions": store.versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "peak_mb": round(store.peak_mb()),
-        },
-    )
-    (folder / STATE).unlink(missing_ok=True)
-
-
-def looked_up_too(part: Any, state: TrainState, archs: Any) -> TrainState:
-    """An evaluation's look-ups, [seeds, budget, ...], count as training's."""
+    progress: Progress,
+    recent: dict[str, float],
+) -> Progress:
+    """Judged by searches whose look-ups count as training's; the best so far is a checkpoint."""
+    queries = config.evaluation_queries
+    judges = seed_keys(config.seed, config.evaluation_seeds, "evaluation")
+    started = time.monotonic()
+    state = progress.state
+    found, archs = evaluate(learner, state.learner.params, part, judges, queries)
     flat = archs.reshape(-1, *archs.shape[2:])
-    return looked_up(part.space, state, flat, len(flat))
+    state = looked_up(part.space, state, flat, len(flat))
+    row: Row = {"step": int(state.iteration) * learner.iteration_steps, "seconds": 0.0, **recent}
+    row |= {"lookups": int(state.lookups), "distinct": int(state.seen.sum())}
+    for i, q in enumerate(queries):
+        row |= {f"val_{q}": float(found.val[i]), f"reported_{q}": float(found.reported[i])}
+    row["seconds"] = progress.seconds + time.monotonic() - started
+    score = score_of(row)
+    if score > progress.best:
+        facts = facts_of(benchmark, said, part, row, score)
+        params = jax.device_get(state.learner.params)
+        seen = seen_numbers(part, state)
+        Checkpoint(config.agent, learner, params, facts, seen).save(folder)
+    rows, best = [*progress.rows, row], max(score, progress.best)
+    return progress._replace(state=state, rows=rows, best=best)
+
+
+def score_of(row: Row) -> float:
+    """What chooses a checkpoint: validation accuracy, the mean over the query counts."""
+    return float(np.mean([row[f"val_{q}"] for q in counts(row)]))
+
+
+def warn_of_a_narrow_range(benchmark: Benchmark, state: TrainState) -> None:
+    """One line where there is next to nothing to tell architectures apart by."""
+    width = float(state.range.best - np.nanmedian(np.asarray(state.range.draws)))
+    if width < NARROW:
+        print(
+            f"rlnas: warning: the best architecture of {benchmark.name} seen so far is only "
+            f"{100 * width:.4f} points above the median; there is little to learn from",
+            file=sys.stderr,
+        )
 
 
 def seen_numbers(part: Any, state: TrainState) -> np.ndarray | None:
@@ -221,20 +248,13 @@ def seen_numbers(part: Any, state: TrainState) -> np.ndarray | None:
 
 
 def facts_of(benchmark: Benchmark, said: str, part: Any, row: Row, score: float) -> dict[str, Any]:
-    """What a checkpoint says of itself."""
+    """What a checkpoint says of itself. lookups: of the whole training, so far."""
     return {
         "benchmark": benchmark.describe(),
         "shown": said,
         "step": int(row["step"]),
         "lookups": int(row["lookups"]),
+        "lookups_to_checkpoint": int(row["lookups"]),
         "distinct": int(row["distinct"]) if is_remembered(part.space) else None,
         "validation": score,
     }
-
-
-def baseline(
-    name: str, benchmark: Any, queries: tuple[int, ...], keys: Key[Array, " seeds"]
-) -> dict[str, list[float]]:
-    """Incumbents of a registered agent on the same keys."""
-    found = incumbents(run_seeds(agents.config(name)(), benchmark, max(queries), keys), queries)
-    return {key: np.asarray(x).tolist() for key, x in found._asdict().items()}

@@ -15,6 +15,9 @@ from rlnas.bench.errors import UserError
 QUERIES = (10, 20, 50)
 """The query counts that trained agents are judged at unless told otherwise."""
 
+EVALUATIONS = 8
+"""Of a training, unless told otherwise."""
+
 NAME = tyro.conf.arg(metavar="[AGENT]")
 SETTINGS = tyro.conf.arg(name="")
 """So that the learner's settings stand beside the other options: `--steps`, not
@@ -33,7 +36,8 @@ class TrainSettings:
     """Settings to start from, other ones for some benchmarks; options given beside it go before
     it."""
     noise: str = "mean"
-    """What a look-up answers: `mean` over repeats, one drawn (`sample`), or `repeat=i`."""
+    """What a look-up answers: `mean` over repeats, one drawn (`sample`), or `repeat=i`; `mean:0,2`
+    and `sample:0,2` know these repeats only."""
     epochs: int | None = None
     """Training budget of the table in epochs; None takes the longest."""
     shown: float = 1.0
@@ -41,11 +45,13 @@ class TrainSettings:
     MDP."""
     shown_vertices: int | None = None
     """Show only the cells with at most so many vertices."""
+    shown_seed: int = 0
+    """Which random share `--shown` is; trainings of other seeds see the same."""
     seed: int = 0
     """Root of all randomness."""
-    evaluate_every: int = 20_000
-    """Environment steps between evaluations, which also save."""
-    evaluation_seeds: int = 100
+    evaluate_every: int | None = None
+    """Environment steps between evaluations; None: an eighth of the training."""
+    evaluation_seeds: int = 20
     """Searches an evaluation; their look-ups are counted as training's."""
     evaluation_queries: tuple[int, ...] = QUERIES
     """Queries after which an evaluation's incumbents are told, ascending; each search makes as many
@@ -62,7 +68,9 @@ class TrainSettings:
         if self.shown < 1 and self.shown_vertices is not None:
             raise UserError("--shown and --shown-vertices are both given; expected one of them")
         check_at_least(
-            1, evaluate_every=self.evaluate_every, evaluation_seeds=self.evaluation_seeds
+            1,
+            evaluate_every=1 if self.evaluate_every is None else self.evaluate_every,
+            evaluation_seeds=self.evaluation_seeds,
         )
         if not self.evaluation_queries or list(self.evaluation_queries) != sorted(
             {max(1, q) for q in self.evaluation_queries}
@@ -72,4 +80,5 @@ class TrainSettings:
                 f"--evaluation-queries is {found!r}; expected ascending numbers of at least 1"
             )
         check_seed(self.seed)
+        check_seed(self.shown_seed, "shown-seed")
         check_folder(self.out)

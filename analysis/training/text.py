@@ -4,40 +4,70 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rlnas.agents.checkpoint import FACTS
 from rlnas.analysis.training.data import counts, read
 from rlnas.bench.files import quoted
 
+BLIND = (
+    "blind: with every answer inverted all of its queries stay the same; it replays what it "
+    "learnt in training and reads no answers"
+)
+
 
 def summary(folder: Path) -> str:
-    """What a finished training came to, beside the baselines, in a few lines."""
+    """What a finished training came to, beside the baselines and the controls, in a few lines."""
     manifest, rows = read(folder)
     facts = json.loads((folder / FACTS).read_text())
     agent, last = manifest["agent"], rows[-1]
     distinct = (
-        f"{facts['distinct']:,} distinct"
-        if facts["distinct"] is not None
-        else "an unknown number of distinct"
+        f" of {facts['distinct']:,} distinct architectures" if facts["distinct"] is not None else ""
     )
-    chosen = next(row for row in rows if row["step"] == facts["step"])
     queries = counts(last)
+    of_evaluations = manifest["evaluation_seeds"] * queries[-1] * len(rows)
+    reports = manifest["benchmark"]["reports"]
     lines = [
         f"trained {last['step']:.0f} steps in {last['seconds']:.0f} s "
         f"({last['step'] / last['seconds']:,.0f} a second, evaluations included), "
         f"peak memory {manifest.get('peak_mb', math.nan):,.0f} MB",
-        f"best checkpoint, by validation, at {facts['step']}: {facts['lookups']:,} look-ups of "
-        f"{distinct} architectures before it",
-        f"{manifest['benchmark']['reports']} of the incumbent, mean of "
-        f"{manifest['evaluation_seeds']} searches (%)",
-        f"{'queries':14}" + "".join(f"{q:>9}" for q in queries),
-        f"{agent:14}" + "".join(f"{100 * chosen[f'reported_{q}']:9.3f}" for q in queries),
+        f"looked up {facts['lookups']:,} accuracies, {of_evaluations:,} of them in evaluations; up "
+        f"to the best checkpoint (by validation, at step {facts['step']}) "
+        f"{facts['lookups_to_checkpoint']:,}{distinct}",
+        "",
+        f"tested on {manifest['benchmark']['name']}{trained_on(manifest, facts)}: validation "
+        f"accuracy of the incumbent, then {reports} (%), mean of {manifest['judged_by']} searches",
+        f"{'queries':16}{'looked up before':>17}" + 2 * "".join(f"{q:>8}" for q in queries),
     ]
-    for name, values in manifest["baselines"].items():
-        lines.append(f"{name:14}" + "".join(f"{100 * x:9.3f}" for x in values["reported"]))
+    before = {agent: f"{facts['lookups']:,}"}
+    for name, values in manifest["judged"].items():
+        lines.append(line(name, before.get(name, "0"), values))
+    if manifest["controls"]:
+        lines.append("without a search, the first so many of")
+    for control in manifest["controls"]:
+        lines.append(line(f"  {control['name']}", f"{control['lookups']:,}", control))
+    lines += ["", blind(facts["same_queries"])]
     lines += [
         f"checkpoint  {quoted(folder)}",
         f"            rlnas compare --agents random_search {quoted(f'{agent}:{folder}')}",
     ]
     return "\n".join(lines)
+
+
+def trained_on(manifest: dict[str, Any], facts: dict[str, Any]) -> str:
+    return f", trained on it{facts['shown']}" if facts["shown"] else ", the table it was trained on"
+
+
+def line(name: str, lookups: str, values: Mapping[str, Any]) -> str:
+    """A row of the table."""
+    numbers = [*values["val"], *values["reported"]]
+    return f"{name:16}{lookups:>17}" + "".join(f"{100 * x:8.2f}" for x in numbers)
+
+
+def blind(same: float) -> str:
+    """What was seen of its queries under inverted answers."""
+    if same == 1:
+        return BLIND
+    return f"with every answer inverted {same:.0%} of its queries stay the same"

@@ -79,10 +79,13 @@ class CellSpace(NeighbourLists):
     def cell(self, arch: Any) -> Cell:
         """The readable cell of row `arch`."""
         row = whole(arch, "the row of a cell", most=int(self.size) - 1)
-        ops = int(self.ops[row])
-        labels = [ops >> 2 * i & 3 for i in range(MAX_VERTICES - 2)]
-        labels = [label for label in labels if label != NO_OP]
-        return reference.from_bits(len(labels) + 2, int(self.bits[row]), labels)
+        return _cell(int(self.bits[row]), int(self.ops[row]))
+
+    def trainable_parameters(self) -> np.ndarray:
+        """int [M]: of every cell's official network."""
+        bits, ops = np.asarray(self.bits).tolist(), np.asarray(self.ops).tolist()
+        each = (_cell(*pair) for pair in zip(bits, ops, strict=True))
+        return np.array([reference.trainable_parameters(cell) for cell in each])
 
     def row(self, cell: Any) -> int:
         """The architecture of a `Cell` in any isomorphic form, of `format`'s text, or a row itself;
@@ -130,6 +133,12 @@ def _read(text: str) -> Cell:
             "operations, e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
         )
     return reference.parse(reference.from_digits(bits, n), names)
+
+
+def _cell(bits: int, ops: int) -> Cell:
+    labels = [ops >> 2 * i & 3 for i in range(MAX_VERTICES - 2)]
+    labels = [label for label in labels if label != NO_OP]
+    return reference.from_bits(len(labels) + 2, bits, labels)
 
 
 _X, _Y = (grid.ravel() for grid in np.mgrid[:MAX_VERTICES, :MAX_VERTICES])

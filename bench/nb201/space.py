@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 
 from rlnas.bench.draw import draw
-from rlnas.bench.nb201 import cell
+from rlnas.bench.nb201 import cell, skeleton
 from rlnas.bench.nb201.cell import EDGES, Variant
 from rlnas.bench.part import PartSpace
 
@@ -112,6 +112,12 @@ class CellSpace:
         """The isomorphic cell of the lowest number (`cell.unique_text` has the rule): two cells are
         isomorphic when theirs are equal."""
         return self.at(jnp.asarray(_numbers(self.ops)[2])[self.index(arch)])
+
+    def trainable_parameters(self) -> np.ndarray:
+        """int [size]: of every cell's network, by number."""
+        made = skeleton.nb201() if self.variant is cell.NB201 else skeleton.transnas()
+        digits = _numbers(self.ops)[1].tolist()
+        return np.array([skeleton.trainable_parameters(each, made) for each in digits])
 
     def parse(self, text: Any) -> Int8[Array, " 6"]:
         """The cell of an official string or of six digits, as a text or as integers."""

@@ -41,7 +41,7 @@ class SurrogateBenchmark:
     family = "nb301"
 
     def __post_init__(self) -> None:
-        if self.noise.kind == "repeat":
+        if self.noise.kind == "repeat" or self.noise.only:
             raise UserError(
                 f"unknown noise policy '{self.noise}' for {self.name}; expected mean or sample"
             )

@@ -1,0 +1,96 @@
+"""What a finished training came to: judged by searches that chose nothing, beside baselines and
+controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Key
+
+from rlnas import agents
+from rlnas.agents.checkpoint import Checkpoint
+from rlnas.agents.evaluate import Incumbents, evaluate, incumbents
+from rlnas.agents.learner import Learner
+from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.analysis import store
+from rlnas.analysis.training import figure
+from rlnas.analysis.training.blind import same_queries
+from rlnas.analysis.training.controls import controls
+from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, write_curve
+from rlnas.analysis.training.settings import TrainSettings
+
+BASELINES = ("random_search", "local_search")
+JUDGED = 100
+"""Searches that agent and baselines are judged by in the end; none of them chose the checkpoint."""
+TRIED = 20
+"""Searches that are repeated with inverted answers."""
+
+
+def finish(
+    config: TrainSettings,
+    identity: dict[str, Any],
+    learner: Learner,
+    benchmark: Any,
+    part: Any,
+    said: str,
+    folder: Path,
+    rows: Sequence[Row],
+) -> None:
+    """Judge the checkpoint, write curve and picture, then the manifest; the state is not needed any
+    more. The look-ups of this are not training's: they are what a comparison makes."""
+    queries = config.evaluation_queries
+    keys = seed_keys(config.seed, JUDGED)
+    saved = Checkpoint.load(folder)
+    found, _ = evaluate(learner, saved.params, benchmark, keys, queries)
+    judged = {
+        config.agent: listed(found),
+        **{name: baseline(name, benchmark, queries, keys) for name in BASELINES},
+    }
+    same = same_queries(learner, saved.params, benchmark, max(queries), keys[:TRIED])
+    facts = saved.facts | {"lookups": int(rows[-1]["lookups"]), "same_queries": same}
+    replace(saved, facts=facts).save(folder)
+    write_curve(folder / CURVE, rows)
+    own = judged if part is benchmark else {
+        name: baseline(name, part, queries, keys) for name in BASELINES
+    }  # fmt: skip
+    figure.write(
+        folder / "curve", config.agent, rows, {name: own[name] for name in BASELINES},
+        benchmark.name + said, float(part.optimum), part.reports,
+    )  # fmt: skip
+    store.write_json(
+        folder / store.MANIFEST,
+        {
+            "kind": KIND,
+            **identity,
+            "rows": rows[-1],
+            "judged_by": JUDGED,
+            "judged": judged,
+            "baselines": {name: own[name] for name in BASELINES},
+            "controls": [
+                control._asdict() for control in controls(benchmark, part, queries, config.seed)
+            ],
+            "versions": store.versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "peak_mb": round(store.peak_mb()),
+        },
+    )
+    (folder / STATE).unlink(missing_ok=True)
+
+
+def baseline(
+    name: str, benchmark: Any, queries: tuple[int, ...], keys: Key[Array, " seeds"]
+) -> dict[str, list[float]]:
+    """`listed` incumbents of a registered agent."""
+    return listed(
+        incumbents(run_seeds(agents.config(name)(), benchmark, max(queries), keys), queries)
+    )
+
+
+def listed(found: Incumbents) -> dict[str, list[float]]:
+    """{"val": [counts], "reported": [counts]}, means."""
+    return {key: np.asarray(x).tolist() for key, x in found._asdict().items()}
