@@ -28,9 +28,11 @@ OF_THE_FILE = ("format", "version", "agent", "settings", "sha256")
 @dataclass(frozen=True)
 class Checkpoint:
     """agent: as registered. settings: how it was trained. params: what its `score` takes, a dict of
-    arrays. facts: JSON-ready; `benchmark` (its `describe()`), `shown`, `lookups`, `distinct`,
-    `step`, `validation`. seen: int32, the numbers of what was looked up in training (NAS-Bench-101:
-    canonical rows), or None where that is not remembered. sha256: of the weights' file."""
+    arrays. facts: JSON-ready; `benchmark` (its `describe()`), `shown`, `lookups` (of the whole
+    training), `lookups_to_checkpoint`, `distinct`, `step`, `validation`, and once it is done
+    `same_queries` (share of queries that inverted answers leave as they are). seen: int32, the
+    numbers of what was looked up in training (NAS-Bench-101: canonical rows), or None where that is
+    not remembered. sha256: of the weights' file."""
 
     agent: str
     settings: Learner
@@ -47,6 +49,7 @@ class Checkpoint:
         on = f"{b['name']} ({b['epochs']} epochs, {b['noise']}{self.facts.get('shown', '')})"
         return {
             "lookups": self.facts["lookups"],
+            "same_queries": self.facts.get("same_queries"),
             "distinct": self.facts["distinct"],
             "trained_on": on,
             "training": {

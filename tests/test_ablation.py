@@ -283,7 +283,8 @@ def test_random_search_stands_beside_every_training(done: tuple[Ablate, dict[str
     config, _ = done
     benchmark = bench.load(config.benchmark)
     frame = data.collect(rows_of(config)[0], benchmark)
-    history = run_seeds(agents.config("random_search")(), benchmark, 50, seed_keys(1, 4))
+    keys = seed_keys(0, 4, "evaluation")
+    history = run_seeds(agents.config("random_search")(), benchmark, 50, keys)
     for query in (10, 20, 50):
         best = np.argmax(np.asarray(history.val)[:, :query], axis=1)
         reported = np.asarray(history.reported)[np.arange(4), best]

@@ -38,6 +38,7 @@ def folder(tmp_path: Path, benchmark: Any) -> Path:
         "lookups": 12,
         "distinct": 3,
         "validation": 0.9,
+        "same_queries": 0.5,
     }
     Checkpoint(AGENT, SETTINGS, PARAMS, facts, np.array([1, 2, 3], np.int32)).save(tmp_path)
     return tmp_path
@@ -57,7 +58,9 @@ def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, benchma
         "benchmark": benchmark.describe(),
         "shown": "",
     }
-    assert said == {"lookups": 12, "distinct": 3, "trained_on": "small (12 epochs, mean)"}
+    assert said == {
+        "lookups": 12, "distinct": 3, "same_queries": 0.5, "trained_on": "small (12 epochs, mean)"
+    }  # fmt: skip
     assert DQN().pretraining is None
     np.testing.assert_array_equal(
         config.unseen(benchmark, np.array([[0, 1], [3, 4]])), [[True, False], [False, True]]

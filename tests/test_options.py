@@ -32,8 +32,11 @@ from surrogates import invented_benchmark
 from tables import small_table
 
 AVERAGES = "averages:AveragesAgent"
-MDP = "--alpha 8 --reward-scale 2 --neighbours 4 --horizon 7 --stay --steps 96 --actors 8"
-NETWORK = "--network.width 16 --network.layers 1 --network.heads 2 --network.feed-forward 8"
+MDP = (
+    "--alpha 8 --no-relative --reward-scale 2 --neighbours 4 --horizon 7 --stay --steps 96 "
+    "--actors 8"
+)
+NETWORK = "--network.width 16 --network.layers 2 --network.heads 4 --network.feed-forward 8"
 TRAIN = (
     "--benchmark table.npz --preset smoke --noise repeat=1 --epochs 4 --seed 3 --out out "
     "--evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5"
@@ -61,7 +64,7 @@ LINES: dict[str, list[str]] = {
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
     "train": [
-        f"dqn {TRAIN} --shown 0.6 {MDP} {NETWORK} --network.dropout 0.1 --gamma 0.5 "
+        f"dqn {TRAIN} --shown 0.6 --shown-seed 2 {MDP} {NETWORK} --network.dropout 0.1 --gamma 0.5 "
         "--epsilon-base 0.3 --epsilon-exponent 3 --learning-starts 32 --n-step 1 --batch-size 8 "
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
         "--learning-rate 0.001 --gradient-clip 1 --target-every 16",

@@ -25,7 +25,7 @@ REFERENCE = "random_search"
 def collect(rows: Sequence[Row], benchmark: Benchmark) -> pd.DataFrame:
     """One line a training that is done, with random search on the same evaluation keys beside
     it."""
-    keys = seed_keys(rows[0].seed + 1, rows[0].evaluation_seeds)
+    keys = seed_keys(rows[0].seed, rows[0].evaluation_seeds, "evaluation")
     history = run_seeds(agents.config(REFERENCE)(), benchmark, max(QUERIES), keys)
     beside = regrets(incumbents(history, QUERIES), benchmark)
     frame = pd.DataFrame(list(_results(rows)))

@@ -53,7 +53,8 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
     alpha, and tells it."""
     benchmark = bench.load(row.benchmark)
     learner: Learner = replace(row.settings, alpha=0.0)  # it is traced, below
-    keys, evaluation = seed_keys(row.seed, row.seeds), seed_keys(row.seed + 1, row.evaluation_seeds)
+    keys = seed_keys(row.seed, row.seeds, "training")
+    evaluation = seed_keys(row.seed, row.evaluation_seeds, "evaluation")
     warm = learner.warm_iterations
 
     @jax.jit

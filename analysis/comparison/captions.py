@@ -44,8 +44,10 @@ def learned(entrant: Entrant) -> str:
     """What an agent was trained on, and with how many look-ups, in a phrase."""
     before = entrant.pretraining
     mean = " (mean)" if len(entrant.runs) > 1 else ""
+    blind = ", blind: replays what it learnt" if before.get("same_queries") == 1 else ""
     return (
-        f"trained on {before.get('trained_on')} with {before.get('lookups', 0):,.0f} look-ups{mean}"
+        f"trained on {before.get('trained_on')} with {before.get('lookups', 0):,.0f} "
+        f"look-ups{mean}{blind}"
     )
 
 

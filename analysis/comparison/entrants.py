@@ -63,7 +63,7 @@ class Entrant:
     def pretraining(self) -> dict[str, Any]:
         """What its manifests say of what was looked up before; numbers are means over trainings."""
         said = [run.manifest["pretraining"] or {} for run in self.runs]
-        numbers = ("lookups", "lookups_total", "unseen_incumbents")
+        numbers = ("lookups", "same_queries", "unseen_incumbents")
         means = {
             key: np.mean([facts[key] for facts in said], axis=0)
             for key in numbers
