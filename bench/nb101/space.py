@@ -93,7 +93,13 @@ class CellSpace(NeighbourLists):
         if isinstance(cell, str):
             cell = _read(cell)
         if not isinstance(cell, Cell):
-            cell = self.cell(cell)
+            try:
+                cell = self.cell(cell)
+            except UserError:
+                raise UserError(
+                    f"found {shown(cell)}; expected a Cell (`parse(matrix, ops)`), its text, or a "
+                    f"row from 0 to {self.size - 1}"
+                ) from None
         cell = reference.parse(cell.matrix, cell.ops)
         ops = np.full((1, MAX_VERTICES - 2), UNUSED, np.uint8)
         ops[0, : len(cell.labels)] = cell.labels
