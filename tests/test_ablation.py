@@ -25,7 +25,6 @@ from rlnas.analysis.ablation.command import Ablate
 from rlnas.analysis.ablation.plan import GRIDS, Row, plan
 from rlnas.analysis.cli import main
 from rlnas.bench.errors import UserError
-from surrogates import invented_benchmark
 from tables import small_benchmark, small_table
 
 FACTS = {"name": "a benchmark"}
@@ -195,7 +194,7 @@ def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, dict[str, int]]) 
             # A look-up for each of 8 actors at its start, at each of 40 steps, and at the start of
             # every new episode.
             assert line["lookups"] == 8 * (1 + 40 + 40 // 4)
-            assert all(0 <= line[f"regret_{q}"] < 0.4 for q in (10, 20, 50))
+            assert all(0.4 < line[f"reported_{q}"] < 1 for q in (10, 20, 50))
             assert line["val_50"] >= line["val_20"] >= line["val_10"]
     assert by_alpha[1.0] != by_alpha[6.0]
 
@@ -241,7 +240,9 @@ def test_the_command_does_what_is_missing_and_nothing_else(
     ]
     assert main(args) == 0
     said = capsys.readouterr().out
-    assert f"{AGENT}: regret after 20 queries" in said and str(folder / "figure.svg") in said
+    assert (
+        "accuracy of the incumbent after 20 queries" in said and str(folder / "figure.svg") in said
+    )
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
     written = {"cells", "results.parquet", "results.csv", "figure.png", "figure.svg"}
     written |= {"report.txt"}
@@ -287,11 +288,10 @@ def test_random_search_stands_beside_every_training(done: tuple[Ablate, dict[str
     history = run_seeds(agents.config("random_search")(), benchmark, 50, keys)
     for query in (10, 20, 50):
         best = np.argmax(np.asarray(history.val)[:, :query], axis=1)
-        reported = np.asarray(history.reported)[np.arange(4), best]
-        wanted = float(benchmark.optimum) - reported.mean()
-        assert frame[f"random_search_regret_{query}"].to_numpy() == pytest.approx(
-            [wanted] * 4, abs=1e-6
-        )
+        for measure in ("val", "reported"):
+            wanted = np.asarray(getattr(history, measure))[np.arange(4), best].mean()
+            found = frame[f"random_search_{measure}_{query}"].to_numpy()
+            assert found == pytest.approx([wanted] * 4, abs=1e-6)
 
 
 def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
@@ -342,45 +342,43 @@ def test_failures_are_told_after_the_rest_is_written(
 # ------------------------------------------------------------------------------------
 
 
-def frame_of(**regrets: tuple[float, ...]) -> pd.DataFrame:
-    """`alpha_<alpha>=(regret of seed 0, of seed 1, ...)` after 20 queries; random search's is
-    0.02."""
+def frame_of(**accuracies: tuple[float, ...]) -> pd.DataFrame:
+    """`alpha_<alpha>=(validation accuracy of seed 0, of seed 1, ...)` after 20 queries; what is
+    reported is the reverse of it. Random search's: 0.92 and 0.1."""
     lines = [
         {"alpha": float(name.removeprefix("alpha_")), "neighbours": 5, "gamma": 0.9, "seed": seed,
-         "lookups": 100, "regret_20": regret, "random_search_regret_20": 0.02}
-        for name, values in regrets.items()
-        for seed, regret in enumerate(values)
+         "lookups": 100, "val_20": value, "reported_20": 1 - value,
+         "random_search_val_20": 0.92, "random_search_reported_20": 0.1}
+        for name, values in accuracies.items()
+        for seed, value in enumerate(values)
     ]  # fmt: skip
     return pd.DataFrame(lines)
 
 
 def test_the_summary_by_hand() -> None:
-    frame = frame_of(alpha_6=(0.01, 0.03, 0.005, 0.015), alpha_1=(0.04, 0.04, 0.04, 0.04))
+    """Judged by validation, though what is reported says the opposite."""
+    frame = frame_of(alpha_6=(0.93, 0.95, 0.91, 0.93), alpha_1=(0.9, 0.9, 0.9, 0.9))
     lines = measures.summary(frame, 20)
     assert [*lines["alpha"]] == [1.0, 6.0] and [*lines["trainings"]] == [4, 4]
-    assert [*lines["regret"]] == pytest.approx([0.04, 0.015])
-    assert [*lines["stability"]] == [0.0, 0.75]
+    assert [*lines["val"]] == pytest.approx([0.9, 0.93])
+    assert [*lines["reported"]] == pytest.approx([0.1, 0.07])
+    assert [*lines["better"]] == [0, 3]
     flat, spread = lines.iloc[0], lines.iloc[1]
-    assert np.isnan(flat["low"]) and np.isnan(flat["high"])  # all alike: no interval
-    assert 0.005 <= spread["low"] < 0.015 < spread["high"] <= 0.03
+    assert np.isnan(flat["val_low"]) and np.isnan(flat["val_high"])  # all alike: no interval
+    assert 0.91 <= spread["val_low"] < 0.93 < spread["val_high"] <= 0.95
     assert "gamma" not in lines, "what has one value is no axis"
     said = text.table(frame, small_benchmark(), "somebody")
-    assert "somebody: regret after 20 queries" in said and "1.500" in said and "75" in said
-
-
-def test_where_the_optimum_is_unknown_the_distance_to_100_percent_is_named() -> None:
-    assert data.best(invented_benchmark()) == 1.0
-    assert data.measured(invented_benchmark()) == "distance to 100 %"
-    assert data.best(small_benchmark()) < 1 and data.measured(small_benchmark()) == "regret"
+    assert "3 of 8 trainings beat random search by validation; means from 90.00 to 93.00" in said
+    assert "3 of 4" in said and "93.00 [" in said and "somebody on small" in said
 
 
 def test_what_is_varied_is_an_axis() -> None:
     frame = pd.concat(
-        [frame_of(alpha_6=(0.01, 0.02)), frame_of(alpha_6=(0.03, 0.04)).assign(gamma=0.5)]
+        [frame_of(alpha_6=(0.91, 0.92)), frame_of(alpha_6=(0.93, 0.94)).assign(gamma=0.5)]
     )
     assert measures.columns_varied(frame) == ["neighbours", "gamma"]
     lines = measures.summary(frame, 20)
-    assert [*zip(lines["gamma"], lines["regret"], strict=True)] == [
-        (0.5, pytest.approx(0.035)),
-        (0.9, pytest.approx(0.015)),
+    assert [*zip(lines["gamma"], lines["val"], strict=True)] == [
+        (0.5, pytest.approx(0.935)),
+        (0.9, pytest.approx(0.915)),
     ]

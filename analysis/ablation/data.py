@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ def collect(rows: Sequence[Row], benchmark: Benchmark) -> pd.DataFrame:
     it."""
     keys = seed_keys(rows[0].seed, rows[0].evaluation_seeds, "evaluation")
     history = run_seeds(agents.config(REFERENCE)(), benchmark, max(QUERIES), keys)
-    beside = regrets(incumbents(history, QUERIES), benchmark)
+    beside = accuracies(incumbents(history, QUERIES))
     frame = pd.DataFrame(list(_results(rows)))
     return frame.assign(**{f"{REFERENCE}_{name}": value for name, value in beside.items()})
 
@@ -39,23 +38,13 @@ def _results(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
                 yield from json.loads(row.cell(alpha).read_text())
 
 
-def regrets(found: Incumbents, benchmark: Benchmark) -> dict[str, float]:
-    """`regret_<queries>` and `val_<queries>`, as fractions."""
-    optimum = best(benchmark)
-    return {f"regret_{q}": optimum - float(found.reported[i]) for i, q in enumerate(QUERIES)} | {
-        f"val_{q}": float(found.val[i]) for i, q in enumerate(QUERIES)
+def accuracies(found: Incumbents) -> dict[str, float]:
+    """`val_<queries>` and `reported_<queries>` of the incumbent, as fractions."""
+    return {
+        f"{name}_{q}": float(values[i])
+        for name, values in found._asdict().items()
+        for i, q in enumerate(QUERIES)
     }
-
-
-def best(benchmark: Benchmark) -> float:
-    """What regret is measured from: the best in the space, or 1 where nobody knows it (a
-    surrogate)."""
-    return 1.0 if math.isnan(optimum := float(benchmark.optimum)) else optimum
-
-
-def measured(benchmark: Benchmark) -> str:
-    """What the distance to `best` is called."""
-    return "distance to 100 %" if math.isnan(float(benchmark.optimum)) else "regret"
 
 
 def write(frame: pd.DataFrame, folder: Path) -> None:

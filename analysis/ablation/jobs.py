@@ -14,7 +14,7 @@ from rlnas.agents.evaluate import evaluate
 from rlnas.agents.learner import Learner, iterations, run
 from rlnas.agents.protocol import seed_keys
 from rlnas.analysis import store
-from rlnas.analysis.ablation.data import regrets
+from rlnas.analysis.ablation.data import accuracies
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
 from rlnas.bench.jax_setup import pinned
@@ -87,7 +87,7 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
                     "loss": float(loss[seed]),
                     "actors_val": float(val[seed]),
                     "lookups": int(lookups[seed]),
-                    **regrets(found, benchmark),
+                    **accuracies(found),
                 }
             )
         row.cell(alpha).parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,10 @@ from rlnas.bench.family import named
 
 JOBS = "rlnas.analysis.ablation.jobs"
 """The module that trains."""
-ALPHAS = (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0)
+ALPHAS = (0.3, 1.0, 3.0, 10.0)
+"""Of rewards relative to what was seen."""
+PAPER_ALPHAS = (1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0, 50.0)
+"""Of the paper's raw rewards."""
 
 
 class Grid(NamedTuple):
@@ -35,7 +38,7 @@ class Grid(NamedTuple):
 GRIDS = {
     "smoke": Grid("smoke", (1.0, 6.0), (5,), 2, {"steps": 3_072}),
     "default": Grid("grid", ALPHAS, (5, 10, 25), 5, {}),
-    "paper": Grid("paper", ALPHAS, (5, 10, 25, 50), 5, {}),
+    "paper": Grid("paper", PAPER_ALPHAS, (5, 10, 25, 50), 5, {}),
 }
 
 
