@@ -8,7 +8,7 @@ BIN := $(ROOT)/.venv/bin
 SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name __pycache__)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test dev minimum lint clean
+.PHONY: demo test dev minimum notebooks lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
 	$(BIN)/rlnas compare
@@ -27,6 +27,9 @@ dev: .venv/dev  ## the sources themselves are what is installed
 
 minimum:  ## the core with the lowest versions that pyproject.toml declares
 	$(PYTHON) tests/minimum.py
+
+notebooks: .venv/tested  ## run them, at full size, and keep what they show: some 20 minutes
+	$(BIN)/python tests/notebooks.py $(ONLY)
 
 lint: .venv/dev  ## mend what ruff can
 	$(BIN)/ruff check --fix .

@@ -5,35 +5,52 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+from notebooks import NOTEBOOKS, code_cells, execute, run, stays, timeless
+
+EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+# Of the notebook machinery; a notebook's own warnings stay in its kernel.
+pytestmark = pytest.mark.filterwarnings("default")
 
 
-@pytest.mark.filterwarnings(
-    "default"
-)  # of the notebook machinery; a notebook's own warnings stay in its kernel
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_runs_from_top_to_bottom(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In an empty working folder, so that what it writes does not stay; an error names the cell and
-    its traceback."""
-    import nbformat
-    from nbclient import NotebookClient
-
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small sizes, and nobody's startup files."""
     monkeypatch.setenv("RLNAS_SMOKE", "1")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # nobody's startup files
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook,
-        timeout=300,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(tmp_path)}},
-    ).execute()
-    ran = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    assert all(cell.execution_count for cell in ran)
+
+
+@EACH
+def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    """In an empty working folder, so that what it writes does not stay."""
+    counts = [cell.execution_count for cell in code_cells(run(path, tmp_path))]
+    assert counts == list(range(1, 1 + len(counts)))
+
+
+def test_progress_is_a_bar(tmp_path: Path) -> None:
+    """Of text, or a widget where these are installed."""
+    code = "from rlnas.bench.progress import bar\nwith bar('train', 2) as shown:\n  shown.update(2)"
+    notebook = new_notebook(cells=[new_code_cell(code)])
+    execute(notebook, tmp_path)
+    outputs = notebook.cells[0].outputs
+    shown = [o.get("text", "") + o.get("data", {}).get("text/plain", "") for o in outputs]
+    assert any("%|" in text for text in shown), outputs
+    assert not any(map(stays, outputs))
 
 
 def test_there_are_notebooks() -> None:
     assert NOTEBOOKS
+
+
+def test_what_is_stored_is_the_same_in_every_run() -> None:
+    """Without progress, without the machine's times; the results' own stay."""
+    shown = new_output(
+        "stream", text="trained 64 steps in 6.5 s (1,027 a second)\nsearched 3.1 s\n"
+    )
+    assert timeless(shown).text == "trained 64 steps in ... s (... a second)\nsearched 3.1 s\n"
+    assert not stays(new_output("stream", name="stderr", text="50%|"))
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "50%|"}
+    assert not stays(new_output("display_data", widget))
+    assert stays(new_output("display_data", {"text/plain": "1"}))
