@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from notebooks import NOTEBOOKS, code_cells, execute, run, stays, timeless
+from notebooks import NOTEBOOKS, code_cells, execute, kept, run, stays
 
 EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 # Of the notebook machinery; a notebook's own warnings stay in its kernel.
@@ -49,7 +49,7 @@ def test_what_is_stored_is_the_same_in_every_run() -> None:
     shown = new_output(
         "stream", text="trained 64 steps in 6.5 s (1,027 a second)\nsearched 3.1 s\n"
     )
-    assert timeless(shown).text == "trained 64 steps in ... s (... a second)\nsearched 3.1 s\n"
+    assert kept(shown).text == "trained 64 steps in ... s (... a second)\nsearched 3.1 s\n"
     assert not stays(new_output("stream", name="stderr", text="50%|"))
     widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "50%|"}
     assert not stays(new_output("display_data", widget))
