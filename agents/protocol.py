@@ -116,24 +116,29 @@ def best_so_far(
 def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, ""]) -> History:
     """One run of exactly `budget` queries. Pure: jit it, vmap it over keys (`run_seeds` does both).
 
+    No agent is told its budget, and query number t has the same key whatever that is: a shorter run
+    is the beginning of a longer one.
+
     The incumbent is the best observation by validation accuracy; the earliest wins a tie.
     `UserError` where JAX would draw other numbers than `rlnas.bench.pinned` ones.
     """
     check_pinned(key)
     init_key, key = jax.random.split(key)
 
-    def query(state: State, key: Key[Array, ""]) -> tuple[State, tuple[Arch, QueryResult]]:
+    def query(state: State, key: Key[Array, ""]) -> tuple[State, tuple[Arch, QueryResult, Any]]:
         ask_key, query_key = jax.random.split(key)
         arch, state = agent.ask(ask_key, state)
         result = benchmark.query(arch, query_key)
         result = result._replace(valid=result.valid & ~jnp.isnan(result.val))
-        return agent.tell(state, arch, result), (arch, result)
+        # Here, not for all at once behind: float sums may depend on how many are asked together.
+        return agent.tell(state, arch, result), (arch, result, benchmark.reported(arch))
 
-    _, (archs, results) = jax.lax.scan(query, agent.init(init_key), jax.random.split(key, budget))
+    keys = jax.random.split(key, budget)
+    _, (archs, results, reported) = jax.lax.scan(query, agent.init(init_key), keys)
     return History(
         arch=archs,
         val=results.val,
-        reported=jax.vmap(benchmark.reported)(archs),
+        reported=reported,
         sim_seconds=results.sim_seconds,
         valid=results.valid,
         is_new=first_seen(archs),

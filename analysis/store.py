@@ -1,5 +1,5 @@
-"""Runs on disk: `<out>/<hash>/{manifest.json, history.npz}`. The manifest is written last: with it,
-a run is done."""
+"""Runs on disk: `<out>/<hash>-<budget>x<seeds>/{manifest.json, history.npz}`. The manifest is
+written last: with it, a run is done."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import resource
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -54,9 +55,15 @@ class RunSpec:
         return {"format": FORMAT, "version": FORMAT_VERSION} | to_json(dataclasses.asdict(self))
 
     @property
+    def search(self) -> str:
+        """16 hex digits for all but budget and seeds: runs of one search share their beginnings."""
+        sizes = ("budget", "seeds")
+        return hash_of({key: x for key, x in self.identity().items() if key not in sizes})
+
+    @property
     def hash(self) -> str:
-        """16 hex digits of the SHA-256 of the identity's canonical JSON; the run folder's name."""
-        return hash_of(self.identity())
+        """The run folder's name."""
+        return f"{self.search}-{self.budget}x{self.seeds}"
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,21 @@ def forget_parts(folder: Path) -> None:
 def is_done(folder: Path) -> bool:
     """Whether `folder` has a manifest. `load` may still find the run damaged."""
     return (folder / MANIFEST).is_file()
+
+
+def longest(out: Path, spec: RunSpec) -> Run | None:
+    """The stored run of the same search, with at least that budget, that has most of the seeds that
+    are asked for; of equals the shortest. Damaged ones are passed over."""
+    found = []
+    for folder in out.glob(f"{spec.search}-*x*"):
+        sizes = folder.name.removeprefix(f"{spec.search}-").split("x")
+        budget, seeds = (int(size) if size.isdecimal() else 0 for size in sizes)
+        if budget >= spec.budget and seeds:
+            found.append((-min(seeds, spec.seeds), budget, folder))
+    for _, _, folder in sorted(found):
+        with suppress(DamagedRun):
+            return load(folder)
+    return None
 
 
 def load(folder: Path, label: str | None = None) -> Run:

@@ -203,7 +203,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
         "random_search",
     ]
     assert cli.main([*args, "--out", str(tmp_path / "file" / "runs")]) == 2
-    err = capsys.readouterr().err
+    err = complaints(capsys.readouterr().err)
     assert (
         err.startswith(f"rlnas: error: Not a directory: {tmp_path / 'file' / 'runs'}")
         and err.count("\n") == 1

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import inspect
 import itertools
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ import pytest
 
 from rlnas import bench
 from rlnas.agents.random_search import RandomSearch
-from rlnas.agents.random_walk import RandomWalk
 from rlnas.analysis import stats, store
 from rlnas.analysis.comparison import curves, measures, sweep
 from rlnas.analysis.comparison.command import Compare, Plot
@@ -141,68 +138,6 @@ def test_what_is_done_is_not_done_again(config: Compare, monkeypatch: pytest.Mon
     assert {path: path.read_bytes() for path in folders(config.out)[1].iterdir()} == bytes_before
     with pytest.raises(TypeError):
         dataclasses.replace(config, redo=True).run()
-
-
-def test_an_edited_agent_is_run_again(
-    config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    """What another code found is not told as this one's; a run that is reused is told as such."""
-    source = Path(inspect.getsourcefile(RandomWalk)).read_text()
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-    def runs_with(text: str) -> set[str]:
-        (tmp_path / "edited.py").write_text(text)
-        sys.modules.pop("edited", None)
-        dataclasses.replace(config, agents=("edited:RandomWalk",), out=tmp_path / "runs").run()
-        return {path.parent.name for path in (tmp_path / "runs").glob("*/history.npz")}
-
-    first = runs_with(source)
-    assert " queries in " in (said := capsys.readouterr().out) and "reused" not in said
-    assert runs_with(source + "# a comment") == first
-    (folder,) = (tmp_path / "runs").glob("*/history.npz")
-    created = store.load(folder.parent).manifest["created"]
-    made = f"(reused from {created[:10]} {created[11:16]} UTC)"
-    assert f"edited:RandomWalk  {made}" in capsys.readouterr().out
-    assert len(runs_with(source + "EDITED = True")) == 2
-    assert "reused" not in capsys.readouterr().out
-
-
-def test_chunks_and_kills_change_nothing(
-    config: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Chunks of two seeds, killed after each, give the bytes of one chunk of six; 7 seeds extend
-    6."""
-    monkeypatch.setattr(sweep, "CHUNK", 2)
-    chunks = []
-    run_seeds = sweep.run_seeds
-
-    def killed(*args: Any) -> Any:
-        if len(chunks) % 2:
-            chunks.append("kill")
-            raise KeyboardInterrupt
-        chunks.append(args[3].shape)
-        return run_seeds(*args)
-
-    monkeypatch.setattr(sweep, "run_seeds", killed)
-    again = dataclasses.replace(config, out=tmp_path)
-    for _ in range(5):
-        with pytest.raises(KeyboardInterrupt):
-            again.run()
-    assert len(list(tmp_path.glob("*/part-*"))) == 2
-    assert not list(tmp_path.glob("compare-*"))
-    runs = searched(again)
-    assert chunks.count((2,)) == 6 and len(chunks) == 11  # no chunk was run twice
-    for run, folder in zip(runs, (run.folder for run in runs_of(config)), strict=True):
-        assert run.folder.name == folder.name
-        assert (run.folder / "history.npz").read_bytes() == (folder / "history.npz").read_bytes()
-    assert not list(tmp_path.glob("*/part-*"))
-
-    monkeypatch.setattr(sweep, "run_seeds", run_seeds)
-    more = dataclasses.replace(config, agents=AGENTS[:1], seeds=7, out=tmp_path / "more")
-    longer = searched(more)[0].history  # four chunks, the last one filled up
-    np.testing.assert_array_equal(longer.arch[:6], runs_of(config)[0].history.arch)
-    assert longer.arch.shape == (7, 12)
 
 
 def test_a_damaged_run_is_named_and_redone(

@@ -23,8 +23,9 @@ class Compare:
     The unit of a learned agent is the training: trainings that differ by their seeds only, e.g. all
     of `dqn:runs/train-*`, are one agent, and its intervals are over trainings first.
 
-    Runs are kept in OUT by the hash of their settings: what is done is not done again, and a
-    comparison that was interrupted goes on where it stopped.
+    Runs are kept in OUT by the hash of what decides them, settings, code and JAX's: what is done is
+    not done again, more seeds or a smaller budget take what is there, and a comparison that was
+    interrupted goes on where it stopped.
 
     Examples:
       rlnas compare
@@ -91,7 +92,7 @@ class Plot:
     Examples:
       rlnas plot runs/*
       rlnas plot runs/compare-0123456789abcdef --out figures
-      rlnas plot runs/0123456789abcdef runs/fedcba9876543210 --out figures
+      rlnas plot runs/0123456789abcdef-150x200 runs/fedcba9876543210-150x200 --out figures
     """
 
     runs: Positional[tuple[Path, ...]] = ()

@@ -1,10 +1,9 @@
-"""From agents' settings to stored runs: seeds in equal chunks, so that a kill loses one chunk at
-most."""
+"""From agents' settings to stored runs: seeds in equal blocks, so that a kill loses one block at
+most, and more seeds or a shorter budget take what is there."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,9 @@ from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.progress import bar
 
-CHUNK = 50
+BLOCK = 10
+"""Seeds that run side by side, always so many, in the same places: float sums may depend on how
+many there are, and no run shall depend on what was asked for before."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,8 @@ def compare(
                     continue
             except store.DamagedRun as error:
                 shown.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
-            runs.append(run_agent(contender, searched, spec, folder, shown.update))
+            known = None if redo else store.longest(out, spec)
+            runs.append(run_agent(contender, searched, spec, folder, shown.update, known))
     return runs
 
 
@@ -152,40 +154,54 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     }
 
 
+def beginning(known: store.Run | None, seeds: int) -> dict[str, Any] | None:
+    """What of a stored run is taken over into one of `seeds` seeds, whole blocks: whose it is, how
+    many seeds."""
+    if known is None:
+        return None
+    there = known.manifest["seeds"]
+    kept = seeds if seeds <= there else there // BLOCK * BLOCK
+    said = {key: known.manifest[key] for key in ("hash", "created", "versions")}
+    return {**said, "seeds": kept} if kept else None
+
+
 def run_agent(
     contender: Contender,
     benchmark: Benchmark,
     spec: store.RunSpec,
     folder: Path,
     progress: Callable[[int], None] = lambda seeds: None,
+    known: store.Run | None = None,
 ) -> store.Run:
     """Run all seeds, store the run in `folder`, load it back. progress: told how many seeds have
-    been finished.
+    been finished. known: a run of the same search that is not shorter; its seeds are not run again.
 
-    Seed number i has its own key, so the chunks decide nothing but what is on disk when the process
-    is killed. The last chunk is filled up with seeds that are thrown away: one shape, one
+    Seed number i has its own key, so the blocks decide nothing but what is on disk when the process
+    is killed. The last block is filled up with seeds that are thrown away: one shape, one
     compilation.
     """
     started = time.monotonic()
-    chunk = math.ceil(spec.seeds / math.ceil(spec.seeds / CHUNK))
-    starts = range(0, spec.seeds, chunk)
-    keys = seed_keys(spec.seed, len(starts) * chunk)
-    made_by = "-".join(
-        store.versions().values()
-    )  # chunks of other versions are no part of this run
+    starts = range(0, spec.seeds, BLOCK)
+    keys = seed_keys(spec.seed, len(starts) * BLOCK)
+    # Blocks of other versions are no part of this run.
+    made_by = "-".join(store.versions().values())
+    there = beginning(known, spec.seeds)
+    kept = there["seeds"] if there else 0
     parts: list[History] = []
     for start in starts:
-        stop = min(start + chunk, spec.seeds)
+        stop = min(start + BLOCK, spec.seeds)
         path = folder / f"{store.PART}-{start:06d}-{stop:06d}-{made_by}.npz"
-        try:
-            part = store.load_history(path, stop - start, spec.budget)
-        except store.DamagedRun:
-            result = run_seeds(
-                contender.config, benchmark, spec.budget, keys[start : start + chunk]
-            )
-            part = History._make(np.asarray(x)[: stop - start] for x in jax.device_get(result))
-            if len(starts) > 1:
-                store.save_history(path, part)
+        if known and stop <= kept:
+            part = History._make(x[start:stop, : spec.budget] for x in known.history)
+        else:
+            try:
+                part = store.load_history(path, stop - start, spec.budget)
+            except store.DamagedRun:
+                block = keys[start : start + BLOCK]
+                result = run_seeds(contender.config, benchmark, spec.budget, block)
+                part = History._make(np.asarray(x)[: stop - start] for x in jax.device_get(result))
+                if len(starts) > 1:
+                    store.save_history(path, part)
         parts.append(part)
         progress(stop - start)
     history = History._make(np.concatenate(fields) for fields in zip(*parts, strict=True))
@@ -195,7 +211,7 @@ def run_agent(
         spec,
         history,
         label=contender.label,
-        facts=facts(contender, benchmark, history),
+        facts=facts(contender, benchmark, history) | {"beginning": there},
         wall_seconds=wall,
     )
     store.forget_parts(folder)

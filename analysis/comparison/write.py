@@ -38,10 +38,22 @@ def finish(runs: Sequence[Run], out: Path, reference: str = "") -> None:
     asked = [reference] if reference else []
     write(runs, store.folder_of(out, "compare", [*identity, *asked]), reference)
     for run in runs:
-        queries = run.manifest["seeds"] * run.manifest["budget"]
-        seconds = run.manifest["wall_seconds"]
-        took = f"{queries:,} queries in {seconds:.1f} s, compilation included"
-        said = took if run.new else store.reused(run.manifest)
         what = "history" if run is runs[0] else ""
-        print(f"{what:8} {quoted(run.folder)}  {run.label}  ({said})")
+        print(f"{what:8} {quoted(run.folder)}  {run.label}  ({origin(run)})")
     print(f"memory   {store.peak_mb():,.0f} MB at most")
+
+
+def origin(run: Run) -> str:
+    """What a run took, or since when it, or a part of it, is there."""
+    if not run.new:
+        return store.reused(run.manifest)
+    manifest, known = run.manifest, run.manifest["beginning"]
+    seeds, queries = manifest["seeds"], manifest["budget"]
+    there = known["seeds"] if known else 0
+    parts = []
+    if there < seeds:
+        took = f"{(seeds - there) * queries:,} queries in {manifest['wall_seconds']:.1f} s"
+        parts.append(f"{took}, compilation included")
+    if there:
+        parts.append(f"{there} of {seeds} seeds {store.reused(known)}")
+    return "; ".join(parts)

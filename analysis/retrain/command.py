@@ -28,7 +28,7 @@ class Retrain(RetrainSettings):
 
     Examples:
       rlnas retrain runs/compare-0123456789abcdef --top 5 --random 10 --dataset digits
-      rlnas retrain runs/0123456789abcdef --top 5 --dataset cifar10 --seeds 3
+      rlnas retrain runs/0123456789abcdef-150x200 --top 5 --dataset cifar10 --seeds 3
       rlnas retrain --cells '101 input,conv3x3-bn-relu,output' --dataset digits --preset quick
     """
 
