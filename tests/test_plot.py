@@ -103,11 +103,21 @@ def test_report_reports_every_kind(runs: list[str], tmp_path: Path, capsys: Said
     out, err = capsys.readouterr()
     for kind in ("ablate", "landscape", "scale", "oneshot"):
         assert f"What {kind} said." in out
-    assert "best checkpoint, by validation" in out and "a walk" in out
+    assert "best checkpoint" in out and "a walk" in out
     assert (tmp_path / "drawn" / "small-5-queries" / "figure.png").is_file()
     for name in ("train-unfinished", "tabulate-digits-1", "trainings-1", "mine", "0badbad0"):
         assert str(tmp_path / "runs" / name) in err
     assert "trainings that are not finished; the same command again goes on" in err
+
+
+def test_a_training_of_another_version_is_one_line(
+    runs: list[str], tmp_path: Path, capsys: Said
+) -> None:
+    (folder,) = (path.parent for path in (tmp_path / "runs").glob("train-*/curve.csv"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"judged": {"dqn": {}}}))
+    assert cli.main(["report", str(folder)]) == 2
+    assert "is a training of another version (no 'val'); train again" in capsys.readouterr().err
 
 
 def test_the_kinds_are_those_of_the_commands() -> None:

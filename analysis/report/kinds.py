@@ -53,7 +53,7 @@ def reported(folder: Path) -> bool:
     elif is_comparison(folder):
         write(collect([folder]), folder, reference_in(folder))
     elif (folder / CURVE).is_file():
-        print(summary(folder))
+        print(of_a_training(folder))
     elif (folder / REPORT).is_file():
         said = (folder / REPORT).read_text(encoding="utf-8")
         print(f"{said}\n{places({'folder': folder})}")
@@ -62,6 +62,16 @@ def reported(folder: Path) -> bool:
     else:
         raise UserError(why_not(folder))
     return True
+
+
+def of_a_training(folder: Path) -> str:
+    """What it came to; `UserError` for one of a version that did not write as much."""
+    try:
+        return summary(folder)
+    except KeyError as error:
+        raise UserError(
+            f"{quoted(folder)} is a training of another version (no {error}); train again"
+        ) from None
 
 
 def why_not(folder: Path) -> str:
