@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save_file
 
 from rlnas.agents.learner import Learner, learner_class
 from rlnas.bench.errors import UserError
@@ -32,7 +33,7 @@ class Checkpoint:
     training), `lookups_to_checkpoint`, `distinct`, `step`, `validation`, and once it is done
     `same_queries` (share of queries that inverted answers leave as they are). seen: int32, the
     numbers of what was looked up in training (NAS-Bench-101: canonical rows), or None where that is
-    not remembered. sha256: of the weights' file."""
+    not remembered. sha256: of all that decides its searches, weights and settings."""
 
     agent: str
     settings: Learner
@@ -81,42 +82,56 @@ class Checkpoint:
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:
-        """Read and check a checkpoint; `UserError` when there is none, its files do not belong
-        together, or it is of another version or an agent that is not installed."""
+        """Read and check a checkpoint, or give the one that was made of the same bytes before.
+        `UserError` when there is none, its files do not belong together, or it is of another
+        version or an agent that is not installed."""
         try:
-            facts = json.loads((folder / FACTS).read_text())
-            digest = sha256(folder / WEIGHTS)
-            tensors = load_file(folder / WEIGHTS)
+            text, weights = (folder / FACTS).read_bytes(), (folder / WEIGHTS).read_bytes()
         except FileNotFoundError as error:
             raise UserError(
                 f"no checkpoint in {folder} ({Path(error.filename).name} is missing); expected "
                 "one of `rlnas train`"
             ) from None
-        except (json.JSONDecodeError, SafetensorError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"the checkpoint in {folder} is damaged ({error}); train it again"
-            ) from None
-        found = f"{facts.get('format')} version {facts.get('version')}"
-        if found != f"{FORMAT} version {VERSION}":
-            raise UserError(
-                f"the checkpoint in {folder} is {found}, expected {FORMAT} version {VERSION}; "
-                "train it again"
-            )
-        if facts.get("sha256") != digest:
-            raise UserError(
-                f"the weights in {folder} are not those its {FACTS} speaks of; train again"
-            )
-        try:
-            settings = settings_of(learner_class(facts["agent"]), facts["settings"])
-        except (UserError, KeyError, TypeError) as error:
-            raise UserError(
-                f"the settings in {folder / FACTS} cannot be used here ({error}); expected those "
-                "of an agent that is installed, in its version"
-            ) from None
-        seen = tensors.pop(SEEN, None)
-        rest = {key: value for key, value in facts.items() if key not in OF_THE_FILE}
-        params = jax.tree.map(jnp.asarray, unflatten_dict(tensors, sep="/"))
-        return cls(facts["agent"], settings, params, rest, seen, digest)
+        digest = hashlib.sha256(weights).hexdigest()
+        known = _loaded.get((text, digest))
+        if known is None or type(known.settings) is not learner_class(known.agent):
+            known = _loaded[text, digest] = _parsed(folder, text, weights, digest)
+        return known
+
+
+_loaded: dict[tuple[bytes, str], Checkpoint] = {}
+
+
+def _parsed(folder: Path, text: bytes, weights: bytes, digest: str) -> Checkpoint:
+    """The checkpoint in `folder`, of the contents of its files. digest: the weights' sha256."""
+    try:
+        facts = json.loads(text)
+        tensors = load(weights)
+    except (json.JSONDecodeError, SafetensorError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"the checkpoint in {folder} is damaged ({error}); train it again"
+        ) from None
+    found = f"{facts.get('format')} version {facts.get('version')}"
+    if found != f"{FORMAT} version {VERSION}":
+        raise UserError(
+            f"the checkpoint in {folder} is {found}, expected {FORMAT} version {VERSION}; "
+            "train it again"
+        )
+    if facts.get("sha256") != digest:
+        raise UserError(f"the weights in {folder} are not those its {FACTS} speaks of; train again")
+    try:
+        settings = settings_of(learner_class(facts["agent"]), facts["settings"])
+    except (UserError, KeyError, TypeError) as error:
+        raise UserError(
+            f"the settings in {folder / FACTS} cannot be used here ({error}); expected those "
+            "of an agent that is installed, in its version"
+        ) from None
+    seen = tensors.pop(SEEN, None)
+    rest = {key: value for key, value in facts.items() if key not in OF_THE_FILE}
+    params = jax.tree.map(jnp.asarray, unflatten_dict(tensors, sep="/"))
+    decisive = json.dumps([facts["agent"], facts["settings"], digest], sort_keys=True)
+    whole = hashlib.sha256(decisive.encode()).hexdigest()
+    return Checkpoint(facts["agent"], settings, params, rest, seen, whole)
 
 
 def settings_of(cls: type[Any], fields: dict[str, Any]) -> Any:

@@ -56,6 +56,19 @@ class Pretrained(Protocol):
         before; None where that is unknown."""
 
 
+@runtime_checkable
+class Parametrised(Protocol):
+    """Settings of an agent with parameters, which are traced: agents that differ in these alone
+    share a compiled program."""
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its searches, JSON-ready; not where the parameters lie."""
+
+    def parts(self) -> tuple[Any, Any]:
+        """(what is compiled, a frozen and hashable dataclass with a method build(space, params);
+        params, a pytree of arrays, or None where there are none and `build(space)` does)."""
+
+
 class History(NamedTuple):
     """One run, in the order of the queries; [budget] each, with leading [seeds] when vmapped.
 
@@ -152,14 +165,16 @@ def run_seeds(
 ) -> History:
     """`run_search` for every key of `seed_keys` at once; fields gain a leading [seeds]. Under any
     settings of JAX the same; `UserError` for keys of another kind."""
-    return _run_seeds(config, benchmark, budget, keys)
+    program, params = config.parts() if isinstance(config, Parametrised) else (config, None)
+    return _run_seeds(program, params, benchmark, budget, keys)
 
 
-@partial(jax.jit, static_argnums=(0, 2))
+@partial(jax.jit, static_argnums=(0, 3))
 def _run_seeds(
-    config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+    program: Any, params: Any, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
 ) -> History:
-    agent = config.build(benchmark.space)
+    space = benchmark.space
+    agent = program.build(space) if params is None else program.build(space, params)
     return jax.vmap(lambda key: run_search(agent, benchmark, budget, key))(keys)
 
 

@@ -4,7 +4,7 @@ pattern for the folder, all trainings that it finds."""
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,6 @@ import jax
 import numpy as np
 
 from rlnas.agents.checkpoint import FACTS, Checkpoint
-from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent
 from rlnas.agents.spec import NO_OPTION, folder_and_options, options
 from rlnas.bench.benchmark import SearchSpace, numbers_of
@@ -34,7 +33,7 @@ class Trained:
     checkpoint: str = field(default="", metadata=NO_OPTION)
     """Folder of a training (`rlnas train`); empty: nothing is trained before, protocol `cold`."""
     sha256: str = field(default="", metadata=NO_OPTION)
-    """Of the checkpoint's weights, filled in: what the run's identity depends on."""
+    """Of the checkpoint, filled in: what the run's identity depends on."""
 
     @classmethod
     def from_spec(cls, text: str) -> Any:
@@ -64,19 +63,41 @@ class Trained:
         return found
 
     def saved(self) -> Checkpoint:
-        """What lies in the folder; `UserError` where that is another agent's."""
+        """What lies in the folder; `UserError` where that is another agent's, or no longer what it
+        was."""
         found = Checkpoint.load(Path(self.checkpoint))
         if type(found.settings) is not self.learner:
             raise UserError(
                 f"the checkpoint in {self.checkpoint} is one of {found.agent}; expected "
                 f"{quoted(f'{found.agent}:{self.checkpoint}')}"
             )
+        if self.sha256 not in ("", found.sha256):
+            raise UserError(
+                f"the checkpoint in {self.checkpoint} is another one now (sha256 "
+                f"{found.sha256[:12]}..., expected {self.sha256[:12]}...); run the same command "
+                "again, after its training"
+            )
         return found
+
+    def identity(self) -> dict[str, Any]:
+        """The options, and the checkpoint's sha256, wherever it lies."""
+        found = asdict(self) | {"sha256": self.saved().sha256 if self.checkpoint else ""}
+        del found["checkpoint"]
+        return found
+
+    def parts(self) -> tuple[Any, Any]:
+        """The options with the settings of the training, and the parameters."""
+        if not self.checkpoint:
+            return self, None
+        saved = self.saved()
+        return Program(replace(self, checkpoint="", sha256=""), saved.settings), saved.params
 
     @property
     def pretraining(self) -> dict[str, Any] | None:
         """What was looked up before the search, and on what; None where nothing was."""
-        return self.saved().pretraining if self.checkpoint else None
+        if not self.checkpoint:
+            return None
+        return self.saved().pretraining | {"checkpoint": self.checkpoint}
 
     def unseen(self, benchmark: Any, archs: np.ndarray) -> np.ndarray | None:
         """Which architectures (of `benchmark`, any leading shape) training never looked up; None
@@ -91,9 +112,25 @@ class Trained:
         return ~np.isin(numbers[np.asarray(jax.vmap(space.index)(flat))], seen).reshape(shape)
 
     def build(self, space: SearchSpace) -> Agent:
-        """The greedy search with the checkpoint's parameters."""
-        if not self.checkpoint:
+        """The agent with the checkpoint's parameters."""
+        saved = self.saved() if self.checkpoint else None
+        return self.search(space, saved and saved.settings, saved and saved.params)
+
+    def search(self, space: SearchSpace, settings: Any, params: Any) -> Agent:
+        """The greedy search of a `Learner` with `params`, which may be traced; None, both, without
+        a checkpoint."""
+        if settings is None:
             raise UserError("found no checkpoint; expected NAME:FOLDER of a training")
-        saved = self.saved()
-        settings: Learner = saved.settings
-        return settings.agent(space, saved.params)
+        agent: Agent = settings.agent(space, params)
+        return agent
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is compiled of a trained agent: its options, and how it was trained."""
+
+    agent: Trained
+    settings: Any
+
+    def build(self, space: SearchSpace, params: Any) -> Agent:
+        return self.agent.search(space, self.settings, params)

@@ -104,15 +104,11 @@ class Walker(Trained):
             if getattr(self, name) < 0:
                 raise UserError(f"found {name} = {getattr(self, name)}; expected at least 0")
 
-    def build(self, space: SearchSpace) -> Agent:
-        learns = self.fine_tune or not self.checkpoint
+    def search(self, space: SearchSpace, settings: Any, params: Any) -> Agent:
+        learns = self.fine_tune or not settings
         if learns and not issubclass(self.learner, LearnsOnTheWay):
             raise UserError("it does not learn during a search; expected a checkpoint's folder")
-        settings: Any = None
-        params = None
-        if self.checkpoint:
-            saved = self.saved()
-            settings, params = saved.settings, saved.params
+        epsilon = self.epsilon if self.epsilon >= 0 else 0.0 if settings else 0.1
         if learns:
             settings = settings.fine_tuned() if settings else self.learner.cold()
             rate = self.learning_rate or settings.learning_rate
@@ -123,7 +119,7 @@ class Walker(Trained):
             space,
             params,
             learns=learns,
-            epsilon=self.epsilon if self.epsilon >= 0 else 0.0 if self.checkpoint else 0.1,
+            epsilon=epsilon,
             patience=self.patience,
             revisit=self.revisit,
         )

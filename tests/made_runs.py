@@ -44,6 +44,7 @@ def made_run(
         "config": config or {},
         "code": "0",
         "jax": {},
+        "beginning": None,
         "budget": budget,
         "seed": 0,
         "seeds": seeds,
@@ -61,9 +62,9 @@ def trained_run(label: str, reported: Any, lookups: int = 1000, **changes: Any) 
     (`training`)."""
     training = TRAINING | changes.pop("training", {})
     folder = label.partition(":")[2].partition(",")[0]
-    config = {"checkpoint": folder, "sha256": store.hash_of(label), "patience": 0}
+    config = {"sha256": store.hash_of(label), "patience": 0}
     config |= changes.pop("config", {})
-    said = {"lookups": lookups, "trained_on": "made", "training": training}
+    said = {"lookups": lookups, "trained_on": "made", "training": training, "checkpoint": folder}
     return made_run(label, reported, config=config, pretraining=said, **changes)
 
 

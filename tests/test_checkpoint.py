@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import shutil
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 
 from averages import AGENT, AveragesAgent, AveragesLearner
+from rlnas.agents import checkpoint, protocol
 from rlnas.agents.checkpoint import FACTS, WEIGHTS, Checkpoint, settings_of
 from rlnas.agents.dqn import DQN, DQNLearner
-from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.agents.protocol import run_search, run_seeds, seed_keys
 from rlnas.agents.spec import parse
+from rlnas.analysis.comparison import sweep
 from rlnas.bench.errors import UserError
 from rlnas.bench.stand_ins import neighbour_lists
 from tables import small_benchmark
@@ -59,7 +62,8 @@ def test_checkpoints_come_back_and_say_what_they_were_trained_on(folder, benchma
         "shown": "",
     }
     assert said == {
-        "lookups": 12, "distinct": 3, "same_queries": 0.5, "trained_on": "small (12 epochs, mean)"
+        "lookups": 12, "distinct": 3, "same_queries": 0.5, "trained_on": "small (12 epochs, mean)",
+        "checkpoint": str(folder),
     }  # fmt: skip
     assert DQN().pretraining is None
     np.testing.assert_array_equal(
@@ -76,6 +80,76 @@ def test_a_checkpoint_searches(folder, benchmark):
         for t, (here, there) in enumerate(pairwise(rows), 1):
             unknown = lists[here] - {*rows[:t]}
             assert not unknown or there == max(unknown)
+
+
+def test_a_checkpoint_is_read_once(folder, monkeypatch):
+    """And is another one as soon as a byte of it is."""
+    first = Checkpoint.load(folder)
+    assert Checkpoint.load(folder) is first
+    monkeypatch.setattr(checkpoint, "load", None)
+    assert Checkpoint.load(folder) is first
+    monkeypatch.undo()
+    whole = first.sha256
+    replace(first, params={"value": PARAMS["value"] + 1}).save(folder)
+    assert Checkpoint.load(folder).sha256 != whole
+    replace(first, settings=replace(SETTINGS, neighbours=7)).save(folder)
+    assert Checkpoint.load(folder).sha256 != whole
+    replace(first, facts=first.facts | {"lookups": 13}).save(folder)
+    assert Checkpoint.load(folder).sha256 == whole and Checkpoint.load(folder) is not first
+
+
+def test_a_checkpoint_that_changed_meanwhile_is_refused(folder, benchmark):
+    """At every use: the run would be stored as that of the one that was asked for."""
+    config = parse(f"{AGENT}:{folder}")[1]
+    Checkpoint(AGENT, SETTINGS, {"value": PARAMS["value"] * 2}, {}, None).save(folder)
+    uses = (
+        lambda: run_seeds(config, benchmark, 3, seed_keys(0, 2)),
+        lambda: config.build(benchmark.space),
+        lambda: config.pretraining,
+        lambda: config.unseen(benchmark, np.array([0])),
+        config.identity,
+    )
+    for use in uses:
+        with pytest.raises(UserError, match=f"the checkpoint in {folder} is another one now"):
+            use()
+
+
+def test_trainings_share_a_program(folder, benchmark, tmp_path):
+    """Their parameters are traced; what is another option, or another setting, is compiled."""
+
+    def searches(*options):
+        before = protocol._run_seeds._cache_size()
+        for path in (folder, *others):
+            word = ",".join([f"{AGENT}:{path}", *options])
+            archs.append(np.asarray(run_seeds(parse(word)[1], benchmark, 8, seed_keys(0, 3)).arch))
+        return protocol._run_seeds._cache_size() - before
+
+    others = [tmp_path / name for name in "ab"]
+    for i, path in enumerate(others):
+        params = {"value": np.roll(PARAMS["value"], 30 * (i + 1))}
+        Checkpoint(AGENT, SETTINGS, params, {}, None).save(path)
+    archs = []
+    assert searches() == 1
+    assert len({x.tobytes() for x in archs}) == 3  # each with its own parameters all the same
+    assert searches("patience=2") == 1
+    alone = parse(f"{AGENT}:{others[0]}")[1].build(benchmark.space)
+    one = run_search(alone, benchmark, 8, seed_keys(0, 3)[1])
+    np.testing.assert_array_equal(archs[1][1], one.arch)
+
+
+def test_a_run_is_named_by_what_the_checkpoint_is_not_where(folder, benchmark, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy", ignore=lambda *_: ["copy"])
+    here, copy = (parse(f"{AGENT}:{path}")[1] for path in (folder, tmp_path / "copy"))
+    assert here != copy and here.identity() == copy.identity()
+    assert here.identity()["sha256"] == Checkpoint.load(folder).sha256
+    assert replace(here, sha256="").identity() == here.identity()
+    assert replace(here, patience=1).identity() != here.identity()
+    words = [f"{AGENT}:{folder}", f"{AGENT}:{tmp_path / 'copy'}"]
+    runs = [sweep.compare(benchmark, [w], budget=4, seeds=3, out=tmp_path / "runs") for w in words]
+    assert runs[0][0].new and not runs[1][0].new
+    assert [run[0].label for run in runs] == words
+    with pytest.raises(UserError, match="are the same; give one of them"):
+        sweep.compare(benchmark, words, budget=4, seeds=3, out=tmp_path / "runs")
 
 
 def test_settings_within_settings_come_back():

@@ -16,7 +16,7 @@ from rlnas.analysis.comparison import curves
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 
-OF_A_TRAINING = ("checkpoint", "sha256")
+OF_A_TRAINING = ("sha256",)
 """The settings of an agent in which trainings of the same kind differ."""
 
 ENOUGH = 5
@@ -84,7 +84,7 @@ def entrants(runs: Sequence[Run]) -> list[Entrant]:
     labels = [entrant.label for entrant in found]
     for i, entrant in enumerate(found):
         if labels.count(entrant.label) > 1 and len(entrant.runs) > 1:
-            first = entrant.runs[0].manifest["config"].get("checkpoint", "")
+            first = entrant.pretraining.get("checkpoint", "")
             found[i] = Entrant(f"{entrant.label} ({first}, ...)", entrant.runs)
     for i, entrant in enumerate(found):
         if entrant.label in [other.label for other in found[:i]]:

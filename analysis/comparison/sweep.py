@@ -14,7 +14,15 @@ import jax
 import numpy as np
 
 from rlnas import bench
-from rlnas.agents.protocol import AgentConfig, History, Pretrained, run_search, run_seeds, seed_keys
+from rlnas.agents.protocol import (
+    AgentConfig,
+    History,
+    Parametrised,
+    Pretrained,
+    run_search,
+    run_seeds,
+    seed_keys,
+)
 from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.analysis import store
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
@@ -103,25 +111,30 @@ def contenders(agents: Sequence[str] | Mapping[str, AgentConfig]) -> list[Conten
         given = [Entry(split(label)[0], label, config) for label, config in agents.items()]
     else:
         given = parse_all(agents)
+    labels: dict[str, str] = {}
     for name, label, config in given:
-        same = next(
-            (other.label for other in found if (other.name, other.config) == (name, config)), None
-        )
-        if same:
+        same = labels.setdefault(store.hash_of([name, identity_of(config)]), label)
+        if len(labels) == len(found):
             raise UserError(f"agents {same} and {label} are the same; give one of them")
         found.append(Contender(name, label, config))
     return found
+
+
+def identity_of(config: AgentConfig) -> dict[str, Any]:
+    """What of an agent's settings decides its searches."""
+    if isinstance(config, Parametrised):
+        return config.identity()
+    return dataclasses.asdict(config)  # type: ignore[call-overload, no-any-return]
 
 
 def spec_of(
     contender: Contender, benchmark: Benchmark, budget: int, seed: int, seeds: int
 ) -> store.RunSpec:
     """The identity of the run."""
-    fields = dataclasses.asdict(contender.config)  # type: ignore[call-overload]
     return store.RunSpec(
         benchmark=benchmark.describe(),
         agent=contender.name,
-        config=fields,
+        config=identity_of(contender.config),
         budget=budget,
         seed=seed,
         seeds=seeds,
