@@ -36,7 +36,7 @@ def pin_process() -> None:
     """For a process of ours, and those it starts: as `PINNED` from the first import of JAX on."""
     if "jax" not in sys.modules:
         os.environ |= {
-            f"JAX_{name.upper()}": value if isinstance(value, str) else str(int(value))
+            f"JAX_{name.upper()}": value if isinstance(value, str) else str(int(bool(value)))
             for name, value in PINNED.items()
         }
 
@@ -48,7 +48,7 @@ def check_pinned(key: Any) -> None:
 
     found = {
         "default_prng_impl": str(jax.random.key_impl(key)),
-        "threefry_partitionable": jax.config.jax_threefry_partitionable,
+        "threefry_partitionable": jax.config.jax_threefry_partitionable,  # type: ignore[attr-defined]
     }
     for name, value in found.items():
         if value != PINNED[name]:

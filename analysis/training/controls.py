@@ -33,7 +33,7 @@ def controls(benchmark: Any, part: Any, queries: Sequence[int], seed: int) -> li
     looked up once, best first; a random forest fitted to these look-ups (where scikit-learn is
     installed), best prediction first; the most trainable parameters first. Empty for a space that
     has no numbers, or is larger than `LIMIT`."""
-    space = benchmark.space
+    space: Any = benchmark.space
     if not isinstance(space, Indexed) or space.size > LIMIT:
         return []
     archs = jax.vmap(space.at)(jnp.arange(int(space.size)))
