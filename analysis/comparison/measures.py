@@ -70,8 +70,8 @@ def reference_among(entered: Sequence[Entrant], wanted: str = "") -> str | None:
         known = ", ".join(entrant.label for entrant in entered)
         raise UserError(f"--reference {wanted} is no agent of this comparison; expected {known}")
     ends = {e.label: float(stats.iqm(e.reported[-1].ravel())) for e in entered if not e.learned}
-    known = {label: end for label, end in ends.items() if not math.isnan(end)}
-    return max(known, key=known.__getitem__) if known else next(iter(ends), None)
+    valued = {label: end for label, end in ends.items() if not math.isnan(end)}
+    return max(valued, key=lambda label: valued[label]) if valued else next(iter(ends), None)
 
 
 def rows(entered: Sequence[Entrant], reference: str | None) -> list[Row]:
