@@ -191,7 +191,9 @@ def is_docstring(node: Any) -> bool:
 def installed(top: str) -> bool:
     """Whether a top-level package is installed; not, that is, a file that someone works on."""
     spec = spec_of(top)
-    places: list[Any] = [*(spec.submodule_search_locations or [spec.origin])] if spec else []
+    places: list[str | None] = []
+    if spec:
+        places += spec.submodule_search_locations or [spec.origin]
     folders = {part for place in places if place for part in Path(place).parts}
     return bool(folders & {"site-packages", "dist-packages"})
 

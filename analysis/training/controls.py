@@ -33,7 +33,7 @@ def controls(benchmark: Any, part: Any, queries: Sequence[int], seed: int) -> li
     looked up once, best first; a random forest fitted to these look-ups (where scikit-learn is
     installed), best prediction first; the most trainable parameters first. Empty for a space that
     has no numbers, or is larger than `LIMIT`."""
-    space: Any = benchmark.space
+    space = benchmark.space
     if not isinstance(space, Indexed) or space.size > LIMIT:
         return []
     archs = jax.vmap(space.at)(jnp.arange(int(space.size)))
@@ -56,7 +56,7 @@ def controls(benchmark: Any, part: Any, queries: Sequence[int], seed: int) -> li
 
     order = np.argsort(-labels[known], kind="stable")
     rows = [first(ONCE, len(shown), shown[known][order])]
-    features = np.asarray(jax.vmap(space.encode)(archs))
+    features = np.asarray(jax.vmap(benchmark.space.encode)(archs))
     predicted = forest(features[shown[known]], labels[known], features, seed)
     if predicted is not None:
         rows.append(first(FOREST, len(shown), np.argsort(-predicted, kind="stable")))
