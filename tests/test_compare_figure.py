@@ -88,5 +88,5 @@ def test_learned_agents_are_captioned() -> None:
     runs = [made_run("random_search", searches(0.8)), trained_run("dqn:abc", searches(0.9), 64_000)]
     drawn = plots.comparison(runs)
     entries = [entry.get_text() for entry in drawn.legends[0].get_texts()]
-    assert entries == ["random_search", "dqn:abc: trained on made with 64,000 look-ups"]
+    assert entries == ["random_search", "dqn:abc: 64,000 look-ups before"]
     assert not texts_that_overlap(drawn)

@@ -116,7 +116,9 @@ def foot(measured: Measured) -> str:
     if any(len(entrant.runs) > 1 for entrant in measured.entrants):
         over = "seeds; of several trainings over trainings, and seeds within them"
     few = " ".join(
-        f"{entrant.label}: {said}." for entrant in measured.entrants if (said := trainings(entrant))
+        f"{entrant.label}: {'; '.join(filter(None, (learned(entrant), trainings(entrant))))}."
+        for entrant in measured.entrants
+        if entrant.learned
     )
     return (
         f"{source(manifest)}{repeats}{sha}. A query looks one architecture up instead of training "

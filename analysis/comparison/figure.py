@@ -237,13 +237,13 @@ def limits(axes: Axes, kind: str, drawn: Sequence[Curve], optimum: float | None)
 
 
 def legend_entries(entered: Sequence[Entrant]) -> list[str]:
-    """The agents; their seeds where they differ; and what was learned before the search, and at
-    what cost."""
+    """The agents; their seeds where they differ; and what was looked up before the search."""
     differ = len({entrant.seeds for entrant in entered}) > 1
     entries = []
     for entrant in entered:
         entry = f"{entrant.label} ({entrant.seeds} seeds)" if differ else entrant.label
-        entries.append(f"{entry}: {captions.learned(entrant)}" if entrant.learned else entry)
+        lookups = entrant.pretraining.get("lookups", 0)
+        entries.append(f"{entry}: {lookups:,.0f} look-ups before" if entrant.learned else entry)
     return entries
 
 
