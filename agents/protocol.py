@@ -130,7 +130,7 @@ def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, 
     """One run of exactly `budget` queries. Pure: jit it, vmap it over keys (`run_seeds` does both).
 
     No agent is told its budget, and query number t has the same key whatever that is: a shorter run
-    is the beginning of a longer one.
+    is the beginning of a longer one (of a surrogate: up to the rounding of its sums).
 
     The incumbent is the best observation by validation accuracy; the earliest wins a tie.
     `UserError` where JAX would draw other numbers than `rlnas.bench.pinned` ones.
