@@ -60,7 +60,8 @@ class Lines:
         self.told: str | None = None  # without its times
         self.due = self.started + FIRST
         self.closed = threading.Event()
-        threading.Thread(target=self._break_silence, daemon=True).start()
+        self.watch = threading.Thread(target=self._break_silence, daemon=True)
+        self.watch.start()
 
     def update(self, n: int = 1) -> None:
         """So much more is done; it is told with the next line."""
@@ -83,8 +84,9 @@ class Lines:
         print(text, file=file or sys.stderr, flush=True)
 
     def close(self) -> None:
-        """The last line, unless it would say nothing new."""
+        """The last line, unless it would say nothing new; no other comes behind it."""
         self.closed.set()
+        self.watch.join()
         if self.told is not None and self.told != self._said(0.0):
             self._tell()
 
