@@ -23,7 +23,7 @@ names flax gives them: a name decides what is drawn.)"""
 class NetworkConfig:
     """Sizes. The paper (Cassimon et al., arXiv 2410.01431) gives the embedding's width, 256 on
     NAS-Bench-101 and 512 on NAS-Bench-301; every other size is ours, and so is the smaller default,
-    chosen for two cores: twice the width and the layers found nothing more on the tables tried."""
+    chosen for two cores: twice the width found nothing more on nb101-digits."""
 
     width: int = 32
     """Width of the embedding and of every layer."""
