@@ -22,9 +22,8 @@ def difference(
     two-sided p-value of no difference), at each point.
 
     x, y: one array a benchmark, and each counts the same; seeds that only one of them has are left
-    out. Replicates
-    draw seeds, the same ones for X and Y and for all their trainings, and trainings, those of X and
-    Y apart: seeds and trainings are crossed.
+    out. Replicates draw seeds, the same ones for X and Y and for all their trainings, and
+    trainings, those of X and Y apart: seeds and trainings are crossed.
 
     p: where neither has several trainings, of the sign-flip test (Fisher 1935): without a
     difference the two runs of a pair might as well be each other's, so every sign of a difference

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-Purpose = Literal["search", "training", "evaluation", "shown", "landscape"]
+Purpose = Literal["search", "training", "evaluation", "shown"]
 """search: the runs of a comparison. training: of a learner. evaluation: the searches that choose a
-checkpoint. shown: which part of a table a training sees. landscape: walks and moves."""
+checkpoint. shown: which part of a table a training sees."""
 
 
 def root(seed: int, purpose: Purpose) -> Key[Array, ""]:

@@ -27,10 +27,9 @@ class TableBenchmark:
 
     space: an `Indexed` space; architecture number i is row i. val, test, seconds: float32 [M, R],
     NaN where there is no measurement; a mean is over the repeats present, and all_seconds is what
-    they took together. by_test: whether
-    `reported` is the mean test value, else the mean validation value. reports: its name in
-    captions. about: a sentence for captions, "" for the usual one. values: what a value is where
-    it is no single training, e.g. `max-of-3`.
+    they took together. by_test: whether `reported` is the mean test value, else the mean validation
+    value. reports: its name in captions. about: a sentence for captions, "" for the usual one.
+    values: what a value is where it is no single training, e.g. `max-of-3`.
     """
 
     space: Any

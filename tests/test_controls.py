@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +81,7 @@ def test_ctrl_c_waits_until_it_is_asked_for():
 
 
 def test_purposes_have_keys_of_their_own():
-    roots = [keys.root(3, p) for p in ("search", "training", "evaluation", "shown", "landscape")]
+    roots = [keys.root(3, p) for p in get_args(keys.Purpose)]
     drawn = {int(jax.random.bits(root)) for root in roots}
     assert len(drawn) == len(roots)
     assert (jax.random.key_data(roots[0]) == jax.random.key_data(jax.random.key(3))).all()

@@ -20,8 +20,8 @@ class Ablate(AblateSettings):
 
     Examples:
       rlnas ablate --preset smoke
-      rlnas ablate --alpha 1 2 4 6 8 16 32 50 --neighbours 5 10 25 --seeds 5
-      rlnas ablate --alpha 6 --neighbours 25 --vary gamma=0.5,0.9,0.99 network.width=32,64
+      rlnas ablate --alpha 0.3 1 3 10 --neighbours 5 10 25 --seeds 5
+      rlnas ablate --alpha 1 --neighbours 25 --vary gamma=0.5,0.9,0.99 network.width=32,64
     """
 
     def run(self) -> None:

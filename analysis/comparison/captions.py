@@ -31,7 +31,7 @@ def seeds_of(entered: Sequence[Entrant]) -> str:
     """How many runs there are of each agent."""
     seeds = sorted({entrant.seeds for entrant in entered})
     said = f"{' to '.join(f'{n:,}' for n in dict.fromkeys((seeds[0], seeds[-1])))} seeds an agent"
-    return f"{said} and training" if any(len(e.runs) > 1 for e in entered) else said
+    return f"{said} and training" if pooled(entered) else said
 
 
 def source(manifest: dict[str, Any]) -> str:
@@ -62,6 +62,20 @@ def trainings(entrant: Entrant) -> str:
     return f"fewer than {ENOUGH} trainings; an interval over so few is a guess"
 
 
+def trained(measured: Measured) -> list[str]:
+    """A sentence for each learned agent: on what it was trained, and what its intervals lack."""
+    return [
+        f"{entrant.label}: {'; '.join(filter(None, (learned(entrant), trainings(entrant))))}."
+        for entrant in measured.entrants
+        if entrant.learned
+    ]
+
+
+def pooled(entered: Sequence[Entrant]) -> bool:
+    """Whether an agent is several trainings."""
+    return any(len(entrant.runs) > 1 for entrant in entered)
+
+
 def notes(measured: Measured) -> list[str]:
     """What stands under the tables, a paragraph each."""
     said = [
@@ -69,7 +83,7 @@ def notes(measured: Measured) -> list[str]:
         "validation so far. Agents see validation accuracy only, as the noise policy answers it. "
         "Queries include those asked before."
     ]
-    if any(len(entrant.runs) > 1 for entrant in measured.entrants):
+    if pooled(measured.entrants):
         said[0] += " Of an agent that was trained several times, trainings are drawn again, and "
         said[0] += "seeds within them."
     if measured.reference is not None and len(measured.entrants) > 1:
@@ -84,11 +98,7 @@ def notes(measured: Measured) -> list[str]:
     )
     if any("unseen_incumbents" in entrant.pretraining for entrant in measured.entrants):
         said[-1] += " Unseen: runs whose incumbent was never looked up in training."
-    for entrant in measured.entrants:
-        if entrant.learned:
-            few = trainings(entrant)
-            said.append(f"{entrant.label}: {learned(entrant)}{f'; {few}' if few else ''}.")
-    return said
+    return said + trained(measured)
 
 
 NO_INTERVAL = (
@@ -113,15 +123,11 @@ def foot(measured: Measured) -> str:
     if not manifest["reports"].startswith("test"):
         shown = f"{manifest['reports']} without noise: no test accuracy is known"
     over = "seeds"
-    if any(len(entrant.runs) > 1 for entrant in measured.entrants):
+    if pooled(measured.entrants):
         over = "seeds; of several trainings over trainings, and seeds within them"
-    few = " ".join(
-        f"{entrant.label}: {'; '.join(filter(None, (learned(entrant), trainings(entrant))))}."
-        for entrant in measured.entrants
-        if entrant.learned
-    )
     return (
         f"{source(manifest)}{repeats}{sha}. A query looks one architecture up instead of training "
         f"it. Incumbent: the best by validation so far; shown is its {shown}.{optimum} Lines: "
-        f"interquartile mean; bands: 95 % bootstrap intervals over {over}.{time} {few}"
+        f"interquartile mean; bands: 95 % bootstrap intervals over {over}.{time} "
+        + " ".join(trained(measured))
     ).rstrip()

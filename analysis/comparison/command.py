@@ -21,7 +21,7 @@ class Compare:
     history of every run.
 
     The unit of a learned agent is the training: trainings that differ by their seeds only, e.g. all
-    of `dqn:runs/train-*`, are one agent, and its intervals are over trainings first.
+    of `AGENT:runs/train-*`, are one agent, and its intervals are over trainings first.
 
     Runs are kept in OUT by the hash of what decides them, settings, code and JAX's: what is done is
     not done again, more seeds or a smaller budget take what is there, and a comparison that was
@@ -33,7 +33,7 @@ class Compare:
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
-      rlnas compare --agents random_search local_search 'dqn:runs/train-*' --reference local_search
+      rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
     """
 
     benchmark: str = "nb101-digits"

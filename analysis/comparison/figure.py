@@ -157,7 +157,7 @@ def by_seconds(entered: Sequence[Entrant], styles: dict[str, Any]) -> tuple[list
 def points_of(entered: Sequence[Entrant]) -> int:
     """How many points of a curve are drawn: fewer where several trainings make each of them slow
     to resample."""
-    return 60 if any(len(e.runs) > 1 for e in entered) else 160
+    return 60 if captions.pooled(entered) else 160
 
 
 def draw_panel(axes: Axes, drawn: Sequence[Curve], kind: str, optimum: float | None) -> None:

@@ -261,7 +261,8 @@ STATISTICS = {
     ),
     "improvement": "P(X > Y) + P(X = Y)/2 over all pairs of runs of X and of the reference Y",
     "p": (
-        "two-sided, of no difference: sign flips of the pairs; of several trainings the bootstrap's"
+        "two-sided, of no difference: sign flips of the pairs; of several trainings Student's t of "
+        "the bootstrap's standard error"
     ),
     "p_holm": "p adjusted for all agents and query counts of the table (Holm)",
 }

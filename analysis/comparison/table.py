@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rlnas.analysis.comparison import captions
 from rlnas.analysis.comparison.measures import Measured, Row, measure
@@ -40,8 +41,8 @@ def by_queries(measured: Measured) -> str:
     kinds |= {} if manifest["optimum"] is None else {"regret (points)": "regret_iqm"}
     kinds |= {"validation %": "validation_iqm"}
     lines = [
-        [once(measured, row), row["agent"], *(interval(row, key, 100.0) for key in kinds.values())]
-        for row in measured.rows
+        [count, row["agent"], *(interval(row, key, 100.0) for key in kinds.values())]
+        for count, row in zip(once(measured.rows), measured.rows, strict=True)
     ]
     return aligned([["queries", "agent", *kinds], *lines], {0})
 
@@ -51,13 +52,13 @@ def against(measured: Measured) -> str:
     others = [row for row in measured.rows if row["agent"] != measured.reference]
     lines = [
         [
-            str(row["queries"]) if i == 0 or row["queries"] != others[i - 1]["queries"] else "",
+            count,
             row["agent"],
             interval(row, "difference", 100.0),
             interval(row, "improvement", 1.0),
             p_value(row["p_holm"]),
         ]
-        for i, row in enumerate(others)
+        for count, row in zip(once(others), others, strict=True)
     ]
     header = ["queries", "agent", "difference (points)", "P(better)", "p"]
     return aligned([header, *lines], {0})
@@ -91,9 +92,10 @@ def at_the_end(measured: Measured) -> str:
     return aligned([header, *lines], set(range(3, len(header))))
 
 
-def once(measured: Measured, row: Row) -> str:
-    """The query count, beside the first agent only."""
-    return str(row["queries"]) if row["agent"] == measured.entrants[0].label else ""
+def once(rows: Sequence[Row]) -> list[str]:
+    """The query counts, each beside the first of its rows only."""
+    counts = [row["queries"] for row in rows]
+    return ["" if count == above else str(count) for above, count in pairwise([None, *counts])]
 
 
 def p_value(p: float | None) -> str:

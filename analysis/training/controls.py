@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.bench.benchmark import Indexed, Sizes, numbers_of
+from rlnas.bench.landscape import values_of
 
 LIMIT = 50_000
 """Larger spaces are not ranked as a whole."""
@@ -36,12 +37,11 @@ def controls(benchmark: Any, part: Any, queries: Sequence[int], seed: int) -> li
     space = benchmark.space
     if not isinstance(space, Indexed) or space.size > LIMIT:
         return []
-    archs = jax.vmap(space.at)(jnp.arange(int(space.size)))
-    val, reported = answers(benchmark, archs)
+    val, reported = (np.asarray(x, np.float64) for x in values_of(benchmark))
     whole, mine = numbers_of(space), numbers_of(part.space)
     assert whole is not None and mine is not None
     shown = np.searchsorted(whole, mine)
-    labels, _ = answers(part, jax.vmap(part.space.at)(jnp.arange(len(shown))))
+    labels = np.asarray(values_of(part)[0], np.float64)
     known = ~np.isnan(labels)
 
     def first(name: str, lookups: int, places: np.ndarray) -> Control:
@@ -56,6 +56,7 @@ def controls(benchmark: Any, part: Any, queries: Sequence[int], seed: int) -> li
 
     order = np.argsort(-labels[known], kind="stable")
     rows = [first(ONCE, len(shown), shown[known][order])]
+    archs = jax.vmap(space.at)(jnp.arange(int(space.size)))
     features = np.asarray(jax.vmap(benchmark.space.encode)(archs))
     predicted = forest(features[shown[known]], labels[known], features, seed)
     if predicted is not None:
@@ -64,14 +65,6 @@ def controls(benchmark: Any, part: Any, queries: Sequence[int], seed: int) -> li
         counts = space.trainable_parameters()
         rows.append(first(PARAMETERS, 0, np.argsort(-counts, kind="stable")))
     return rows
-
-
-def answers(benchmark: Any, archs: Any) -> tuple[np.ndarray, np.ndarray]:
-    """(validation, reported) accuracies of all `archs`, a look-up each; NaN where there is none."""
-    keys = jax.random.split(jax.random.key(0), len(archs))
-    val = jax.jit(lambda b, a: jax.vmap(b.query)(a, keys).val)(benchmark, archs)
-    reported = jax.jit(lambda b, a: jax.vmap(b.reported)(a))(benchmark, archs)
-    return np.asarray(val, np.float64), np.asarray(reported, np.float64)
 
 
 def forest(seen: np.ndarray, labels: np.ndarray, every: np.ndarray, seed: int) -> np.ndarray | None:

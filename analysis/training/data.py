@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rlnas.agents.learner import TrainState
+from rlnas.agents.learner import Learner, TrainState
 from rlnas.analysis import store
+from rlnas.analysis.training.settings import TrainSettings
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 
@@ -22,6 +23,18 @@ STATE, CURVE, KIND = "state.npz", "curve.csv", "train"
 
 Row = dict[str, int | float]
 """An evaluation: a line of the curve."""
+
+
+class Training(NamedTuple):
+    """What is trained on what, and where it goes. part: of the benchmark, that training sees; said:
+    how a legend says so."""
+
+    config: TrainSettings
+    learner: Learner
+    benchmark: Any
+    part: Any
+    said: str
+    folder: Path
 
 
 class Progress(NamedTuple):

@@ -32,6 +32,7 @@ from rlnas.analysis.training.data import (
     STATE,
     Progress,
     Row,
+    Training,
     counts,
     load_state,
     save_state,
@@ -144,6 +145,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     mdp = learner.mdp(part)
     key = keys.root(config.seed, "training")
     state = jax.jit(lambda mdp, key: learner.init(mdp, key))(mdp, key)
+    training = Training(config, learner, benchmark, part, said, folder)
     progress = Progress(state)
     if (folder / STATE).exists():
         progress = load_state(folder / STATE, state)
@@ -178,9 +180,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
             due = stop % every == 0 or stop == total
             if due:
                 means = dict(zip(metrics._fields, progress.recent.mean(0).tolist(), strict=True))
-                progress = evaluated(
-                    config, learner, benchmark, part, said, folder, progress, means
-                )
+                progress = evaluated(training, progress, means)
                 row = progress.rows[-1]
                 shown.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score_of(row):.4f}")
             if due or stopped.asked or time.monotonic() - saved > SAVE_EVERY:
@@ -188,21 +188,14 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 saved = time.monotonic()
             if stopped.asked:
                 raise KeyboardInterrupt
-    finish(config, identity, learner, benchmark, part, said, folder, progress.rows)
+    finish(training, identity, progress.rows)
     return folder
 
 
-def evaluated(
-    config: TrainSettings,
-    learner: Learner,
-    benchmark: Benchmark,
-    part: Any,
-    said: str,
-    folder: Path,
-    progress: Progress,
-    recent: dict[str, float],
-) -> Progress:
-    """Judged by searches whose look-ups count as training's; the best so far is a checkpoint."""
+def evaluated(training: Training, progress: Progress, recent: dict[str, float]) -> Progress:
+    """Judged by searches whose look-ups count as training's; the best so far is a checkpoint.
+    recent: means of the metrics."""
+    config, learner, part = training.config, training.learner, training.part
     queries = config.evaluation_queries
     judges = seed_keys(config.seed, config.evaluation_seeds, "evaluation")
     started = time.monotonic()
@@ -217,10 +210,10 @@ def evaluated(
     row["seconds"] = progress.seconds + time.monotonic() - started
     score = score_of(row)
     if score > progress.best:
-        facts = facts_of(benchmark, said, part, row, score)
+        facts = facts_of(training, row, score)
         params = jax.device_get(state.learner.params)
         seen = seen_numbers(part, state)
-        Checkpoint(config.agent, learner, params, facts, seen).save(folder)
+        Checkpoint(config.agent, learner, params, facts, seen).save(training.folder)
     rows, best = [*progress.rows, row], max(score, progress.best)
     return progress._replace(state=state, rows=rows, best=best)
 
@@ -247,14 +240,14 @@ def seen_numbers(part: Any, state: TrainState) -> np.ndarray | None:
     return None if numbers is None else numbers[np.asarray(state.seen)]
 
 
-def facts_of(benchmark: Benchmark, said: str, part: Any, row: Row, score: float) -> dict[str, Any]:
+def facts_of(training: Training, row: Row, score: float) -> dict[str, Any]:
     """What a checkpoint says of itself. lookups: of the whole training, so far."""
     return {
-        "benchmark": benchmark.describe(),
-        "shown": said,
+        "benchmark": training.benchmark.describe(),
+        "shown": training.said,
         "step": int(row["step"]),
         "lookups": int(row["lookups"]),
         "lookups_to_checkpoint": int(row["lookups"]),
-        "distinct": int(row["distinct"]) if is_remembered(part.space) else None,
+        "distinct": int(row["distinct"]) if is_remembered(training.part.space) else None,
         "validation": score,
     }

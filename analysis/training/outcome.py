@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,12 @@ from jaxtyping import Array, Key
 from rlnas import agents
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.evaluate import Incumbents, evaluate, incumbents
-from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.training import figure
 from rlnas.analysis.training.blind import same_queries
 from rlnas.analysis.training.controls import controls
-from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, write_curve
-from rlnas.analysis.training.settings import TrainSettings
+from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, Training, write_curve
 
 BASELINES = ("random_search", "local_search")
 JUDGED = 100
@@ -31,18 +28,10 @@ TRIED = 20
 """Searches that are repeated with inverted answers."""
 
 
-def finish(
-    config: TrainSettings,
-    identity: dict[str, Any],
-    learner: Learner,
-    benchmark: Any,
-    part: Any,
-    said: str,
-    folder: Path,
-    rows: Sequence[Row],
-) -> None:
+def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) -> None:
     """Judge the checkpoint, write curve and picture, then the manifest; the state is not needed any
     more. The look-ups of this are not training's: they are what a comparison makes."""
+    config, learner, benchmark, part, said, folder = training
     queries = config.evaluation_queries
     keys = seed_keys(config.seed, JUDGED)
     saved = Checkpoint.load(folder)
@@ -55,12 +44,13 @@ def finish(
     facts = saved.facts | {"lookups": int(rows[-1]["lookups"]), "same_queries": same}
     replace(saved, facts=facts).save(folder)
     write_curve(folder / CURVE, rows)
-    own = judged if part is benchmark else {
-        name: baseline(name, part, queries, keys) for name in BASELINES
-    }  # fmt: skip
+    baselines = {
+        name: judged[name] if part is benchmark else baseline(name, part, queries, keys)
+        for name in BASELINES
+    }
     figure.write(
-        folder / "curve", config.agent, rows, {name: own[name] for name in BASELINES},
-        benchmark.name + said, float(part.optimum), part.reports,
+        folder / "curve", config.agent, rows, baselines, benchmark.name + said,
+        float(part.optimum), part.reports,
     )  # fmt: skip
     store.write_json(
         folder / store.MANIFEST,
@@ -70,7 +60,7 @@ def finish(
             "rows": rows[-1],
             "judged_by": JUDGED,
             "judged": judged,
-            "baselines": {name: own[name] for name in BASELINES},
+            "baselines": baselines,
             "controls": [
                 control._asdict() for control in controls(benchmark, part, queries, config.seed)
             ],

@@ -37,7 +37,7 @@ def summary(folder: Path) -> str:
         f"to the best checkpoint (by validation, at step {facts['step']}) "
         f"{facts['lookups_to_checkpoint']:,}{distinct}",
         "",
-        f"tested on {manifest['benchmark']['name']}{trained_on(manifest, facts)}: validation "
+        f"tested on {manifest['benchmark']['name']}{trained_on(facts)}: validation "
         f"accuracy of the incumbent, then {reports} (%), mean of {manifest['judged_by']} searches",
         f"{'queries':16}{'looked up before':>17}" + 2 * "".join(f"{q:>8}" for q in queries),
     ]
@@ -56,7 +56,8 @@ def summary(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def trained_on(manifest: dict[str, Any], facts: dict[str, Any]) -> str:
+def trained_on(facts: dict[str, Any]) -> str:
+    """What part of the benchmark it was trained on."""
     return f", trained on it{facts['shown']}" if facts["shown"] else ", the table it was trained on"
 
 

@@ -24,10 +24,12 @@ def lists_of(benchmark: Benchmark) -> tuple[Offsets, Flat] | None:
 
 @jax.jit
 def values_of(benchmark: Benchmark) -> tuple[Float[Array, " M"], Float[Array, " M"]]:
-    """(validation, reported) by number of every architecture of a `Listed` space; the noise policy
-    must be `mean` to be noise-free."""
-    archs = jax.vmap(benchmark.space.at)(jnp.arange(benchmark.space.size, dtype=jnp.int32))
-    val = jax.vmap(lambda arch: benchmark.query(arch, jax.random.key(0)).val)(archs)
+    """(validation, reported) by number of every architecture of an `Indexed` space, a look-up each;
+    the noise policy must be `mean` to be noise-free."""
+    size = int(benchmark.space.size)
+    archs = jax.vmap(benchmark.space.at)(jnp.arange(size, dtype=jnp.int32))
+    keys = jax.random.split(jax.random.key(0), size)
+    val = jax.vmap(lambda arch, key: benchmark.query(arch, key).val)(archs, keys)
     return val, jax.vmap(benchmark.reported)(archs)
 
 

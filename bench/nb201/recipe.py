@@ -1,5 +1,7 @@
 """How NAS-Bench-201 and TransNAS-Bench-101 trained their cells. Needs no torch."""
 
+from dataclasses import replace
+
 from rlnas.bench.retrain.plan import Origin
 from rlnas.bench.retrain.presets import Settings
 
@@ -24,21 +26,15 @@ NB201 = Settings(
 lib/datasets/get_dataset_with_transform.py for the images. Ours: the cosine goes by step, theirs by
 epoch; the validation half is drawn by us, theirs is a fixed list."""
 
-TNB101 = Settings(
+TNB101 = replace(
+    NB201,
     epochs=25,
     batch_size=128,
-    optimiser="sgd",
-    learning_rate=0.1,
-    nesterov=True,
-    weight_decay=5e-4,
-    drop_last=False,
-    bn_momentum=0.1,
-    tf_init=False,
     channels=64,
     stacks=5,
     modules=2,
     crop_padding=0,
-    flip=True,
+    val_images=Settings.val_images,
 )
 """Duan et al. 2021 (arXiv 2105.11871): configs/train_from_scratch/class_scene, without its colour
 jitter. Ours: images of other sizes than 256 pixels."""

@@ -87,11 +87,11 @@ def transnas(
     return Skeleton(stem, tuple(body), last_norm=False, fan_out=True)
 
 
-def around(variant: Variant, channels: int, modules: int, cells: int, inputs: int) -> Skeleton:
-    """The network around the cells of a space. channels: of the stem. modules: of `cells` cells
-    each. inputs: channels of an image."""
+def around(variant: Variant, *sizes: int) -> Skeleton:
+    """The network around the cells of a space. sizes: channels of the stem, modules, cells of each,
+    channels of an image; the published ones where they are left out."""
     made = transnas if variant == TRANSNAS else nb201
-    return made(channels, modules, cells, inputs)
+    return made(*sizes)
 
 
 def is_identity(part: Part, source: int) -> bool:

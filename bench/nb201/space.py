@@ -115,7 +115,7 @@ class CellSpace:
 
     def trainable_parameters(self) -> np.ndarray:
         """int [size]: of every cell's network, by number."""
-        made = skeleton.nb201() if self.variant is cell.NB201 else skeleton.transnas()
+        made = skeleton.around(self.variant)
         digits = _numbers(self.ops)[1].tolist()
         return np.array([skeleton.trainable_parameters(each, made) for each in digits])
 
