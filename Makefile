@@ -6,7 +6,8 @@ PYTHON ?= python3
 ROOT := $(CURDIR)
 BIN := $(ROOT)/.venv/bin
 SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name __pycache__)
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# Byte code is made when a file is first imported: most of what is installed never is.
+PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
 .PHONY: demo test dev minimum notebooks lint clean
 

@@ -104,6 +104,7 @@ def test_the_same_bytes_or_a_refusal(name: str, here: dict[str, str]) -> None:
 
 def test_the_command_line_does_not_mind(tmp_path: Path) -> None:
     words = ["train", "averages:AveragesAgent", "--preset", "smoke", "--evaluation-seeds", "2"]
+    words += ["--judging-seeds", "2"]
     assert cli.main([*words, "--out", str(tmp_path / "plain")]) == 0
     command = [sys.executable, "-m", cli.__name__, *words, "--out", str(tmp_path / "odd")]
     mixed = ENVIRONMENTS["x64"] | ENVIRONMENTS["rbg"] | ENVIRONMENTS["not partitionable"]

@@ -39,7 +39,7 @@ MDP = (
 NETWORK = "--network.width 16 --network.layers 2 --network.heads 4 --network.feed-forward 8"
 TRAIN = (
     "--benchmark table.npz --preset smoke --noise repeat=1 --epochs 4 --seed 3 --out out "
-    "--evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5"
+    "--evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5 --judging-seeds 4"
 )
 RECIPE = (
     "--epochs 1 --batch-size 20 --optimiser sgd --learning-rate 0.1 --momentum 0.5 --nesterov "

@@ -28,7 +28,7 @@ from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.trained import Trained
 from rlnas.analysis import store
 from rlnas.analysis.report.command import Report
-from rlnas.analysis.training import data, loop, outcome, text
+from rlnas.analysis.training import data, loop, text
 from rlnas.analysis.training.command import Train
 from rlnas.bench import code
 from rlnas.bench.errors import UserError
@@ -37,13 +37,13 @@ from rlnas.bench.nb101.benchmark import from_table
 from tables import small_table
 
 LEARNER = AveragesLearner(neighbours=5, horizon=4, steps=192, actors=8, spread=0.1)
-QUERIES, SEEDS = (3, 6), 4
+QUERIES, SEEDS, JUDGES = (3, 6), 4, 8
 
 
 def config(out: Path) -> Train:
     return Train(
         AGENT, learner=LEARNER, evaluate_every=48, evaluation_seeds=SEEDS,
-        evaluation_queries=QUERIES, shown=0.5, out=out,
+        evaluation_queries=QUERIES, judging_seeds=JUDGES, shown=0.5, out=out,
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def test_the_summary_tells_the_checkpoint_beside_the_baselines(trained):
     assert f"{SEEDS * QUERIES[-1] * len(rows):,} of them in evaluations" in said
     assert f"at step {facts['step']}) {facts['lookups_to_checkpoint']:,}" in said
     assert f"rlnas compare --agents random_search {AGENT}:{trained}" in said
-    history = run_seeds(RandomSearch(), opposed(), 6, seed_keys(0, outcome.JUDGED))
+    history = run_seeds(RandomSearch(), opposed(), 6, seed_keys(0, JUDGES))
     best = np.maximum.accumulate(np.asarray(history.val), axis=1).mean(0)
     wanted = manifest["judged"]["random_search"]["val"]
     np.testing.assert_allclose(wanted, best[[2, 5]], rtol=1e-6)
@@ -262,6 +262,7 @@ def test_what_a_family_changes_is_a_setting_of_some_learner():
         ({"shown": 0.5, "shown_vertices": 4}, "both given"),
         ({"evaluate_every": 0}, "--evaluate-every is 0"),
         ({"evaluation_seeds": 0}, "--evaluation-seeds is 0"),
+        ({"judging_seeds": 0}, "--judging-seeds is 0"),
         ({"evaluation_queries": (20, 10)}, "--evaluation-queries is '20 10'"),
         ({"evaluation_queries": ()}, "--evaluation-queries is ''"),
         ({"seed": -1}, "--seed is -1"),

@@ -158,6 +158,7 @@ def test_what_train_and_compare_print_can_be_pasted_back(
     (tmp_path / "my table.npz").write_bytes(table.read_bytes())
     words = ["averages:AveragesAgent", "--benchmark", "my table.npz", "--preset", "smoke"]
     small = "--steps 64 --evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5"
+    small += " --judging-seeds 4"
     assert cli.main(["train", *words, *small.split(), "--out", AWKWARD]) == 0
     last = capsys.readouterr().out.splitlines()[-1].split(maxsplit=1)
     assert last[0] == "rlnas"

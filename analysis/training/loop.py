@@ -38,7 +38,7 @@ from rlnas.analysis.training.data import (
     save_state,
 )
 from rlnas.analysis.training.outcome import finish
-from rlnas.analysis.training.settings import EVALUATIONS, QUERIES, TrainSettings
+from rlnas.analysis.training.settings import EVALUATIONS, JUDGING, QUERIES, TrainSettings
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
 from rlnas.bench.errors import UserError
@@ -113,6 +113,8 @@ def identity_of(
     }
     if config.evaluation_queries != QUERIES:
         identity["evaluation_queries"] = config.evaluation_queries
+    if config.judging_seeds != JUDGING:
+        identity["judging_seeds"] = config.judging_seeds
     if (devices := len(devices_of(learner))) > 1:  # sums are taken in another order
         identity["devices"] = devices
     return identity | store.decided_by(agents.config(config.agent), learner, part, *DECIDES)

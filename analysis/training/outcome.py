@@ -22,8 +22,6 @@ from rlnas.analysis.training.controls import controls
 from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, Training, write_curve
 
 BASELINES = ("random_search", "local_search")
-JUDGED = 100
-"""Searches that agent and baselines are judged by in the end; none of them chose the checkpoint."""
 TRIED = 20
 """Searches that are repeated with inverted answers."""
 
@@ -33,7 +31,7 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     more. The look-ups of this are not training's: they are what a comparison makes."""
     config, learner, benchmark, part, said, folder = training
     queries = config.evaluation_queries
-    keys = seed_keys(config.seed, JUDGED)
+    keys = seed_keys(config.seed, config.judging_seeds)
     saved = Checkpoint.load(folder)
     found, _ = evaluate(learner, saved.params, benchmark, keys, queries)
     judged = {
@@ -58,7 +56,7 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
             "kind": KIND,
             **identity,
             "rows": rows[-1],
-            "judged_by": JUDGED,
+            "judged_by": config.judging_seeds,
             "judged": judged,
             "baselines": baselines,
             "controls": [

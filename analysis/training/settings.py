@@ -15,6 +15,9 @@ from rlnas.bench.errors import UserError
 QUERIES = (10, 20, 50)
 """The query counts that trained agents are judged at unless told otherwise."""
 
+JUDGING = 100
+"""The searches that they are judged by in the end, likewise."""
+
 EVALUATIONS = 8
 """Of a training, unless told otherwise."""
 
@@ -56,6 +59,9 @@ class TrainSettings:
     evaluation_queries: tuple[int, ...] = QUERIES
     """Queries after which an evaluation's incumbents are told, ascending; each search makes as many
     as the last."""
+    judging_seeds: int = JUDGING
+    """Searches that agent and baselines are judged by in the end; none of them chose the
+    checkpoint."""
     out: Path = Path("runs")
     """Folder of all runs."""
     learner: Annotated[Any, SETTINGS] = None
@@ -71,6 +77,7 @@ class TrainSettings:
             1,
             evaluate_every=1 if self.evaluate_every is None else self.evaluate_every,
             evaluation_seeds=self.evaluation_seeds,
+            judging_seeds=self.judging_seeds,
         )
         if not self.evaluation_queries or list(self.evaluation_queries) != sorted(
             {max(1, q) for q in self.evaluation_queries}
