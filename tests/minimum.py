@@ -27,7 +27,7 @@ bench list
 bench info nb101-digits
 bench export nb101-digits --out table.csv
 compare --agents random_search local_search evolution --budget 20 --seeds 2 --out compared
-train --preset smoke --steps 2048 --evaluate-every 1024 --evaluation-seeds 4 --judging-seeds 4 --out trained
+train --preset smoke --steps 2048 --evaluate-every 1024 --evaluation-seeds 4 --out trained
 landscape --walks 4 --length 30 --lags 3 --out walked
 """
 

@@ -19,7 +19,6 @@ from rlnas.agents.testing import AgentContract, fingerprint, fingerprints_elsewh
 from rlnas.bench.testing import run_checks
 from surrogates import invented_benchmark
 
-
 SMALL = {"dqn": "dqn:neighbours=4"}
 """Settings that take less of a test's time."""
 REGISTERED = {name: SMALL.get(name, name) for name in agents.names()}

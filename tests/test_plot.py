@@ -27,7 +27,8 @@ def made(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     agents = ("random_search", "a walk=random_walk")
     for budget, seeds, entered in ((5, 3, agents), (4, 3, agents), (5, 2, agents[1:])):
         finish(compare(str(table), entered, budget=budget, seeds=seeds, out=out), out)
-    train = f"--benchmark {table} --preset smoke --steps 64 --evaluate-every 64 --evaluation-seeds 3 --judging-seeds 4"
+    train = f"--benchmark {table} --preset smoke --steps 64 --evaluate-every 64"
+    train += " --evaluation-seeds 3 --judging-seeds 4"
     assert cli.main(["train", "averages:AveragesAgent", *train.split(), "--out", str(out)]) == 0
     for kind in ("ablate", "landscape", "scale", "oneshot"):
         folder = out / f"{kind}-0123456789abcdef"
