@@ -47,7 +47,7 @@ class Study:
 OUTSIDE = (
     "computed outside this project with numpy, on the same file; a repeated cell is a query again"
 )
-PERCENT = "reinforce:optimiser=adam,learning_rate=0.01,reward=percent"
+PERCENT = "reinforce:optimiser=adam,lr=0.01,scale=100"
 CLIMB = "local_search:initial=1,memory=0"
 """From one draw, asking known neighbours again, as the author of those numbers did."""
 
