@@ -35,6 +35,8 @@ COMMANDS: dict[str, str] = {
     "ablate": "rlnas.analysis.ablation.command:Ablate",
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
+    "stability": "rlnas.analysis.stability.command:Stability",
+    "reproduce": "rlnas.analysis.reproduce.command:Reproduce",
     "speed": "rlnas.analysis.speed.command:Speed",
     "agents": "rlnas.analysis.extending.agents:Agents",
     "check": "rlnas.analysis.extending.check:Check",

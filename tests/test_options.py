@@ -90,6 +90,11 @@ LINES: dict[str, list[str]] = {
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
         "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
     ],
+    "stability": [
+        "--benchmark table.npz --agents evolution random_walk --rates 2 3 --option x --budget 20 "
+        "--trainings 3 --seed 1 --out out"
+    ],
+    "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],
     "speed": ["--size small --only enumeration --cores 1 --json record.json"],
     "agents": ["evolution"],
     "check": ["random_search"],

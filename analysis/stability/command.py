@@ -1,0 +1,96 @@
+"""`rlnas stability`: how surely policies learn, over learning rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Train policy gradients at several learning rates, many times, and see where they end.
+
+    What is measured is what the policy asks in the last tenth of its queries, not the best that it
+    met on the way. A training has collapsed when it has settled there on an architecture that is
+    worse than what random search finds with as many queries. Runs are those of `rlnas compare`:
+    kept in OUT, and reused.
+
+    Examples:
+      rlnas stability
+      rlnas stability --agents ppo:batch=10 ppo:batch=40 --budget 4000
+    """
+
+    benchmark: str = "nb101-digits"
+    """What to train on: a name that `rlnas bench list` shows, or the path of a table."""
+
+    agents: tuple[str, ...] = ("reinforce:policy=lstm", "ppo")
+    """Agents that have a learning rate, as `rlnas compare` takes them."""
+
+    rates: tuple[float, ...] = (3.5e-4, 1e-3, 3e-3, 1e-2)
+    """Learning rates, in place of the agents' own."""
+
+    option: str = "lr"
+    """What the agents call it."""
+
+    budget: int = 2000
+    """Queries of a training."""
+
+    trainings: int = 20
+    """Trainings of an agent at a rate."""
+
+    seed: int = 0
+    """Root of all randomness."""
+
+    out: Path = Path("runs")
+    """Folder of all runs; results go to its folder stability-<hash of the settings>."""
+
+    def check(self) -> None:
+        """`UserError` for an option out of its range."""
+        if not self.rates or not all(rate > 0 for rate in self.rates):
+            found = " ".join(map(str, self.rates)) or "empty"
+            raise UserError(f"--rates is {found}; expected numbers above 0")
+        check_at_least(1, " agent", agents=len(self.agents))
+        check_at_least(10, ", the end is a tenth of them", budget=self.budget)
+        check_at_least(2, ", a spread needs them", trainings=self.trainings)
+        check_seed(self.seed)
+        check_folder(self.out)
+
+    def run(self) -> None:
+        """Train, print the table, write figure and numbers."""
+        from rlnas import bench
+        from rlnas.analysis import store
+        from rlnas.analysis.stability.figure import figure
+        from rlnas.analysis.stability.measures import measure
+        from rlnas.analysis.stability.text import text
+        from rlnas.analysis.style import save
+        from rlnas.analysis.text import tell
+
+        self.check()
+        there = bench.load(self.benchmark)
+        rates = sorted(set(self.rates))
+        random, found = measure(
+            there, self.agents, rates, self.option,
+            budget=self.budget, trainings=self.trainings, seed=self.seed, out=self.out,
+        )  # fmt: skip
+        identity = {
+            "benchmark": there.describe(), "agents": self.agents, "rates": rates,
+            "option": self.option, "budget": self.budget, "trainings": self.trainings,
+            "seed": self.seed,
+        }  # fmt: skip
+        folder = store.folder_of(self.out, "stability", identity)
+        png, svg = save(figure(there.name, random, found), folder)
+        path = folder / "trainings.csv"
+        store.write_csv(
+            path,
+            [
+                {"agent": one.agent, "rate": one.rate, "training": i, "final": final,
+                 "collapsed": bool(collapsed)}
+                for one in found
+                for i, (final, collapsed) in enumerate(zip(one.final, one.collapsed, strict=True))
+            ],
+        )  # fmt: skip
+        said = text(there.name, self.budget, random, found)
+        tell(said, folder, {"figure": png, "": svg, "trainings": path})
