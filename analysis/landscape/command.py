@@ -45,6 +45,9 @@ class Landscape:
     epochs: int | None = None
     """Training budget of the table in epochs; None takes the longest."""
 
+    rehearsal: bool = False
+    """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
+
     out: Path = Path("runs")
     """Folder of all runs; results go to its folder landscape-<hash of the settings>."""
 

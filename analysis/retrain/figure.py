@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.retrain.data import GROUPS, Line, Verdict
 from rlnas.analysis.retrain.text import plain, points
 from rlnas.analysis.retrain.verdict import relation
@@ -51,7 +52,7 @@ def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
         _scatter(left, verdict, diagonal=kind == "same")
         _ranks(right, verdict.lines)
         shown = [name for name in GROUPS if any(_group(line) == name for line in verdict.lines)]
-        title = f"Does {manifest['benchmark']['name']} tell the truth?"
+        title = f"Does {called(manifest['benchmark'])} tell the truth?"
         fig.text(0.075, 0.975, title, fontsize=12.5, fontweight="bold", va="top")
         under = (
             f"Spearman {plain(verdict.spearman)}, Kendall {plain(verdict.kendall)}; regret of the "

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.retrain.data import CONTROL, Verdict
 from rlnas.analysis.retrain.verdict import relation
 from rlnas.analysis.text import aligned, humanise, number, percent, plain, points
@@ -33,7 +34,7 @@ def text(verdict: Verdict, manifest: Mapping[str, Any], results: pd.DataFrame) -
         f"retrained on {dataset['name']}, preset {manifest['preset']}, "
         f"{manifest['settings']['epochs']} epochs, "
     )
-    head += f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]}); table {manifest['benchmark']['name']}"
+    head += f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]}); table {called(manifest['benchmark'])}"
     blocks = [
         head,
         relation(manifest)[1],

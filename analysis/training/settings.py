@@ -56,6 +56,8 @@ class TrainSettings:
     evaluation_queries: tuple[int, ...] = QUERIES
     """Queries after which an evaluation's incumbents are told, ascending; each search makes as many
     as the last."""
+    rehearsal: bool = False
+    """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
     out: Path = Path("runs")
     """Folder of all runs."""
     learner: Annotated[Any, SETTINGS] = None

@@ -1,12 +1,12 @@
 """A table as CSV or parquet, for every other tool; `import_csv` reads the CSV back.
 
 Columns: module_hash, num_vertices, upper_triangle_bits (0/1, row by row), ops (separated by |),
-trainable_params (of the table's own networks), then in long form (a line a run, also where nothing was measured) epochs, repeat,
-validation_accuracy, test_accuracy, train_accuracy, training_time; in wide form (a line a cell) the
-measurements as validation_accuracy_108ep_repeat0 and so on. Repeats count from 0 as in the noise
-policy `repeat=i`. Accuracies are fractions, times seconds; where they are declared to be means or
-maxima of so many trainings, names begin with `mean3_` or `max3_` (in long form, where all budgets
-are alike). Learning curves are left out.
+trainable_params (of the table's own networks), then in long form (a line a run, also where nothing
+was measured) epochs, repeat, validation_accuracy, test_accuracy, train_accuracy, training_time; in
+wide form (a line a cell) the measurements as validation_accuracy_108ep_repeat0 and so on. Repeats
+count from 0 as in the noise policy `repeat=i`. Accuracies are fractions, times seconds; names of
+those that are declared to be means or maxima begin with `mean3_` or `max3_`, in long form where all
+budgets are alike. Learning curves are left out.
 """
 
 from __future__ import annotations

@@ -174,9 +174,7 @@ def _parameters(
     counts = whole_of(file, given)
     kept = dict(zip(cells, counts.tolist(), strict=True))
     differ = counts != np.array([kept[cell] for cell in cells])
-    given.refuse(
-        file, differ, "another line of this cell says otherwise; expected one count a cell"
-    )
+    given.refuse(file, differ, "another line of this cell says otherwise; expected the same")
     return kept, ["trainable_params are the file's, of other networks than NAS-Bench-101's"]
 
 
