@@ -114,4 +114,5 @@ def spelled(estimate: Sequence[float]) -> str:
     value, low, high = estimate
     if math.isnan(value):
         return "-"
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    ends = "-" if math.isnan(low) else f"{low:.3f}, {high:.3f}"
+    return f"{value:.3f} [{ends}]"

@@ -18,6 +18,7 @@ from rlnas.analysis.retrain.data import GROUPS, Line, Verdict
 from rlnas.analysis.retrain.text import plain, points
 from rlnas.analysis.retrain.verdict import relation
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES
+from rlnas.bench.rank import FEWEST
 
 STYLE_OF = {"top": STYLES[2], "random": REFERENCE_STYLE, "worst": STYLES[1], "named": STYLES[3]}
 NAMES = {
@@ -183,6 +184,5 @@ def foot(manifest: Mapping[str, Any], sentence: str, verdict: Verdict) -> str:
         "seeds; bars: worst and best seed. Regret: best retrained mean minus that of the best by "
         "the table's "
         f"validation accuracy, in {verdict.measure}. Brackets: 95 % bootstrap intervals, of "
-        "correlations over "
-        "architectures, of the regret over seeds."
+        f"correlations (of {FEWEST} or more) over architectures, of the regret over seeds."
     )
