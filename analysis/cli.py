@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.analysis.parse import parse
+from rlnas.bench.compiled import keep_compiled
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pin_process
 
@@ -125,6 +126,7 @@ def dispatch(args: list[str]) -> None:
         group = ""
     word = name.removeprefix(group).strip()
     if name in COMMANDS:
+        keep_compiled()
         command = parse(name, load(COMMANDS[name]), options)
         command.run()
     elif word in ("", "-h", "--help", "help"):

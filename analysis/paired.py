@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import t
+from scipy.special import stdtr  # scipy.stats takes a second to import
 
 from rlnas.analysis.stats import Interval, Values, drawn, interval
 
@@ -58,7 +58,7 @@ def difference(
         fewest = min(v.shape[-2] for v in (*a, *b) if v.shape[-2] > 1)
         error = resampled.std(axis=-1) * np.sqrt(fewest / (fewest - 1))
         with np.errstate(divide="ignore", invalid="ignore"):
-            p = np.where(mean == 0, 1.0, 2 * t.sf(np.abs(mean) / error, fewest - 1))
+            p = np.where(mean == 0, 1.0, 2 * stdtr(fewest - 1, -np.abs(mean) / error))
     p = np.where(np.isnan(mean), np.nan, p)
     return Interval(*(end.reshape(points)[()] for end in found)), p.reshape(points)[()]
 

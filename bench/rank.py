@@ -8,6 +8,9 @@ from scipy.stats import kendalltau, rankdata
 
 PAIRWISE = 100  # values, up to which all pairs are compared at once
 BLOCK = 2_000_000  # signs of pairs at a time
+FEWEST = 10
+"""Units (architectures, walks) below which a correlation has no bootstrap interval: resamples of a
+few are mostly repetitions, and of four that happen to agree all would say 1.00 (ours)."""
 
 
 def spearman(

@@ -1,4 +1,4 @@
-"""What the values of a table are: single trainings, or means or maxima of several."""
+"""What the values of a table are: single trainings, means or maxima of several, or predictions."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
 
 KINDS = {"single": "a single training", "mean": "the mean", "max": "the maximum"}
+NOT_A_BENCHMARK = "NOT A BENCHMARK"
 
 
 @dataclass(frozen=True)
 class Values:
-    """kind: single, mean or max. of: so many trainings; None: unknown, or single."""
+    """kind: single, mean, max or predicted. of: so many trainings; None: unknown, or single."""
 
     kind: str = "single"
     of: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Values:
-        """Of `single`, `mean`, `max`, `mean-of-3`, `max-of-3`. Raises `UserError`."""
-        match = re.fullmatch(r"(single)|(mean|max)(?:-of-([1-9]\d{0,3}))?", text)
+        """Of `single`, `mean`, `max`, `mean-of-3`, `max-of-3`, `predicted`. Raises `UserError`."""
+        match = re.fullmatch(r"(single|predicted)|(mean|max)(?:-of-([1-9]\d{0,3}))?", text)
         if not match or match[3] == "1":
             raise UserError(
-                f"found values {shown(text)}; expected single, mean-of-N or max-of-N, N trainings"
+                f"found values {shown(text)}; expected single, mean-of-N or max-of-N, N trainings, "
+                "or predicted"
             )
         return cls(match[1] or match[2], int(match[3]) if match[3] else None)
 
@@ -36,6 +38,8 @@ class Values:
     @property
     def caption(self) -> str:
         """For captions: a maximum is above what one training reaches."""
+        if self.kind == "predicted":
+            return f"{NOT_A_BENCHMARK}: where there was no training, the value is predicted"
         if self.kind == "single":
             return f"each value is {KINDS['single']}"
         several = f"{self.of} trainings" if self.of else "several trainings"
@@ -43,7 +47,7 @@ class Values:
         return f"each value is {KINDS[self.kind]} of {several}{optimistic}"
 
 
-SINGLE = Values()
+SINGLE, PREDICTED = Values(), Values("predicted")
 
 
 def by_budget(words: Sequence[str]) -> dict[int | None, Values]:

@@ -170,7 +170,7 @@ def test_every_way_to_name_a_cell(tmp_path: Path) -> None:
             "one of them is wrong",
         ),
         (
-            "module_hash,params",
+            "module_hash,params",  # the first line's are right, so the file is of these networks
             f"{HASHES[0]},123",
             f"expected {graph.parameters(graph.cells(4))[0]} for this cell",
         ),
@@ -182,11 +182,26 @@ def test_lines_with_a_wrong_cell(tmp_path: Path, columns: str, line: str, reason
         "upper_triangle_bits": "1",
         "adjacency": "0100",
         "ops": "input|output",
-        "params": "",
+        "params": str(graph.parameters(graph.cells(4))[0]),
     }
     first = ",".join(good[column] for column in columns.split(","))
     text = refused(tmp_path, f"{columns},val_acc_4ep\n{first},0.5\n\n{line},0.5\n")
     assert text.startswith("t.csv: line 4: ") and reason in text
+
+
+def test_counts_of_other_networks_are_kept_where_lines_agree(tmp_path: Path) -> None:
+    text = "module_hash,params,epochs,val_acc\n"
+    text += "".join(f"{HASHES[i]},{1000 + i},{e},0.5\n" for i in (2, 1) for e in (4, 12))
+    table = load(tmp_path, text)
+    assert table.params.tolist() == [1001, 1002] and "other networks" in table.meta["notes"][0]
+    (tmp_path / "t.npz").unlink()
+    wrong = text.replace("1002,12", "1003,12")
+    assert "line 2: params is 1002; another line of this cell" in refused(tmp_path, wrong)
+    wrong = text.replace("1002,12", ",12")
+    assert "line 3: params is empty; expected a whole number" in refused(tmp_path, wrong)
+    counts = graph.parameters(graph.cells(4))[:1].tolist()
+    none = load(tmp_path, f"module_hash,val_acc_4ep\n{HASHES[0]},0.5\n")
+    assert none.params.tolist() == counts and "no trainable_params" in none.meta["notes"][0]
 
 
 # --- measurements -------------------------------------------------------------------------------

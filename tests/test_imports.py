@@ -43,7 +43,8 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-LIGHT = {"cli.py", "command.py", "settings.py", "family.py", "importer.py", "jax_setup.py"}
+LIGHT = {"cli.py", "command.py", "settings.py", "family.py", "importer.py"}
+LIGHT |= {"compiled.py", "jax_setup.py"}
 
 
 def is_light(path: Path) -> bool:

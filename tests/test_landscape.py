@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlnas.analysis.landscape.text import spelled
 from rlnas.bench import landscape
 from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential, Linear
@@ -139,7 +140,7 @@ def test_rank_profile_by_hand() -> None:
 
 def test_autocorrelation_is_that_of_a_plain_loop() -> None:
     rng = np.random.default_rng(1)
-    values = rng.normal(size=(7, 40)).cumsum(axis=1)
+    values = rng.normal(size=(10, 40)).cumsum(axis=1)
     values[rng.random(values.shape) < 0.2] = np.nan
     found = landscape.autocorrelation(values, 5, resamples=50)
     for lag in range(6):
@@ -236,6 +237,16 @@ def test_nothing_varies() -> None:
     assert (
         np.isnan(found.rho).all() and np.isnan(found.length).all() and np.isnan(found.decay).all()
     )
+
+
+def test_few_walks_have_no_interval() -> None:
+    values = np.random.default_rng(0).normal(size=(10, 30)).cumsum(axis=1)
+    for walks in (9, 10):
+        found = landscape.autocorrelation(values[:walks], 3, resamples=50)
+        assert np.isfinite([*found.rho, found.length[0], found.decay[0]]).all()
+        ends = [*found.low[1:], *found.high[1:], *found.length[1:], *found.decay[1:]]
+        assert np.isnan(ends).all() == np.isnan(ends).any() == (walks < 10)
+        assert ("[-]" in spelled(found.length)) == (walks < 10)
 
 
 def test_walks_that_turn_back_have_no_length_beyond_lag_1() -> None:

@@ -140,7 +140,7 @@ def test_a_table_that_falls_apart_is_measured_by_its_largest_component(tmp_path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"walks": 1}, "--walks is 1"),
+        ({"walks": 0}, "--walks is 0"),
         ({"lags": 200}, "--lags is 200"),
         ({"alphas": ()}, "--alphas is empty"),
         ({"alphas": (0.0,)}, "--alphas is 0.0"),

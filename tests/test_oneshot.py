@@ -117,6 +117,15 @@ def test_noise_alone_has_no_rank_within_the_top() -> None:
     assert abs(found.value) < 0.15
 
 
+def test_few_cells_have_no_interval() -> None:
+    val = np.random.default_rng(0).normal(0.9, 0.01, (91, 3))  # the top tenth: nine
+    ranker = oneshot_measures.rankers(truth_of_noise(val), [], "loss")[0]
+    for among in ("all", "top"):
+        found = oneshot_measures.agreement(ranker, "validation", among).spearman
+        assert np.isfinite(found.value)
+        assert np.isnan(found.low) == np.isnan(found.high) == (among == "top")
+
+
 def truth_of_noise(val: np.ndarray) -> Truth:
     return Truth(
         np.arange(len(val)), CELLS[: len(val)], val, val, None, (20,), np.arange(len(val)), 1.0

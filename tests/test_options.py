@@ -39,7 +39,8 @@ MDP = (
 NETWORK = "--network.width 16 --network.layers 2 --network.heads 4 --network.feed-forward 8"
 TRAIN = (
     "--benchmark table.npz --preset smoke --noise repeat=1 --epochs 4 --seed 3 --out out "
-    "--evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5 --judging-seeds 4"
+    "--rehearsal --evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5 "
+    "--judging-seeds 4"
 )
 RECIPE = (
     "--epochs 1 --batch-size 20 --optimiser sgd --learning-rate 0.1 --momentum 0.5 --nesterov "
@@ -59,7 +60,7 @@ LINES: dict[str, list[str]] = {
     "compare": [
         "--benchmark table.npz --agents random_search evolution:population=3,tournament=2 "
         "--budget 7 --seeds 3 --seed 5 --noise sample --epochs 4 --reference random_search "
-        "--out out --redo"
+        "--rehearsal --out out --redo"
     ],
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
@@ -72,13 +73,13 @@ LINES: dict[str, list[str]] = {
     ],
     "landscape": [
         "--benchmark table.npz --walks 20 --length 12 --lags 4 --alphas 2 8 --seed 1 --epochs 4 "
-        "--out out"
+        "--rehearsal --out out"
     ],
     "scale": ["TRAINED --queries 5 --out out"],
     "ablate": [
         f"--agent {AVERAGES} --preset smoke --benchmark table.npz --alpha 4 --neighbours 3 "
         "--vary rate=0.4,0.5 --seeds 2 --steps 64 --evaluation-seeds 3 --seed 2 --workers 1 "
-        "--out out"
+        "--rehearsal --out out"
     ],
     "retrain": [
         "COMPARED --top 1 --random 1 --worst 1 --cells CELL --csv archs.csv --seed 2 "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rlnas import bench
 from rlnas.analysis.ablation.settings import AblateSettings
+from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.bench.errors import UserError
 
 
@@ -30,6 +31,7 @@ class Ablate(AblateSettings):
         from rlnas.analysis.text import tell
 
         benchmark = bench.load(self.benchmark)
+        check_rehearsal(benchmark, self.rehearsal)
         rows, folder = plan.plan(self, benchmark.describe(), benchmark)
         failures = jobs.run_jobs(rows, self.workers)
         if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):

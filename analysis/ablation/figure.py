@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from rlnas.analysis.ablation.data import REFERENCE
 from rlnas.analysis.ablation.measures import QUERY, columns_varied, finding, summary
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
 from rlnas.bench.benchmark import Benchmark
 
@@ -42,7 +43,7 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Benchmark, agent: str) -
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         figure.suptitle(
-            f"{agent} on {benchmark.name}: {finding(lines)}\n", x=0.01, ha="left",
+            f"{agent} on {called(benchmark.describe())}: {finding(lines)}\n", x=0.01, ha="left",
             fontweight="bold", fontsize=11.5,
         )  # fmt: skip
         figure.text(

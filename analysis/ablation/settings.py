@@ -37,5 +37,7 @@ class AblateSettings:
     """Root of all randomness."""
     workers: int = os.cpu_count() or 1
     """Worker processes; a row of the grid (all its alphas and seeds) is one job."""
+    rehearsal: bool = False
+    """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
     out: Path = Path("runs")
     """Folder of all runs."""

@@ -6,6 +6,7 @@ import pandas as pd
 
 from rlnas.analysis.ablation.data import REFERENCE
 from rlnas.analysis.ablation.measures import MEASURES, QUERY, columns_varied, finding, summary
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.stats import Interval
 from rlnas.analysis.text import aligned, percent, points
 from rlnas.bench.benchmark import Benchmark
@@ -32,7 +33,8 @@ def table(frame: pd.DataFrame, benchmark: Benchmark, agent: str, query: int = QU
     random = [percent(lines[f"{REFERENCE}_{m}"].iloc[0]) for m in MEASURES]
     rows.append([REFERENCE, *[""] * (len(settings) - 1), *random, "", ""])
     return (
-        f"{agent} on {benchmark.name}: accuracy of the incumbent after {query} queries (%), mean "
-        f"over trainings with 95 % interval; better: than random search, by validation\n\n"
+        f"{agent} on {called(benchmark.describe())}: accuracy of the incumbent after {query} "
+        f"queries (%), mean over trainings with 95 % interval; better: than random search, by "
+        f"validation\n\n"
         f"{aligned(rows, right=range(1, len(rows[0])))}\n\n{finding(lines)}"
     )

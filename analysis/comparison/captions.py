@@ -9,12 +9,13 @@ from typing import Any
 from rlnas.analysis.comparison import curves
 from rlnas.analysis.comparison.entrants import ENOUGH, Entrant
 from rlnas.analysis.comparison.measures import Measured
+from rlnas.analysis.rehearsal import called
 
 
 def ground(manifest: dict[str, Any], *, named: bool = True) -> str:
     """What was searched, in a phrase."""
     facts = manifest["benchmark"]
-    parts = [str(facts.get("name"))] if named else []
+    parts = [called(facts)] if named else []
     size = manifest["architectures"]
     parts.append(
         f"{size:,.0f} architectures"

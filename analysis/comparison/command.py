@@ -63,6 +63,9 @@ class Compare:
     """The agent that the others are measured against, by its label; empty: the best of those that
     are not trained, after the last query."""
 
+    rehearsal: bool = False
+    """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
+
     out: Path = Path("runs")
     """Folder of all runs."""
 

@@ -19,6 +19,7 @@ from rlnas.analysis import stats
 from rlnas.analysis.comparison import captions, curves
 from rlnas.analysis.comparison.entrants import Entrant
 from rlnas.analysis.comparison.measures import Measured, measure
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle, plain_ticks
 
@@ -253,7 +254,7 @@ def legend_columns(entries: Sequence[str], share: float) -> int:
 
 
 def title(measured: Measured) -> str:
-    return f"Architecture search on {measured.manifest['benchmark'].get('name')}"
+    return f"Architecture search on {called(measured.manifest['benchmark'])}"
 
 
 def subtitle(measured: Measured) -> str:

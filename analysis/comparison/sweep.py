@@ -25,6 +25,7 @@ from rlnas.agents.protocol import (
 )
 from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.analysis import store
+from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
@@ -57,6 +58,7 @@ def compare(
     seed: int = 0,
     noise: str = "mean",
     epochs: int | None = None,
+    rehearsal: bool = False,
     out: Path | str = "runs",
     redo: bool = False,
 ) -> list[store.Run]:
@@ -65,7 +67,7 @@ def compare(
     benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
     words as `rlnas compare --agents` takes them, or settings by label. The rest: as its options.
     Raises `UserError` for an option out of its range, an unknown agent or benchmark, and a
-    benchmark that is for training on.
+    benchmark that is for training or rehearsing on.
     """
     check_at_least(1, " query", budget=budget)
     check_at_least(2, ", an interval needs them", seeds=seeds)
@@ -78,6 +80,7 @@ def compare(
         if isinstance(benchmark, str)
         else benchmark
     )
+    check_rehearsal(searched, rehearsal)
     if searched.distilled:
         raise UserError(
             f"{searched.name} is distilled, for training on; compare on what it imitates, "

@@ -28,7 +28,7 @@ class Landscape:
     """What to measure: a name that `rlnas bench list` shows, or the path of a table."""
 
     walks: int = 1000
-    """Random walks; the intervals are over them, so at least 2."""
+    """Random walks; the intervals are over them, and there is none of fewer than 10."""
 
     length: int = 200
     """Cells of a walk, after LAGS more at its start that are not counted."""
@@ -45,12 +45,15 @@ class Landscape:
     epochs: int | None = None
     """Training budget of the table in epochs; None takes the longest."""
 
+    rehearsal: bool = False
+    """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
+
     out: Path = Path("runs")
     """Folder of all runs; results go to its folder landscape-<hash of the settings>."""
 
     def check(self) -> None:
         """`UserError` for an option out of its range."""
-        check_at_least(2, ", an interval needs them", walks=self.walks)
+        check_at_least(1, walks=self.walks)
         if not 1 <= self.lags < self.length:
             raise UserError(
                 f"--lags is {self.lags}; expected at least 1 and less than --length {self.length}"

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.analysis.landscape.measures import Measured, summary
+from rlnas.analysis.rehearsal import called
 
 
 def title(measured: Measured) -> str:
     facts = measured.facts
     epochs = f", {facts['epochs']} epochs" if facts.get("epochs") else ""
-    return f"Landscape of {facts.get('name')}{epochs}"
+    return f"Landscape of {called(facts)}{epochs}"
 
 
 def caveats(measured: Measured) -> list[str]:
@@ -113,4 +114,5 @@ def spelled(estimate: Sequence[float]) -> str:
     value, low, high = estimate
     if math.isnan(value):
         return "-"
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    ends = "-" if math.isnan(low) else f"{low:.3f}, {high:.3f}"
+    return f"{value:.3f} [{ends}]"

@@ -10,6 +10,7 @@ from rlnas.analysis import store
 from rlnas.analysis.landscape.figure import figure
 from rlnas.analysis.landscape.measures import measure, summary, tables
 from rlnas.analysis.landscape.text import text
+from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
 from rlnas.bench.progress import bar
@@ -23,11 +24,13 @@ def finish(
     alphas: Sequence[float],
     seed: int,
     epochs: int | None,
+    rehearsal: bool,
     out: Path,
 ) -> Path:
     """Measure, write the files into a folder of `out`, print the table and where they lie; the
     options of the command."""
     there = bench.load(benchmark, epochs=epochs)
+    check_rehearsal(there, rehearsal)
     settings = {"walks": walks, "length": length, "lags": lags, "alphas": alphas, "seed": seed}
     identity = {
         "format": "rlnas-landscape",

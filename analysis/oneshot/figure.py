@@ -156,17 +156,15 @@ def draw_agreements(axes: Axes, report: Report) -> None:
                 [found.low, found.high], [place, place], color="black", linewidth=1.3, zorder=3
             )
             if np.isfinite(found.value):
-                axes.text(
-                    max(found.high, 0) + 0.02, place, f"{found.value:.2f}", va="center", fontsize=8
-                )
+                right = max(np.fmax(found.high, found.value), 0) + 0.02
+                axes.text(right, place, f"{found.value:.2f}", va="center", fontsize=8)
         axes.barh([np.nan], [np.nan], color="#555555", alpha=alpha, label=label)
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    lowest = min(
-        (report.of(n, "validation", a).spearman.low for n in names for a, *_ in groups), default=0
-    )
-    axes.set_xlim(min(0, np.floor(10 * lowest) / 10) if np.isfinite(lowest) else -1, 1.12)
+    every = [report.of(n, "validation", a).spearman for n in names for a, *_ in groups]
+    lowest = np.nanmin([0.0, *(end for one in every for end in (one.low, one.value))])
+    axes.set_xlim(np.floor(10 * lowest) / 10, 1.12)
     axes.set_xlabel("Spearman correlation with the table")
     axes.set_title("What ranks the cells how well", loc="left")
     axes.grid(True, axis="x")

@@ -3,6 +3,7 @@ Plain numpy."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from rlnas.analysis import stats
 from rlnas.analysis.oneshot.data import Agreement, Picks, Report, Scored, Truth
 from rlnas.analysis.stats import Interval
-from rlnas.bench.rank import kendall, spearman
+from rlnas.bench.rank import FEWEST, kendall, spearman
 
 TOP = 0.1  # "the top 10 %", by the table
 KS = (10, 50, 250)  # of precision; those above half of the cells are left out
@@ -35,7 +36,10 @@ class Ranker(NamedTuple):
 
 
 def interval(statistic: Callable[[np.ndarray], float], cells: int, seed: int = 0) -> Interval:
-    """statistic: of chosen places among the cells; they are drawn with replacement."""
+    """statistic: a correlation of chosen places among the cells; they are drawn with replacement,
+    if there are `FEWEST`."""
+    if cells < FEWEST:
+        return Interval(statistic(np.arange(cells)), math.nan, math.nan)
     rng = np.random.default_rng(seed)
     drawn = np.array([statistic(rng.integers(cells, size=cells)) for _ in range(REPLICATES)])
     return stats.interval(statistic(np.arange(cells)), drawn)

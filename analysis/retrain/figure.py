@@ -13,10 +13,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.retrain.data import GROUPS, Line, Verdict
 from rlnas.analysis.retrain.text import plain, points
 from rlnas.analysis.retrain.verdict import relation
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES
+from rlnas.bench.rank import FEWEST
 
 STYLE_OF = {"top": STYLES[2], "random": REFERENCE_STYLE, "worst": STYLES[1], "named": STYLES[3]}
 NAMES = {
@@ -51,7 +53,7 @@ def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
         _scatter(left, verdict, diagonal=kind == "same")
         _ranks(right, verdict.lines)
         shown = [name for name in GROUPS if any(_group(line) == name for line in verdict.lines)]
-        title = f"Does {manifest['benchmark']['name']} tell the truth?"
+        title = f"Does {called(manifest['benchmark'])} tell the truth?"
         fig.text(0.075, 0.975, title, fontsize=12.5, fontweight="bold", va="top")
         under = (
             f"Spearman {plain(verdict.spearman)}, Kendall {plain(verdict.kendall)}; regret of the "
@@ -182,6 +184,5 @@ def foot(manifest: Mapping[str, Any], sentence: str, verdict: Verdict) -> str:
         "seeds; bars: worst and best seed. Regret: best retrained mean minus that of the best by "
         "the table's "
         f"validation accuracy, in {verdict.measure}. Brackets: 95 % bootstrap intervals, of "
-        "correlations over "
-        "architectures, of the regret over seeds."
+        f"correlations (of {FEWEST} or more) over architectures, of the regret over seeds."
     )

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.retrain.data import CONTROL, Verdict
 from rlnas.analysis.retrain.verdict import relation
 from rlnas.analysis.text import aligned, humanise, number, percent, plain, points
+from rlnas.bench.rank import FEWEST
 
 SHORT = {"conv3x3-bn-relu": "3x3", "conv1x1-bn-relu": "1x1", "maxpool3x3": "mp"}
 LONGEST = 44
@@ -33,7 +35,7 @@ def text(verdict: Verdict, manifest: Mapping[str, Any], results: pd.DataFrame) -
         f"retrained on {dataset['name']}, preset {manifest['preset']}, "
         f"{manifest['settings']['epochs']} epochs, "
     )
-    head += f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]}); table {manifest['benchmark']['name']}"
+    head += f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]}); table {called(manifest['benchmark'])}"
     blocks = [
         head,
         relation(manifest)[1],
@@ -114,11 +116,11 @@ def _sentences(verdict: Verdict) -> list[str]:
 def notes(manifest: Mapping[str, Any]) -> list[str]:
     return [
         *manifest.get("notes", []),
-        "Intervals: 95 % bootstrap, of correlations and groups over architectures, of the regret "
-        "over seeds. The best",
-        "retrained is chosen on the same trainings, so regrets are a little too large; the top "
-        "was chosen on the",
-        "table, so its table accuracies are a little too good.",
+        f"Intervals: 95 % bootstrap, of correlations (of {FEWEST} or more) and groups over "
+        "architectures, of the regret",
+        "over seeds. The best retrained is chosen on the same trainings, so regrets are a little "
+        "too large; the top was",
+        "chosen on the table, so its table accuracies are a little too good.",
     ]
 
 

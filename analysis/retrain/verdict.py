@@ -16,11 +16,9 @@ from rlnas.analysis import stats
 from rlnas.analysis.retrain.data import CONTROL, GROUPS, Group, Line, Verdict
 from rlnas.analysis.stats import UNKNOWN, Interval
 from rlnas.bench.errors import UserError
-from rlnas.bench.rank import kendall, spearman
+from rlnas.bench.rank import FEWEST, kendall, spearman
 from rlnas.bench.retrain.presets import OWN_SPLIT
 from rlnas.bench.retrain.recipes import origin
-
-FEWEST = 4  # architectures, for an interval of a rank correlation
 
 
 def judge(results: pd.DataFrame) -> Verdict:
@@ -85,8 +83,7 @@ def judge(results: pd.DataFrame) -> Verdict:
 
 
 def _correlation(x: np.ndarray, y: np.ndarray, statistic: Any) -> Interval:
-    """With architectures drawn again; replicates that are all one architecture say nothing and are
-    left out."""
+    """With architectures drawn again, if there are `FEWEST`."""
     n = len(x)
     if n < 2:
         return UNKNOWN

@@ -11,6 +11,7 @@ import numpy as np
 
 from rlnas.analysis import store
 from rlnas.analysis.folders import Left
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.training import data as training
 from rlnas.bench.errors import UserError
 
@@ -50,7 +51,7 @@ def read(folder: Path, queries: int) -> Training:
     try:
         baselines = {name: values["val"] for name, values in manifest["baselines"].items()}
         return Training(
-            benchmark=manifest["benchmark"]["name"],
+            benchmark=called(manifest["benchmark"]),
             space=store.hash_of([manifest["benchmark"], manifest["cells_shown"]]),
             settings=settings_of(manifest),
             architectures=float(manifest["cells_shown"]),

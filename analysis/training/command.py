@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal
 
 from rlnas import bench
+from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.training.settings import SETTINGS, TrainSettings
 from rlnas.bench.errors import UserError
 from rlnas.bench.options import asked
@@ -67,4 +68,5 @@ class Train(TrainSettings):
 
         self.check()
         benchmark = bench.load(self.benchmark, epochs=self.epochs, noise=self.noise)
+        check_rehearsal(benchmark, self.rehearsal)
         print(summary(train(self, benchmark)))

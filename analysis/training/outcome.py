@@ -16,6 +16,7 @@ from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.evaluate import Incumbents, evaluate, incumbents
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.training import figure
 from rlnas.analysis.training.blind import same_queries
 from rlnas.analysis.training.controls import controls
@@ -47,7 +48,7 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
         for name in BASELINES
     }
     figure.write(
-        folder / "curve", config.agent, rows, baselines, benchmark.name + said,
+        folder / "curve", config.agent, rows, baselines, called(benchmark.describe()) + said,
         float(part.optimum), part.reports,
     )  # fmt: skip
     store.write_json(

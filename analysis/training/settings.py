@@ -62,6 +62,8 @@ class TrainSettings:
     judging_seeds: int = JUDGING
     """Searches that agent and baselines are judged by in the end; none of them chose the
     checkpoint."""
+    rehearsal: bool = False
+    """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
     out: Path = Path("runs")
     """Folder of all runs."""
     learner: Annotated[Any, SETTINGS] = None

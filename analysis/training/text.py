@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.agents.checkpoint import FACTS
+from rlnas.analysis.rehearsal import called
 from rlnas.analysis.training.data import counts, read
 from rlnas.bench.files import quoted
 
@@ -37,7 +38,7 @@ def summary(folder: Path) -> str:
         f"to the best checkpoint (by validation, at step {facts['step']}) "
         f"{facts['lookups_to_checkpoint']:,}{distinct}",
         "",
-        f"tested on {manifest['benchmark']['name']}{trained_on(facts)}: validation "
+        f"tested on {called(manifest['benchmark'])}{trained_on(facts)}: validation "
         f"accuracy of the incumbent, then {reports} (%), mean of {manifest['judged_by']} searches",
         f"{'queries':16}{'looked up before':>17}" + 2 * "".join(f"{q:>8}" for q in queries),
     ]

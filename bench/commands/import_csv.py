@@ -32,7 +32,8 @@ class ImportCsv:
     epochs: int | None = None
     """The budget, where the file does not say after how many epochs."""
     values: tuple[str, ...] = ()
-    """What a value is, for captions: single, mean-of-3, max-of-3; of one budget, 108=max-of-3."""
+    """What a value is, for captions: single, mean-of-3, max-of-3, predicted; of one budget,
+    108=max-of-3."""
     note: tuple[str, ...] = ()
     """Remarks to keep with the numbers, e.g. where the file is from."""
     family: str = "nb101"

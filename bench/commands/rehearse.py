@@ -13,9 +13,10 @@ class Rehearse:
     """Predict every cell of the space from a partial table: to rehearse training and search at full
     size.
 
-    The new table is no benchmark, and says so: its accuracies are a regressor's (gradient boosting
-    on the encoding), fitted to the cells of the partial table. Needs the extra `retrain`
-    (scikit-learn).
+    The new table is no benchmark, and says so: cells of the partial table keep their values, all
+    other ones are a regressor's (gradient boosting on the encoding), fitted to nine tenths of them;
+    the last tenth tells how far it can be believed. Commands search it with `--rehearsal` only.
+    Needs the extra `retrain` (scikit-learn).
     """
 
     table: Positional[str]

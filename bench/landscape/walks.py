@@ -12,10 +12,12 @@ from jaxtyping import Array, Bool, Float, Key
 
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
+from rlnas.bench.rank import FEWEST
 
 
 class Autocorrelation(NamedTuple):
-    """Lags 0..L, in steps. low, high: 95 % percentile-bootstrap interval over walks.
+    """Lags 0..L, in steps. low, high: 95 % percentile-bootstrap interval over walks, NaN for fewer
+    than `FEWEST` of them.
 
     length: the correlation length -1 / ln rho(1) in steps, with its interval; 0 where rho(1) <= 0.
     decay: the same from rho(2) / rho(1), NaN with a single lag, and where rho does not fall from
@@ -94,7 +96,9 @@ def autocorrelation(
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(walks, np.full(walks, 1 / walks), size=resamples).astype(np.float64)
     resampled = _pearson(np.moveaxis(np.tensordot(counts, sums, (1, 1)), 0, 1))  # [resamples, lags]
-    low, high = np.quantile(resampled, (0.025, 0.975), axis=0)
+    low, high = ends = np.quantile(resampled, (0.025, 0.975), axis=0)
+    if walks < FEWEST:
+        ends[:] = resampled[:] = np.nan
     length = _lengths(rho[1], low[1], high[1])
     if lags < 2 or not rho[2] < rho[1]:
         return Autocorrelation(rho, low, high, length, (float("nan"),) * 3)

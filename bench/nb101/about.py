@@ -10,6 +10,7 @@ from rlnas.bench.connected import connectivity
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.space import CellSpace, make_space
 from rlnas.bench.nb101.table import Table
+from rlnas.bench.values import PREDICTED
 
 
 def held(table: Table, space: CellSpace | None = None) -> str:
@@ -29,6 +30,7 @@ def about(table: Table, epochs: int, space: CellSpace) -> str:
     cells, values = held(table, space), table.values(epochs)
     if not cells and values is None:
         return ""
-    said = f"{table.name} is a table of trained architectures"
+    said = f"{table.name} is a table of "
+    said += "predictions" if values == PREDICTED else "trained architectures"
     said += f", {cells}" if cells else ""
     return said + (f"; {values.caption}" if values else "")

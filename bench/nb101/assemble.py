@@ -12,6 +12,7 @@ import pandas as pd
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
 from rlnas.bench.nb101.graph import UNUSED, cells, hashes
+from rlnas.bench.nb101.sizes import sizes
 from rlnas.bench.nb101.table import Table, make_meta
 from rlnas.bench.nb101.trainings import MANIFEST, read_records
 
@@ -102,7 +103,7 @@ def assemble(
     return Table(
         row=rows.astype(np.int32),
         epochs=np.array(budgets, np.int32),
-        params=params,
+        params=sizes(cells(max_vertices), recipe, rows, params),
         seconds=seconds,
         curve_epochs=np.arange(1, recipe["epochs"] + 1, dtype=np.int32),
         curve_train=curve,

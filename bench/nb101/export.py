@@ -1,10 +1,12 @@
 """A table as CSV or parquet, for every other tool; `import_csv` reads the CSV back.
 
 Columns: module_hash, num_vertices, upper_triangle_bits (0/1, row by row), ops (separated by |),
-trainable_params, then in long form (a line a run, also where nothing was measured) epochs, repeat,
-validation_accuracy, test_accuracy, train_accuracy, training_time; in wide form (a line a cell) the
-measurements as validation_accuracy_108ep_repeat0 and so on. Repeats count from 0 as in the noise
-policy `repeat=i`. Accuracies are fractions, times seconds. Learning curves are left out.
+trainable_params (of the table's own networks), then in long form (a line a run, also where nothing
+was measured) epochs, repeat, validation_accuracy, test_accuracy, train_accuracy, training_time; in
+wide form (a line a cell) the measurements as validation_accuracy_108ep_repeat0 and so on. Repeats
+count from 0 as in the noise policy `repeat=i`. Accuracies are fractions, times seconds; names of
+those that are declared to be means or maxima begin with `mean3_` or `max3_`, in long form where all
+budgets are alike. Learning curves are left out.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ import numpy as np
 
 from rlnas.bench.columns import column_file
 from rlnas.bench.errors import UserError
-from rlnas.bench.nb101.cell import OPS
+from rlnas.bench.files import quoted
+from rlnas.bench.nb101.cell import MAX_VERTICES, OPS
 from rlnas.bench.nb101.forms import Cells
 from rlnas.bench.nb101.reference import Reference
 from rlnas.bench.nb101.table import MEASURES, Table
 from rlnas.bench.progress import bar
+from rlnas.bench.values import Values
 
-FORMATS = ("csv", "parquet")
 SHAPES = ("long", "wide")
 COLUMN = {
     "val": "validation_accuracy",
@@ -43,6 +46,7 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
         for start in range(0, len(table.row), BATCH_CELLS):
             chunk = slice(start, start + BATCH_CELLS)
             columns = _cell_columns(table.row[chunk], reference)
+            columns["trainable_params"] = table.params[chunk]
             write(
                 columns | _wide(table, chunk) if shape == "wide" else _long(table, chunk, columns)
             )
@@ -61,7 +65,6 @@ def _cell_columns(rows: np.ndarray, reference: Reference) -> dict[str, np.ndarra
         "ops": np.array(
             [_operations(int(v), ops) for v, ops in zip(cells.num_vertices, cells.ops, strict=True)]
         ),
-        "trainable_params": reference.parameters[rows],
     }
 
 
@@ -81,13 +84,34 @@ def _long(table: Table, chunk: slice, columns: dict[str, np.ndarray]) -> dict[st
     runs = {key: np.repeat(column, budgets * repeats) for key, column in columns.items()}
     runs["epochs"] = np.tile(np.repeat(table.epochs, repeats), cells)
     runs["repeat"] = np.tile(np.arange(repeats, dtype=np.int32), cells * budgets)
-    return runs | {COLUMN[m]: getattr(table, m)[chunk].ravel() for m in MEASURES}
+    declared = {table.values(epochs) for epochs in table.epochs.tolist()}
+    alike = declared.pop() if len(declared) == 1 else None
+    return runs | {_name(m, alike): getattr(table, m)[chunk].ravel() for m in MEASURES}
 
 
 def _wide(table: Table, chunk: slice) -> dict[str, np.ndarray]:
     return {
-        f"{COLUMN[m]}_{epochs}ep_repeat{r}": getattr(table, m)[chunk, b, r]
+        f"{_name(m, table.values(epochs))}_{epochs}ep_repeat{r}": getattr(table, m)[chunk, b, r]
         for m in MEASURES
-        for b, epochs in enumerate(table.epochs)
+        for b, epochs in enumerate(table.epochs.tolist())
         for r in range(table.repeats)
     }
+
+
+def _name(measure: str, values: Values | None) -> str:
+    """The column's name says what a value is, as `csv_header` reads it: `max3_test_accuracy`."""
+    if values is None or values.kind not in ("mean", "max") or measure == "seconds":
+        return COLUMN[measure]
+    return f"{values.kind}{values.of or ''}_{COLUMN[measure]}"
+
+
+def read_back(table: Table, path: Path) -> str:
+    """A line with the command that makes a table of the file again, with all that its columns do
+    not say."""
+    words = [f"--name {table.name}-again"]
+    if table.meta["max_vertices"] < MAX_VERTICES:
+        words.append(f"--max-vertices {table.meta['max_vertices']}")
+    found = [(epochs, table.values(epochs)) for epochs in table.epochs.tolist()]
+    declared = [f"{epochs}={values}" for epochs, values in found if values]
+    words += [f"--values {' '.join(declared)}"] if declared else []
+    return f"\nback: rlnas bench import-csv {quoted(path)} {' '.join(words)}"

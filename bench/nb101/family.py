@@ -81,13 +81,14 @@ class NasBench101(Family):
         return ImportCells
 
     def export(self, name: str, path: Path, shape: str) -> str:
-        from rlnas.bench.nb101.export import export
+        from rlnas.bench.nb101.export import export, read_back
         from rlnas.bench.nb101.facts import size_of
         from rlnas.bench.nb101.table import Table, find
 
         table = Table.load(find(name))
         export(table, path, shape=shape)
-        return size_of(table)
+        again = "" if path.suffix == ".parquet" else read_back(table, path)
+        return size_of(table) + again
 
     def origin(self, name: str, epochs: int | None) -> Origin | None:
         return origin(name, epochs)

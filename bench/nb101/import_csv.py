@@ -7,7 +7,8 @@ A line is a cell, given by one or more of
 and what was measured:
     validation_accuracy, test_accuracy, train_accuracy   fractions, or percentages; empty: unknown
     training_time                                        seconds
-    trainable_params                                     compared with the cell's own
+    trainable_params                                     NAS-Bench-101's own, which are checked, or
+                                                         of other networks, which are kept
 Long form: columns `epochs` and `repeat` (any numbering) say which run a line is. Wide form: the
 measurement's name does, `validation_accuracy_108ep_repeat0`. Without a repeat there is one. Shorter
 names are known too (`val`, `val_108`, `mean3_test_accuracy`, `seconds`, ...): see `csv_header`; how
@@ -66,6 +67,7 @@ def import_csv(
         for batch in file.batches():
             parts.append(_lines(file, header, batch, reference, epochs))
             shown.update(len(batch.lines))
+    counts, said = _parameters(file, parts, reference)
     runs = _runs(file, header, parts, percent)
     dense = measurements.assemble(
         runs,
@@ -78,11 +80,12 @@ def import_csv(
         name,
         max_vertices=vertices,
         source=path.name,
-        notes=[*notes, *_notes(header, dense)],
+        notes=[*notes, *said, *_notes(header, dense)],
         values=_declared(path, header, declared, dense.epochs.tolist()),
         created_by="rlnas bench import-csv",
     )
-    table.Table(params=reference.parameters[dense.row], meta=meta, **dense._asdict()).save(out)
+    params = np.array([counts[row] for row in dense.row.tolist()], np.int32)
+    table.Table(params=params, meta=meta, **dense._asdict()).save(out)
     return out
 
 
@@ -93,6 +96,7 @@ class _Lines(NamedTuple):
     epochs: np.ndarray
     repeat: np.ndarray
     position: np.ndarray
+    params: Numbers | None
     measured: list[Numbers]
 
 
@@ -101,12 +105,7 @@ def _lines(
 ) -> _Lines:
     n = len(batch.lines)
     row = rows_of_lines(file, header, batch, reference)
-    if "trainable_params" in header.plain:
-        given = numbers_of(file, batch, header.plain["trainable_params"])
-        ours = reference.parameters[row]
-        wrong = ~np.isnan(given.values) & (given.values != ours)
-        expected = ours[wrong][0] if wrong.any() else ""
-        given.refuse(file, wrong, f"expected {expected} for this cell; is it of another network?")
+    counted = header.plain.get("trainable_params")
 
     def whole(column: str, otherwise: int) -> np.ndarray:
         if column not in header.plain:
@@ -118,13 +117,14 @@ def _lines(
         whole("epochs", epochs or 0),
         whole("repeat", 0),
         np.array(batch.lines, np.int64),
+        None if counted is None else numbers_of(file, batch, counted),
         [numbers_of(file, batch, column.index) for column in header.columns],
     )
 
 
 def _runs(file: CsvFile, header: Header, parts: list[_Lines], percent: bool) -> Measurements:
     """All lines as runs, a column's unit being judged by all of its values."""
-    *arrays, measured = zip(*parts, strict=True)
+    *arrays, _, measured = zip(*parts, strict=True)
     row, epochs, repeat, position = (np.concatenate(array) for array in arrays)
     other = "leave --percent out" if percent else "pass --percent"
     values: dict[Column, np.ndarray] = {}
@@ -151,6 +151,31 @@ def _runs(file: CsvFile, header: Header, parts: list[_Lines], percent: bool) -> 
             )
         )
     return measurements.concatenate(runs)
+
+
+def _parameters(
+    file: CsvFile, parts: list[_Lines], reference: Reference
+) -> tuple[dict[int, int], list[str]]:
+    """(row -> the parameters of that cell; remarks). Counts of NAS-Bench-101's own networks must
+    be right, as a sign that lines name the right cells; where hardly any is, they are of other
+    networks, and kept. `UserError` for lines that contradict each other."""
+    row = np.concatenate([part.row for part in parts])
+    ours, cells = reference.parameters[row], row.tolist()
+    own = dict(zip(cells, ours.tolist(), strict=True))
+    if parts[0].params is None:
+        return own, ["no trainable_params: counts are those of NAS-Bench-101's networks"]
+    given = joined([part.params for part in parts if part.params])
+    known = ~np.isnan(given.values)
+    wrong = known & (given.values != ours)
+    if 2 * wrong.sum() <= known.sum():
+        expected = ours[wrong][0] if wrong.any() else ""
+        given.refuse(file, wrong, f"expected {expected} for this cell; is it of another network?")
+        return own, []
+    counts = whole_of(file, given)
+    kept = dict(zip(cells, counts.tolist(), strict=True))
+    differ = counts != np.array([kept[cell] for cell in cells])
+    given.refuse(file, differ, "another line of this cell says otherwise; expected the same")
+    return kept, ["trainable_params are the file's, of other networks than NAS-Bench-101's"]
 
 
 def _declared(

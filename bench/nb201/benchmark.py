@@ -18,7 +18,7 @@ from rlnas.bench.nb201.table import Table
 from rlnas.bench.nb201.tasks import ACCURACY
 from rlnas.bench.noise import NoiseLike
 from rlnas.bench.table_benchmark import TableBenchmark
-from rlnas.bench.values import SINGLE
+from rlnas.bench.values import PREDICTED, SINGLE
 
 
 @jax.tree_util.register_dataclass
@@ -69,8 +69,9 @@ def held(table: Table) -> str:
 
 def about(table: Table) -> str:
     """What captions say of the numbers."""
+    what = "predictions" if table.values == PREDICTED else "trained cells"
     said = [
-        f"{table.name} is a table of trained cells, imported from {table.source or 'elsewhere'}",
+        f"{table.name} is a table of {what}, imported from {table.source or 'elsewhere'}",
         held(table),
     ]
     if table.task.metric is not ACCURACY:

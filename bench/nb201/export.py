@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rlnas.bench.columns import column_file
+from rlnas.bench.files import quoted
 from rlnas.bench.nb201 import cell
 from rlnas.bench.nb201.skeleton import nb201, trainable_parameters
 from rlnas.bench.nb201.table import Table
@@ -52,6 +53,14 @@ def export(table: Table, path: Path, *, shape: str = "long") -> None:
                 columns[name] = values[:, repeat]
     with column_file(path) as write:
         write(columns)
+
+
+def read_back(table: Table, path: Path) -> str:
+    """A line with the command that makes a table of the wide form again, with all that its columns
+    do not say."""
+    words = [] if table.epochs == table.task.epochs else [f"--epochs {table.epochs}"]
+    words += [f"--values {table.values}"] if table.values else []
+    return " ".join([f"\nback: rlnas bench import-csv {quoted(path)} --family nb201", *words])
 
 
 def in_its_unit(fractions: np.ndarray, metric: Metric) -> np.ndarray:

@@ -61,12 +61,13 @@ class NasBench201(Family):
         return ImportCells
 
     def export(self, name: str, path: Path, shape: str) -> str:
-        from rlnas.bench.nb201.export import export
+        from rlnas.bench.nb201.export import export, read_back
         from rlnas.bench.nb201.table import find, load
 
         table = load(find(name))
         export(table, path, shape=shape)
-        return f"{table.cells:,} cells, {table.measure} ({table.task.metric.unit})"
+        again = "" if shape == "long" or path.suffix == ".parquet" else read_back(table, path)
+        return f"{table.cells:,} cells, {table.measure} ({table.task.metric.unit})" + again
 
     def origin(self, name: str, epochs: int | None) -> Origin | None:
         return ORIGINS.get(name)
