@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from rlnas.agents.registry import REGISTRY
 from rlnas.bench.files import atomic_path
 
 Style = tuple[str, Any, str]
 """Colour, dashes, marker."""
 
-# Okabe and Ito's palette, ordered so that neighbours differ in lightness too; each comes with its
-# own dashes and marker, so that no curve depends on its colour. Random search is black and dotted
-# in every figure.
+# Okabe and Ito's palette, ordered so that neighbours differ in lightness too. Colours, dashes and
+# markers come round after 7, 5 and 11: no two of the first 55 styles share dashes and marker, so
+# that no curve depends on its colour. Random search is black and dotted in every figure.
 REFERENCE_STYLE: Style = ("#000000", (0, (1.2, 1.6)), "o")
-STYLES: tuple[Style, ...] = (
-    ("#E69F00", "-", "s"),
-    ("#0072B2", (0, (6, 1.5)), "^"),
-    ("#D55E00", "-", "D"),
-    ("#009E73", (0, (5, 1.5, 1.2, 1.5)), "v"),
-    ("#CC79A7", (0, (3, 1.2)), "P"),
-    ("#56B4E9", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X"),
-    ("#777777", "-", "*"),
+COLOURS = ("#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#777777")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 1.5)),
+    (0, (5, 1.5, 1.2, 1.5)),
+    (0, (3, 1.2)),
+    (0, (3, 1.2, 1, 1.2, 1, 1.2)),
 )
+MARKERS = ("s", "^", "D", "v", "P", "X", "*", "<", "p", ">", "d")
+STYLES: tuple[Style, ...] = tuple(
+    (COLOURS[i % 7], DASHES[i % 5], MARKERS[i % 11]) for i in range(55)
+)
+REFERENCE = "random_search"
 RC: dict[Any, Any] = {
     "svg.hashsalt": "rlnas",
     "font.family": "DejaVu Sans",
@@ -50,6 +56,36 @@ RC: dict[Any, Any] = {
     "lines.markersize": 5,
     "legend.frameon": False,
 }
+
+
+def styles_of(agents: Mapping[str, str]) -> dict[str, Style]:
+    """label -> style, of agents by their labels. A registered agent has the style of its place in
+    the registry, whoever is drawn beside it; others come behind these, in order. Of several
+    variants of an agent one has its style, the plain one if it is there, and the others its
+    colour."""
+    known = [name for name in ordered_names() if name != REFERENCE]
+    places = {name: i for i, name in enumerate(known)}
+    for agent in agents.values():
+        if agent != REFERENCE:
+            places.setdefault(agent, len(places))
+    plain: dict[str, str] = {}
+    for label, agent in agents.items():
+        if label == agent or agent not in plain:
+            plain[agent] = label
+    found, more = {}, len(places)
+    for label, agent in agents.items():
+        own = REFERENCE_STYLE if agent == REFERENCE else STYLES[places[agent] % len(STYLES)]
+        if plain[agent] != label:
+            own = (own[0], *STYLES[more % len(STYLES)][1:])
+            more += 1
+        found[label] = own
+    return found
+
+
+def ordered_names() -> list[str]:
+    """The registered agents, ours first, as they are registered; then those of others, sorted."""
+    ours = list(REGISTRY.builtin)
+    return [*ours, *(name for name in REGISTRY.names() if name not in ours)]
 
 
 def handle(style: Style) -> Line2D:

@@ -84,6 +84,35 @@ def test_drawing_leaves_matplotlibs_state_alone() -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.parametrize(
+    ("gains", "title"),
+    [
+        ((0.0, 0.1), "b leads at 12 queries: 7"),
+        ((0.0, 0.1, 0.1), "b and c lead at 12 queries, not told apart: b 7"),
+        ((0.0, *[0.1] * 4), "b and 3 others lead at 12 queries, not told apart: b 7"),
+        ((0.1,), "a at 12 queries: 7"),
+    ],
+)
+def test_the_title_says_what_was_found(gains: tuple[float, ...], title: str) -> None:
+    """Who has the highest interquartile mean, and who is not told apart from it: with the same
+    values in another order."""
+    rng = np.random.default_rng(0)
+    base = searches(0.6, seeds=40)
+    runs = [
+        made_run("abcde"[i], rng.permutation(base) + np.float32(gain))
+        for i, gain in enumerate(gains)
+    ]
+    for said in (plots.comparison(runs).texts[0].get_text().replace("\n", " "), text(runs)):
+        assert said.startswith(title) and " % test accuracy" in said and "[" in said
+    leaders = measures.measure(runs).leaders
+    assert (len(leaders) == 1) == (sum(gain == 0.1 for gain in gains) == 1)
+
+
+def test_a_single_training_leads_as_such() -> None:
+    runs = [made_run("random_search", searches(0.8)), trained_run("dqn:abc", searches(0.9), 64_000)]
+    assert text(runs).startswith("dqn:abc (one training) leads at 12 queries: ")
+
+
 def test_learned_agents_are_captioned() -> None:
     runs = [made_run("random_search", searches(0.8)), trained_run("dqn:abc", searches(0.9), 64_000)]
     drawn = plots.comparison(runs)
