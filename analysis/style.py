@@ -19,7 +19,7 @@ Style = tuple[str, Any, str]
 """Colour, dashes, marker."""
 
 # Okabe and Ito's palette, ordered so that neighbours differ in lightness too. Colours, dashes and
-# markers come round after 7, 5 and 11: no two of the first 55 styles share dashes and marker, so
+# markers come round after 7, 5 and 11: no two of 55 styles in a row share dashes and marker, so
 # that no curve depends on its colour. Random search is black and dotted in every figure.
 REFERENCE_STYLE: Style = ("#000000", (0, (1.2, 1.6)), "o")
 COLOURS = ("#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#777777")
@@ -32,7 +32,7 @@ DASHES: tuple[Any, ...] = (
 )
 MARKERS = ("s", "^", "D", "v", "P", "X", "*", "<", "p", ">", "d")
 STYLES: tuple[Style, ...] = tuple(
-    (COLOURS[i % 7], DASHES[i % 5], MARKERS[i % 11]) for i in range(55)
+    (COLOURS[i % 7], DASHES[i % 5], MARKERS[i % 11]) for i in range(385)
 )
 REFERENCE = "random_search"
 RC: dict[Any, Any] = {
@@ -60,25 +60,23 @@ RC: dict[Any, Any] = {
 
 def styles_of(agents: Mapping[str, str]) -> dict[str, Style]:
     """label -> style, of agents by their labels. A registered agent has the style of its place in
-    the registry, whoever is drawn beside it; others come behind these, in order. Of several
-    variants of an agent one has its style, the plain one if it is there, and the others its
-    colour."""
+    the registry, whoever is drawn beside it; of several variants of it one does, the plain one if
+    it is there. The others, and agents that are not registered, have those behind, in order, with
+    colours that are not in the figure yet as long as there are any."""
     known = [name for name in ordered_names() if name != REFERENCE]
-    places = {name: i for i, name in enumerate(known)}
-    for agent in agents.values():
-        if agent != REFERENCE:
-            places.setdefault(agent, len(places))
-    plain: dict[str, str] = {}
+    places = {REFERENCE: REFERENCE_STYLE} | dict(zip(known, STYLES, strict=False))
+    own: dict[str, str] = {}
     for label, agent in agents.items():
-        if label == agent or agent not in plain:
-            plain[agent] = label
-    found, more = {}, len(places)
-    for label, agent in agents.items():
-        own = REFERENCE_STYLE if agent == REFERENCE else STYLES[places[agent] % len(STYLES)]
-        if plain[agent] != label:
-            own = (own[0], *STYLES[more % len(STYLES)][1:])
-            more += 1
-        found[label] = own
+        if agent in places and (label == agent or agent not in own):
+            own[agent] = label
+    found = {label: places[agent] for agent, label in own.items()}
+    free = list(STYLES[len(known) :])
+    for label in agents:
+        if label not in found:
+            colours = {style[0] for style in found.values()}
+            style = next((style for style in free if style[0] not in colours), free[0])
+            free.remove(style)
+            found[label] = style
     return found
 
 
@@ -103,9 +101,11 @@ def handle(style: Style) -> Line2D:
 
 
 def plain_ticks(axis: Axis) -> None:
-    """1, 2, 5, 10, ... instead of powers of ten, closer over less than a decade; no minor ticks."""
+    """1, 2, 5, 10, ... instead of powers of ten, closer over less than a decade, these over more
+    than three; no minor ticks."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)))
+    subs = (1.0,) if high > 1000 * low else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs if high > 10 * low else (1, 1.5, 2, 3, 5, 7)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_locator(NullLocator())
 

@@ -37,6 +37,8 @@ def finding(leaders: Sequence[str], entered: Sequence[Entrant], where: str, said
         return f"{names[0]} {where}: {said}"
     if len(names) == 1:
         return f"{names[0]} leads {where}: {said}"
+    if len(names) == len(entered) > 2:
+        return f"None of {len(names)} agents is told apart {where}; highest: {names[0]} {said}"
     if len(names) > 3:
         them = f"{names[0]} and {len(names) - 1} others"
     else:

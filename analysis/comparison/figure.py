@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rlnas.analysis import stats
@@ -22,8 +24,8 @@ PANEL_HEIGHT, ROW_GAP = 2.75, 0.62  # inches
 
 
 def comparison(runs: Sequence[Run], measured: Measured | None = None) -> Figure:
-    """Reported accuracy of the incumbent, and its regret, against queries and against simulated
-    seconds.
+    """Reported accuracy of the incumbent, and its regret, against queries, against simulated
+    seconds and, where an agent is learned, against all look-ups, those in training included.
 
     Lines are interquartile means over runs, bands their 95 % bootstrap intervals. The row of
     regrets is left out when the optimum is unknown, the column of seconds when the benchmark has
@@ -36,6 +38,8 @@ def comparison(runs: Sequence[Run], measured: Measured | None = None) -> Figure:
     by_time, unit = by_seconds(entered, styles)
     if by_time:
         columns.append((f"Simulated training time ({unit})", by_time))
+    if any(entrant.learned for entrant in entered):
+        columns.append(("Look-ups, those in training included", by_cost(entered, columns[0][1])))
     optimum = manifest["optimum"]
     kinds = ["accuracy"] if optimum is None else ["accuracy", "regret"]
     accuracy = textwrap.fill(f"{manifest['reports'].capitalize()} of the incumbent (%)", 42)
@@ -46,7 +50,7 @@ def comparison(runs: Sequence[Run], measured: Measured | None = None) -> Figure:
             title=title_of(measured),
             under=subtitle(measured),
             note=captions.foot(measured),
-            width=WIDTH * (1 if by_time else 0.62),
+            width=WIDTH * (0.24 + 0.38 * len(columns)),
             panels=PANEL_HEIGHT * len(kinds) + ROW_GAP * (len(kinds) - 1),
             left=0.78 + 0.2 * accuracy.count("\n"),
         )
@@ -59,8 +63,11 @@ def comparison(runs: Sequence[Run], measured: Measured | None = None) -> Figure:
         )
         for row, kind in zip(grid, kinds, strict=True):
             for axes, (label, drawn) in zip(row, columns, strict=True):
-                draw_panel(axes, drawn, kind, optimum)
+                cost = label.startswith("Look-ups")
+                draw_panel(axes, drawn, kind, optimum, log_x=cost or kind == "regret")
                 axes.set_xlabel(label)
+                if cost:
+                    mark_all(axes, manifest["architectures"])
             limits(row[0], kind, columns[0][1], optimum)
             row[0].set_ylabel(accuracy if kind == "accuracy" else "Regret (percentage points)")
     return figure
@@ -72,6 +79,35 @@ def by_queries(entered: Sequence[Entrant], styles: Mapping[str, Style]) -> list[
         Curve(e.label, styles[e.label], places + 1.0, stats.bootstrap([e.reported[places]]))
         for e in entered
     ]
+
+
+def by_cost(entered: Sequence[Entrant], by_queries: Sequence[Curve]) -> list[Curve]:
+    """The curves over queries, behind the look-ups that were paid in training; mean over
+    trainings."""
+    before = [entrant.pretraining.get("lookups", 0) for entrant in entered]
+    return [
+        dataclasses.replace(curve, x=curve.x + paid)
+        for curve, paid in zip(by_queries, before, strict=True)
+    ]
+
+
+def mark_all(axes: Axes, architectures: float) -> None:
+    """Where every architecture of the space could have been looked up once."""
+    low, high = axes.get_xlim()
+    if low < architectures < 10 * high:
+        axes.axvline(architectures, color="#777777", linewidth=1, linestyle=(0, (2, 2)), zorder=1)
+        axes.annotate(
+            f"every architecture once: {architectures:,.0f}",
+            (architectures, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, 0),
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="bottom",
+            fontsize=7.5,
+            color="#555555",
+        )
 
 
 def by_seconds(entered: Sequence[Entrant], styles: Mapping[str, Style]) -> tuple[list[Curve], str]:

@@ -20,7 +20,7 @@ from rlnas.analysis.style import Style, handle, plain_ticks
 
 WIDTH = 9.6
 """Inches of a figure with two panels side by side."""
-RIGHT = 0.2
+RIGHT = 0.32
 TITLE_COLUMNS, SUBTITLE_COLUMNS, FOOT_COLUMNS = 9.4, 13.4, 17.4
 """Characters of a line an inch; of a legend some, too."""
 SKIPPED = 30  # the accuracy axis begins at what is reached after this part of the budget
@@ -113,14 +113,18 @@ def legend_columns(entries: Sequence[str], room: float) -> int:
 
 
 def draw_panel(
-    axes: Axes, drawn: Sequence[Curve], kind: str, optimum: float | None, markers: int = 6
+    axes: Axes,
+    drawn: Sequence[Curve],
+    kind: str,
+    optimum: float | None,
+    *,
+    log_x: bool,
+    markers: int = 6,
 ) -> None:
     """Bands first, then lines, so that no band hides a line. Percent on y, or the score.
 
-    Accuracy stands over a linear x, which gives the room to the end of the search; regret and score
-    over a logarithmic one, which shows all of it.
+    A linear x gives the room to the end of the search, a logarithmic one shows all of it.
     """
-    log_x = kind != "accuracy"
     for i, curve in enumerate(drawn):
         y, low, high = displayed(curve, kind, optimum)
         colour, dashes, marker = curve.style

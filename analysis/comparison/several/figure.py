@@ -55,7 +55,7 @@ def figure(several: Several) -> Figure:
             Curve(x, styles[x], places + 1.0, stats.bootstrap([values[places] for values in of]))
             for x, of in several.scores.items()
         ]
-        draw_panel(whole, everywhere, "score", None)
+        draw_panel(whole, everywhere, "score", None, log_x=True)
         whole.set_title(f"All {len(grounds)} benchmarks", loc="left", fontweight="bold")
         whole.set_ylabel("Score of the incumbent (0: random search, 1: the best there is)")
         places = late(several.budget, SMALL_POINTS)
@@ -65,7 +65,7 @@ def figure(several: Several) -> Figure:
                 Curve(x, styles[x], places + 1.0, stats.bootstrap([of[i][places]]))
                 for x, of in several.scores.items()
             ]
-            draw_panel(axes, here, "score", None, markers=4)
+            draw_panel(axes, here, "score", None, log_x=True, markers=4)
             shown += here
             axes.set_title(ground.name, loc="left")
             axes.tick_params(labelleft=False)
