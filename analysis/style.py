@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from rlnas.agents.registry import REGISTRY
 from rlnas.bench.files import atomic_path
 
 Style = tuple[str, Any, str]
 """Colour, dashes, marker."""
 
-# Okabe and Ito's palette, ordered so that neighbours differ in lightness too; each comes with its
-# own dashes and marker, so that no curve depends on its colour. Random search is black and dotted
-# in every figure.
+# Okabe and Ito's palette, ordered so that neighbours differ in lightness too. Colours, dashes and
+# markers come round after 7, 5 and 11: no two of 55 styles in a row share dashes and marker, so
+# that no curve depends on its colour. Random search is black and dotted in every figure.
 REFERENCE_STYLE: Style = ("#000000", (0, (1.2, 1.6)), "o")
-STYLES: tuple[Style, ...] = (
-    ("#E69F00", "-", "s"),
-    ("#0072B2", (0, (6, 1.5)), "^"),
-    ("#D55E00", "-", "D"),
-    ("#009E73", (0, (5, 1.5, 1.2, 1.5)), "v"),
-    ("#CC79A7", (0, (3, 1.2)), "P"),
-    ("#56B4E9", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X"),
-    ("#777777", "-", "*"),
+COLOURS = ("#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#777777")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 1.5)),
+    (0, (5, 1.5, 1.2, 1.5)),
+    (0, (3, 1.2)),
+    (0, (3, 1.2, 1, 1.2, 1, 1.2)),
 )
+MARKERS = ("s", "^", "D", "v", "P", "X", "*", "<", "p", ">", "d")
+STYLES: tuple[Style, ...] = tuple(
+    (COLOURS[i % 7], DASHES[i % 5], MARKERS[i % 11]) for i in range(385)
+)
+REFERENCE = "random_search"
 RC: dict[Any, Any] = {
     "svg.hashsalt": "rlnas",
     "font.family": "DejaVu Sans",
@@ -52,6 +58,34 @@ RC: dict[Any, Any] = {
 }
 
 
+def styles_of(agents: Mapping[str, str]) -> dict[str, Style]:
+    """label -> style, of agents by their labels. A registered agent has the style of its place in
+    the registry, whoever is drawn beside it; of several variants of it one does, the plain one if
+    it is there. The others, and agents that are not registered, have those behind, in order, with
+    colours that are not in the figure yet as long as there are any."""
+    known = [name for name in ordered_names() if name != REFERENCE]
+    places = {REFERENCE: REFERENCE_STYLE} | dict(zip(known, STYLES, strict=False))
+    own: dict[str, str] = {}
+    for label, agent in agents.items():
+        if agent in places and (label == agent or agent not in own):
+            own[agent] = label
+    found = {label: places[agent] for agent, label in own.items()}
+    free = list(STYLES[len(known) :])
+    for label in agents:
+        if label not in found:
+            colours = {style[0] for style in found.values()}
+            style = next((style for style in free if style[0] not in colours), free[0])
+            free.remove(style)
+            found[label] = style
+    return found
+
+
+def ordered_names() -> list[str]:
+    """The registered agents, ours first, as they are registered; then those of others, sorted."""
+    ours = list(REGISTRY.builtin)
+    return [*ours, *(name for name in REGISTRY.names() if name not in ours)]
+
+
 def handle(style: Style) -> Line2D:
     """The line of a style, for a legend."""
     colour, dashes, marker = style
@@ -67,9 +101,11 @@ def handle(style: Style) -> Line2D:
 
 
 def plain_ticks(axis: Axis) -> None:
-    """1, 2, 5, 10, ... instead of powers of ten, closer over less than a decade; no minor ticks."""
+    """1, 2, 5, 10, ... instead of powers of ten, closer over less than a decade, these over more
+    than three; no minor ticks."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)))
+    subs = (1.0,) if high > 1000 * low else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs if high > 10 * low else (1, 1.5, 2, 3, 5, 7)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_locator(NullLocator())
 

@@ -33,7 +33,7 @@ FILES = {"figure.png", "figure.svg", "table.csv", "summary.json"}
 def config(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Compare:
     """A small comparison that has been run."""
     out = tmp_path_factory.mktemp("runs")
-    config = Compare(benchmark=str(table), agents=AGENTS, budget=12, seeds=6, out=out)
+    config = Compare(benchmark=(str(table),), agents=AGENTS, budget=12, seeds=6, out=out)
     config.run()
     return config
 
@@ -52,7 +52,7 @@ def runs_of(config: Compare) -> list[store.Run]:
 
 def searched(config: Compare) -> list[store.Run]:
     options = {name: value for name, value in vars(config).items() if name != "reference"}
-    return sweep.compare(**options)
+    return sweep.compare(*options.pop("benchmark"), **options)
 
 
 def test_everything_is_left_behind(config: Compare) -> None:
@@ -235,7 +235,7 @@ class Learned(RandomSearch):
 
 
 def test_learned_agents_show_what_they_cost(config: Compare, tmp_path: Path) -> None:
-    benchmark = bench.load(config.benchmark)
+    benchmark = bench.load(*config.benchmark)
     contender = sweep.Contender("dqn", "dqn:abc", Learned())
     spec = sweep.spec_of(contender, benchmark, config.budget, 0, config.seeds)
     learned = sweep.run_agent(contender, benchmark, spec, tmp_path / "run")

@@ -84,9 +84,58 @@ def test_drawing_leaves_matplotlibs_state_alone() -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.parametrize(
+    ("gains", "title"),
+    [
+        ((0.0, 0.1), "b leads at 12 queries: 69.55"),
+        ((0.0, 0.1, 0.1), "b and c lead at 12 queries, not told apart: b 69.55"),
+        ((0.0, *[0.1] * 4), "b and 3 others lead at 12 queries, not told apart: b 69.55"),
+        ((0.1,) * 3, "None of 3 agents is told apart at 12 queries; highest: a 69.55"),
+        ((0.1,), "a at 12 queries: 69.55"),
+    ],
+)
+def test_the_title_says_what_was_found(gains: tuple[float, ...], title: str) -> None:
+    """Who has the highest interquartile mean, and who is not told apart from it: with the same
+    values in another order."""
+    rng = np.random.default_rng(0)
+    base = searches(0.6, seeds=40)
+    runs = [
+        made_run("abcde"[i], rng.permutation(base) + np.float32(gain))
+        for i, gain in enumerate(gains)
+    ]
+    for said in (plots.comparison(runs).texts[0].get_text().replace("\n", " "), text(runs)):
+        assert said.startswith(title) and " % test accuracy" in said and "[" in said
+    leaders = measures.measure(runs).leaders
+    assert (len(leaders) == 1) == (sum(gain == 0.1 for gain in gains) == 1)
+
+
+def test_a_single_training_leads_as_such() -> None:
+    runs = [made_run("random_search", searches(0.8)), trained_run("dqn:abc", searches(0.9), 64_000)]
+    assert text(runs).startswith("dqn:abc (one training) leads at 12 queries: ")
+
+
 def test_learned_agents_are_captioned() -> None:
     runs = [made_run("random_search", searches(0.8)), trained_run("dqn:abc", searches(0.9), 64_000)]
     drawn = plots.comparison(runs)
     entries = [entry.get_text() for entry in drawn.legends[0].get_texts()]
     assert entries == ["random_search", "dqn:abc: 64,000 look-ups before"]
     assert not texts_that_overlap(drawn)
+
+
+@pytest.mark.parametrize("lookups", [60, 64_000, 990_000])
+def test_what_was_paid_in_training_is_on_the_axis(lookups: int) -> None:
+    """A third panel: the learned agent's curve begins behind its look-ups, the others' at 1; beside
+    where the whole space could have been looked up."""
+    runs = [
+        made_run("random_search", searches(0.8)),
+        trained_run("dqn:abc", searches(0.9), lookups),
+    ]
+    drawn = plots.comparison(runs)
+    assert len(drawn.axes) == 6 and not texts_that_overlap(drawn)
+    for axes in (drawn.axes[2], drawn.axes[5]):
+        assert axes.get_xscale() == "log" and "training included" in axes.get_xlabel()
+        chance, learned, *every = (line.get_xdata() for line in axes.get_lines())
+        assert (chance[0], chance[-1]) == (1, 12)
+        assert (learned[0], learned[-1]) == (lookups + 1, lookups + 12)
+        assert [list(x) for x in every] == [[100, 100]]  # architectures of the space
+    assert len(plots.comparison(runs[:1]).axes) == 4

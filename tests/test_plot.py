@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rlnas.analysis import cli, store
-from rlnas.analysis.comparison.plot import ground_of
+from rlnas.analysis.comparison.runs import ground_of
 from rlnas.analysis.comparison.sweep import compare
 from rlnas.analysis.comparison.write import finish
 from rlnas.analysis.folders import REPORTED

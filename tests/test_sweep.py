@@ -87,7 +87,7 @@ def test_blocks_and_kills_change_nothing(
 def there(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Compare:
     """Two blocks and a half of a search, run before."""
     out = tmp_path_factory.mktemp("there")
-    asked = Compare(benchmark=str(table), agents=AGENTS[1:], budget=12, seeds=25, out=out)
+    asked = Compare(benchmark=(str(table),), agents=AGENTS[1:], budget=12, seeds=25, out=out)
     searched(asked)
     return asked
 

@@ -28,6 +28,25 @@ def ground(manifest: dict[str, Any], *, named: bool = True) -> str:
     )
 
 
+def finding(leaders: Sequence[str], entered: Sequence[Entrant], where: str, said: str) -> str:
+    """Who leads, in a sentence. leaders: as of `Measured`. said: what the first comes to."""
+    once = {e.label for e in entered if e.learned and len(e.runs) == 1}
+    names = [f"{label} (one training)" if label in once else label for label in leaders]
+    if not names:
+        return f"No agent has an answer {where}"
+    if len(entered) == 1:
+        return f"{names[0]} {where}: {said}"
+    if len(names) == 1:
+        return f"{names[0]} leads {where}: {said}"
+    if len(names) == len(entered) > 2:
+        return f"None of {len(names)} agents is told apart {where}; highest: {names[0]} {said}"
+    if len(names) > 3:
+        them = f"{names[0]} and {len(names) - 1} others"
+    else:
+        them = " and ".join([", ".join(names[:-1]), names[-1]])
+    return f"{them} lead {where}, not told apart: {leaders[0]} {said}"
+
+
 def seeds_of(entered: Sequence[Entrant]) -> str:
     """How many runs there are of each agent."""
     seeds = sorted({entrant.seeds for entrant in entered})
@@ -63,11 +82,11 @@ def trainings(entrant: Entrant) -> str:
     return f"fewer than {ENOUGH} trainings; an interval over so few is a guess"
 
 
-def trained(measured: Measured) -> list[str]:
+def trained(entered: Sequence[Entrant]) -> list[str]:
     """A sentence for each learned agent: on what it was trained, and what its intervals lack."""
     return [
         f"{entrant.label}: {'; '.join(filter(None, (learned(entrant), trainings(entrant))))}."
-        for entrant in measured.entrants
+        for entrant in entered
         if entrant.learned
     ]
 
@@ -99,7 +118,7 @@ def notes(measured: Measured) -> list[str]:
     )
     if any("unseen_incumbents" in entrant.pretraining for entrant in measured.entrants):
         said[-1] += " Unseen: runs whose incumbent was never looked up in training."
-    return said + trained(measured)
+    return said + trained(measured.entrants)
 
 
 NO_INTERVAL = (
@@ -130,5 +149,5 @@ def foot(measured: Measured) -> str:
         f"{source(manifest)}{repeats}{sha}. A query looks one architecture up instead of training "
         f"it. Incumbent: the best by validation so far; shown is its {shown}.{optimum} Lines: "
         f"interquartile mean; bands: 95 % bootstrap intervals over {over}.{time} "
-        + " ".join(trained(measured))
+        + " ".join(trained(measured.entrants))
     ).rstrip()

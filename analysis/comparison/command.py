@@ -20,6 +20,9 @@ class Compare:
     training time), tables with 95 % intervals and paired differences to a reference, and the raw
     history of every run.
 
+    Of several benchmarks each is compared by itself, and all together by scores: 0 is the mean of
+    random search after as many queries, 1 the best there is.
+
     The unit of a learned agent is the training: trainings that differ by their seeds only, e.g. all
     of `AGENT:runs/train-*`, are one agent, and its intervals are over trainings first.
 
@@ -33,11 +36,13 @@ class Compare:
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
+      rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
     """
 
-    benchmark: str = "nb101-digits"
-    """What to search: a name that `rlnas bench list` shows, or the path of a table."""
+    benchmark: tuple[str, ...] = ("nb101-digits",)
+    """What to search: a name that `rlnas bench list` shows, or the path of a table; several of them
+    are compared one by one and together."""
 
     agents: tuple[str, ...] = BASELINES
     """Who searches: `name` or `name:option=value,option=value`, several of them; `label=` before
@@ -75,12 +80,15 @@ class Compare:
     def run(self) -> None:
         """Run what is missing, then write figure, table and summary, and print the table and where
         all lies."""
+        from rlnas.analysis.comparison.several.write import run_several
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
         options = vars(self).copy()
-        reference = options.pop("reference")
-        finish(compare(**options), self.out, reference)
+        if len(self.benchmark) != 1:
+            return run_several(options.pop("benchmark"), **options)
+        (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
+        finish(compare(benchmark, **options), self.out, reference)
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,9 @@ class Plot:
     searched.
 
     Any folders can be given, in any order: each agent is drawn once (of its runs, the one with most
-    seeds, then the newest), a figure for each benchmark, noise policy and budget. What cannot be
-    drawn is named. Other folders, e.g. of trainings, are for `rlnas report`.
+    seeds, then the newest), a figure for each benchmark, noise policy and budget; a comparison of
+    several benchmarks that is given alone is drawn as it was. What cannot be drawn is named. Other
+    folders, e.g. of trainings, are for `rlnas report`.
 
     Examples:
       rlnas plot runs/*

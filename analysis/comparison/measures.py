@@ -23,6 +23,9 @@ worst_tenth = stats.Ordered(lambda n: (0, max(1, n // 10)))
 FEWEST = 50
 """Runs below which the worst tenth has no interval: it would be over a handful (ours)."""
 
+TOLD_APART = 0.05
+"""The level of a test, below which two agents are told apart."""
+
 Row = dict[str, Any]
 """One agent after so many queries. Accuracies and regrets are fractions; None where nothing is
 defined."""
@@ -31,13 +34,14 @@ defined."""
 @dataclass(frozen=True)
 class Measured:
     """A comparison in numbers. reference: the label of the agent that differences are to; None
-    where there is none. rows: by queries, then in the order of the agents. profile: see
-    `profile_of`."""
+    where there is none. rows: by queries, then in the order of the agents. profile, leaders: see
+    `profile_of` and `leaders`."""
 
     entrants: tuple[Entrant, ...]
     reference: str | None
     rows: tuple[Row, ...]
     profile: dict[str, Any]
+    leaders: tuple[str, ...]
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -52,8 +56,10 @@ def measure(runs: Sequence[Run], reference: str = "") -> Measured:
     """All numbers of a comparison. reference: the label of an agent; "" for the best of those that
     are not trained, by what is reported after the last query. `UserError` for a label of none."""
     entered = entrants(runs)
-    against = reference_among(entered, reference)
-    return Measured(tuple(entered), against, tuple(rows(entered, against)), profile_of(entered))
+    ends = {entrant.label: [entrant.reported[-1]] for entrant in entered}
+    against = reference_among(entered, ends, reference)
+    table = rows(entered, against)
+    return Measured(tuple(entered), against, tuple(table), profile_of(ends), leaders(ends))
 
 
 def checkpoints(budget: int) -> list[int]:
@@ -61,17 +67,41 @@ def checkpoints(budget: int) -> list[int]:
     return sorted({c for c in CHECKPOINTS if c <= budget} | {budget})
 
 
-def reference_among(entered: Sequence[Entrant], wanted: str = "") -> str | None:
-    """See `measure`. An agent may also be named by the label of one of its runs."""
+def reference_among(
+    entered: Sequence[Entrant], ends: Mapping[str, Sequence[Values]], wanted: str = ""
+) -> str | None:
+    """See `measure`. An agent may also be named by the label of one of its runs. ends: what agents
+    are judged by after the last query, an array [trainings, seeds] a benchmark."""
     for entrant in entered:
         if wanted and wanted in (entrant.label, *(run.label for run in entrant.runs)):
             return entrant.label
     if wanted:
         known = ", ".join(entrant.label for entrant in entered)
         raise UserError(f"--reference {wanted} is no agent of this comparison; expected {known}")
-    ends = {e.label: float(stats.iqm(e.reported[-1].ravel())) for e in entered if not e.learned}
-    valued = {label: end for label, end in ends.items() if not math.isnan(end)}
-    return max(valued, key=lambda label: valued[label]) if valued else next(iter(ends), None)
+    found = {e.label: middle(ends[e.label]) for e in entered if not e.learned}
+    valued = {label: end for label, end in found.items() if not math.isnan(end)}
+    return max(valued, key=lambda label: valued[label]) if valued else next(iter(found), None)
+
+
+def middle(ends: Sequence[Values]) -> float:
+    """The interquartile mean of all runs on all benchmarks."""
+    return float(stats.iqm(np.concatenate([end.ravel() for end in ends])))
+
+
+def leaders(ends: Mapping[str, Sequence[Values]]) -> tuple[str, ...]:
+    """The agent with the highest interquartile mean, and behind it those that it is not told apart
+    from: whose paired differences to it have a p-value of .05 or more, adjusted for their number
+    (Holm). ends: as of `reference_among`; agents without an answer are left out."""
+    found = {label: middle(values) for label, values in ends.items()}
+    ranked = [label for label in found if not math.isnan(found[label])]
+    ranked.sort(key=lambda label: -found[label])
+    if len(ranked) < 2:
+        return tuple(ranked)
+    first, *others = ranked
+    points = {label: [end[None] for end in ends[label]] for label in ranked}
+    p = [paired.difference(points[first], points[label])[1][0] for label in others]
+    alike = paired.holm(np.array(p)) >= TOLD_APART
+    return (first, *(label for label, same in zip(others, alike, strict=True) if same))
 
 
 def rows(entered: Sequence[Entrant], reference: str | None) -> list[Row]:
@@ -92,11 +122,8 @@ def _rows_of(entrant: Entrant, at: Sequence[int], compared: Mapping[str, Any]) -
         "accuracy_iqm": stats.bootstrap([reported]),
         "accuracy_mean": stats.bootstrap([reported], stats.mean),
         "anytime": stats.bootstrap([(entrant.reported.cumsum(axis=0) / queries)[places]]),
-        "worst_tenth": stats.bootstrap([reported], worst_tenth),
+        "worst_tenth": with_enough(stats.bootstrap([reported], worst_tenth), [reported]),
     }
-    if reported[0].size < FEWEST:
-        value = accuracy["worst_tenth"].value
-        accuracy["worst_tenth"] = Interval(value, *(np.full_like(value, np.nan) for _ in range(2)))
     regret = {
         name.replace("accuracy", "regret") if "accuracy" in name else f"{name}_regret": mirrored(
             interval, optimum
@@ -135,6 +162,13 @@ def _rows_of(entrant: Entrant, at: Sequence[int], compared: Mapping[str, Any]) -
         facts | {name: None if column is None else column[i] for name, column in columns.items()}
         for i in range(len(at))
     ]
+
+
+def with_enough(interval: Interval, values: Sequence[Values]) -> Interval:
+    """Without its ends where there are fewer than `FEWEST` runs."""
+    if sum(v[0].size for v in values) >= FEWEST:
+        return interval
+    return Interval(interval.value, *(np.full_like(interval.value, np.nan) for _ in range(2)))
 
 
 def against(
@@ -180,23 +214,20 @@ AGAINST = (
 )
 
 
-def profile_of(entered: Sequence[Entrant], points: int = 41) -> dict[str, Any]:
-    """Performance profiles after the last query: for each agent the share of its runs whose
-    incumbent is reported as at least so much, with its interval."""
-    ends = [entrant.reported[-1] for entrant in entered]
-    everything = np.concatenate([end.ravel() for end in ends])
+def profile_of(ends: Mapping[str, Sequence[Values]], points: int = 41) -> dict[str, Any]:
+    """Performance profiles after the last query: for each agent the share of its runs that end at
+    at least so much, with its interval. ends: as of `reference_among`."""
+    everything = np.concatenate([end.ravel() for of in ends.values() for end in of])
     if np.isnan(everything).any():
         return {}
     at_least = np.linspace(everything.min(), everything.max(), points)
     found = {
-        entrant.label: stats.bootstrap(
-            [(end >= at_least[:, None, None]).astype(np.float64)], stats.mean
+        label: stats.bootstrap(
+            [(end >= at_least[:, None, None]).astype(np.float64) for end in of], stats.mean
         )._asdict()
-        for entrant, end in zip(entered, ends, strict=True)
+        for label, of in ends.items()
     }
-    share = {
-        label: {name: end.tolist() for name, end in ends.items()} for label, ends in found.items()
-    }
+    share = {label: {name: x.tolist() for name, x in of.items()} for label, of in found.items()}
     return {"at_least": at_least.tolist(), "share": share}
 
 
@@ -227,21 +258,23 @@ def summary(runs: Sequence[Run], measured: Measured) -> dict[str, Any]:
         "optimum": manifest["optimum"],
         "budget": manifest["budget"],
         "reference": measured.reference,
-        "runs": [
-            {
-                "hash": run.manifest["hash"],
-                "agent": run.label,
-                "settings": run.manifest["config"],
-                "seed": run.manifest["seed"],
-                "seeds": run.manifest["seeds"],
-                "pretraining": run.manifest["pretraining"],
-            }
-            for run in runs
-        ],
+        "leaders": list(measured.leaders),
+        "runs": [listed(run) for run in runs],
         "agents": {e.label: [run.manifest["hash"] for run in e.runs] for e in measured.entrants},
         "statistics": STATISTICS,
         "table": list(measured.rows),
         "profile": measured.profile,
+    }
+
+
+def listed(run: Run) -> dict[str, Any]:
+    """A run in a summary."""
+    same = ("seed", "seeds", "pretraining")
+    return {
+        "hash": run.manifest["hash"],
+        "agent": run.label,
+        "settings": run.manifest["config"],
+        **{key: run.manifest[key] for key in same},
     }
 
 
@@ -263,6 +296,10 @@ STATISTICS = {
     "p": (
         "two-sided, of no difference: sign flips of the pairs; of several trainings Student's t of "
         "the bootstrap's standard error"
+    ),
+    "leaders": (
+        "highest interquartile mean, and those whose paired difference to it has p of "
+        f"{TOLD_APART} or more, adjusted for their number (Holm)"
     ),
     "p_holm": "p adjusted for all agents and query counts of the table (Holm)",
 }

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from rlnas.analysis import store
-from rlnas.analysis.comparison.runs import SUMMARY, comparison_runs
+from rlnas.analysis.comparison.runs import (
+    SUMMARY,
+    by_ground,
+    comparison_runs,
+    folder_name,
+    ground_of,
+    is_of_several,
+)
+from rlnas.analysis.comparison.several.write import write as write_several
 from rlnas.analysis.comparison.write import write
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.store import Run
@@ -17,8 +24,11 @@ from rlnas.bench.files import quoted
 
 def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
     """Figure and table of the runs in run folders and comparisons; into `out`, or a folder of it
-    for each benchmark, noise policy and budget, where there are several. reference: as `measure`
-    takes it. What is left is told on stderr; `UserError` when all of it is."""
+    for each benchmark, noise policy and budget, where there are several; a comparison of several
+    benchmarks alone as it was. reference: as `measure` takes it. What is left is told on stderr;
+    `UserError` when all of it is."""
+    if len(folders) == 1 and is_of_several(folders[0]):
+        return write_several(comparison_runs(folders[0]), out, reference)
     if not folders:
         raise UserError(
             "no runs given; expected run folders, or a compare-... folder, as in `rlnas plot "
@@ -34,15 +44,11 @@ def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
         raise UserError(
             f"nothing to draw in {len(folders)} folders; expected run folders, or a compare-... one"
         )
-    grounds: dict[str, list[Run]] = {}
-    for run in drawn:
-        grounds.setdefault(ground_of(run), []).append(run)
-    names = [name_of(of[0]) for of in grounds.values()]
-    for i, (ground, of) in enumerate(grounds.items()):
+    grounds = by_ground(drawn, folder_name)
+    for i, (name, of) in enumerate(grounds.items()):
         if len(grounds) == 1:
             write(of, out, reference)
             continue
-        name = names[i] if names.count(names[i]) == 1 else f"{names[i]}-{ground[:6]}"
         print(f"{'' if i == 0 else chr(10)}{name}")
         write(of, out / name, reference)
     tell(left)
@@ -87,16 +93,3 @@ def once(runs: Sequence[Run]) -> tuple[list[Run], list[Left]]:
         best[agent] = best[label] = run
     drawn = {run.manifest["hash"] for run in best.values()}
     return [run for run in runs if run.manifest["hash"] in drawn], left
-
-
-def ground_of(run: Run) -> str:
-    """Equal for runs that can stand in one figure: of one benchmark, noise policy and budget."""
-    return store.hash_of([run.manifest["budget"], run.manifest["benchmark"]])
-
-
-def name_of(run: Run) -> str:
-    """Of a folder for its ground, e.g. `nb101-digits-150-queries`."""
-    about = run.manifest["benchmark"]
-    noise = "" if about.get("noise") in (None, "mean") else f"{about['noise']}-"
-    name = f"{about.get('name')}-{noise}{run.manifest['budget']}-queries"
-    return re.sub(r"[^\w.=-]+", "-", name)

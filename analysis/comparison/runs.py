@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def comparison_runs(folder: Path) -> list[Run]:
     return [store.load(folder.parent / name, label) for name, label in listed]
 
 
+def is_of_several(folder: Path) -> bool:
+    """Whether a comparison of several benchmarks lies there."""
+    try:
+        return "benchmarks" in json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def reference_in(folder: Path) -> str:
     """The reference of a comparison, for drawing it again; "" where it had none."""
     found = json.loads((folder / SUMMARY).read_text(encoding="utf-8")).get("reference")
@@ -84,3 +93,29 @@ def differences(a: Run, b: Run) -> list[tuple[str, Any, Any]]:
     names = ["name", "noise", "epochs", *sorted({*facts_a, *facts_b} - {"name", "noise", "epochs"})]
     found = [(n, facts_a.get(n), facts_b.get(n)) for n in names if facts_a.get(n) != facts_b.get(n)]
     return [("the benchmark" if n == "name" else n, x, y) for n, x, y in found]
+
+
+def by_ground(runs: Sequence[Run], name: Callable[[Run], str]) -> dict[str, list[Run]]:
+    """The runs of each benchmark, noise policy and budget, in order, by its name; where names are
+    the same, with a few digits."""
+    grounds: dict[str, list[Run]] = {}
+    for run in runs:
+        grounds.setdefault(ground_of(run), []).append(run)
+    names = [name(of[0]) for of in grounds.values()]
+    return {
+        name if names.count(name) == 1 else f"{name}-{ground[:6]}": of
+        for name, (ground, of) in zip(names, grounds.items(), strict=True)
+    }
+
+
+def ground_of(run: Run) -> str:
+    """Equal for runs that can stand in one figure: of one benchmark, noise policy and budget."""
+    return store.hash_of([run.manifest["budget"], run.manifest["benchmark"]])
+
+
+def folder_name(run: Run) -> str:
+    """Of a folder for its ground, e.g. `nb101-digits-150-queries`."""
+    about = run.manifest["benchmark"]
+    noise = "" if about.get("noise") in (None, "mean") else f"{about['noise']}-"
+    name = f"{about.get('name')}-{noise}{run.manifest['budget']}-queries"
+    return re.sub(r"[^\w.=-]+", "-", name)

@@ -24,9 +24,10 @@ def text(runs: Sequence[Run], measured: Measured | None = None) -> str:
     manifest = measured.manifest
     title = f"{captions.ground(manifest)}, {captions.seeds_of(measured.entrants)}"
     about = manifest["benchmark"].get("about")
-    parts = [title, *([about] if about else []), "", by_queries(measured), ""]
+    parts = [title_of(measured), title, *([about] if about else []), "", by_queries(measured), ""]
     if measured.reference is not None and len(measured.entrants) > 1:
-        parts += [f"Against {measured.reference}", "", against(measured), ""]
+        differences = against(measured.rows, measured.reference)
+        parts += [f"Against {measured.reference}", "", differences, ""]
     parts += [f"After {manifest['budget']:,} queries", "", at_the_end(measured), ""]
     notes = captions.notes(measured)
     if any("[-]" in part for part in parts):
@@ -47,20 +48,20 @@ def by_queries(measured: Measured) -> str:
     return aligned([["queries", "agent", *kinds], *lines], {0})
 
 
-def against(measured: Measured) -> str:
+def against(rows: Sequence[Row], reference: str, unit: str = "points", scale: float = 100.0) -> str:
     """Paired differences to the reference, and the probability of being better than it."""
-    others = [row for row in measured.rows if row["agent"] != measured.reference]
+    others = [row for row in rows if row["agent"] != reference]
     lines = [
         [
             count,
             row["agent"],
-            interval(row, "difference", 100.0),
+            interval(row, "difference", scale),
             interval(row, "improvement", 1.0),
             p_value(row["p_holm"]),
         ]
         for count, row in zip(once(others), others, strict=True)
     ]
-    header = ["queries", "agent", "difference (points)", "P(better)", "p"]
+    header = ["queries", "agent", f"difference ({unit})", "P(better)", "p"]
     return aligned([header, *lines], {0})
 
 
@@ -101,6 +102,17 @@ def once(rows: Sequence[Row]) -> list[str]:
 def p_value(p: float | None) -> str:
     """To two significant digits, and no smaller than is said."""
     return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def title_of(measured: Measured) -> str:
+    """What was found, in a sentence: the title of figure and table."""
+    budget = measured.manifest["budget"]
+    said = ""
+    if measured.leaders:
+        row = measured.last(measured.leaders[0])
+        said = f"{interval(row, 'accuracy_iqm', 100.0)} % {measured.manifest['reports']}"
+    where = f"at {budget:,} queries" if budget > 1 else "at one query"
+    return captions.finding(measured.leaders, measured.entrants, where, said)
 
 
 def interval(row: Row, key: str, scale: float) -> str:

@@ -16,27 +16,38 @@ from rlnas.analysis.text import places
 from rlnas.bench.files import quoted
 
 
-def write(runs: Sequence[Run], folder: Path, reference: str = "") -> None:
-    """Figure, CSV and JSON into `folder`; the table and the paths onto stdout. reference: as
+def draw(runs: Sequence[Run], folder: Path, reference: str = "") -> str:
+    """Figure, CSV and JSON into `folder`; the table and the paths, to be said. reference: as
     `measure` takes it."""
     check_comparable(runs)
     measured = measure(runs, reference)
     store.write_csv(folder / "table.csv", measured.rows)
     png, svg = save(comparison(runs, measured), folder)
     store.write_json(folder / SUMMARY, summary(runs, measured))
-    print(text(runs, measured))
-    print()
     files = {"figure": png, "": svg, "table": folder / "table.csv", "summary": folder / SUMMARY}
-    print(places(files))
+    return f"{text(runs, measured)}\n\n{places(files)}"
+
+
+def write(runs: Sequence[Run], folder: Path, reference: str = "") -> None:
+    """`draw`, and say it."""
+    print(draw(runs, folder, reference))
+
+
+def folder_for(runs: Sequence[Run], out: Path, reference: str = "") -> Path:
+    """Named by the hash of the runs in their order and of the reference that was asked for."""
+    identity = [[run.manifest["hash"], run.label] for run in runs]
+    return store.folder_of(out, "compare", [*identity, *([reference] if reference else [])])
 
 
 def finish(runs: Sequence[Run], out: Path, reference: str = "") -> None:
-    """A comparison in its own folder, named by the hash of its runs in their order and of the
-    reference that was asked for; then where the runs lie, and what they took or since when they
-    are there."""
-    identity = [[run.manifest["hash"], run.label] for run in runs]
-    asked = [reference] if reference else []
-    write(runs, store.folder_of(out, "compare", [*identity, *asked]), reference)
+    """A comparison in its own folder; then where the runs lie, and what they took or since when
+    they are there."""
+    write(runs, folder_for(runs, out, reference), reference)
+    histories(runs)
+
+
+def histories(runs: Sequence[Run]) -> None:
+    """Where each run lies, and what it took or since when it is there."""
     for run in runs:
         what = "history" if run is runs[0] else ""
         print(f"{what:8} {quoted(run.folder)}  {run.label}  ({origin(run)})")

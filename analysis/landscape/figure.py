@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -11,10 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.landscape.measures import Measured, TableFacts
-from rlnas.analysis.landscape.text import caveats, signed, title
+from rlnas.analysis.landscape.text import caveats, finding, signed
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, plain_ticks
 from rlnas.analysis.text import number
-from rlnas.bench.landscape import REWARD_EDGES
 
 
 def figure(measured: Measured) -> Figure:
@@ -38,9 +38,11 @@ def figure(measured: Measured) -> Figure:
                 f"{letter}   {axes.get_title(loc='left')}", loc="left", fontweight="bold"
             )
             axes.grid(True)
-        drawn.suptitle(title(measured), x=0.01, ha="left", fontsize=12.5, fontweight="bold")
-        said = [about(measured), *filter(None, [measured.facts.get("about")]), *caveats(measured)]
-        foot = textwrap.fill(". ".join(c[0].upper() + c[1:] for c in said) + ".", 185)
+        said = "\n".join(textwrap.wrap(finding(measured), 108 if table else 84))
+        drawn.suptitle(said, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
+        more = [*filter(None, [measured.facts.get("about")]), *caveats(measured)]
+        notes = [about(measured), *(note[0].upper() + note[1:] for note in more)]
+        foot = textwrap.fill(". ".join(notes) + ".", 185)
         drawn.supxlabel(foot, x=0.01, ha="left", fontsize=7.5, color="#555555", linespacing=1.35)
     return drawn
 
@@ -56,8 +58,9 @@ def about(measured: Measured) -> str:
         "which moving to the best neighbour, while that is strictly better, ends in it. c: regret "
         "against the best "
         f"{measured.facts['reports']} in the table, {100 * measured.optimum:.2f} %. d, e: cells in "
-        f"{len(measured.table.ranks.share)} groups by rank of validation accuracy. f: the outer "
-        "bins hold all beyond"
+        f"{len(measured.table.ranks.share)} groups by rank of validation accuracy. f: reward of a "
+        "move to a neighbour, "
+        "cells equally likely; sd: its standard deviation"
     )
 
 
@@ -87,7 +90,9 @@ def draw_walks(axes: Axes, measured: Measured) -> None:
             label=f"exp(-lag / {length:.2f})",
         )
     axes.axhline(0, color="#444444", linewidth=0.8)
-    axes.set_title("Random walks forget", loc="left")
+    length = next(iter(measured.walks.values())).length[0]
+    forgets = f" in {length:.1f} steps" if 0 < length < np.inf else ""
+    axes.set_title(f"Walks forget{forgets}", loc="left")
     axes.set_xlabel("Lag (steps)")
     axes.set_ylabel("Autocorrelation of accuracy")
     axes.set_xlim(left=0)
@@ -119,7 +124,9 @@ def draw_optima(axes: Axes, table: TableFacts) -> None:
     axes.set_yscale("log")
     axes.set_ylim(0.8, 1.5 * optima.basin.max())
     plain_ticks(axes.yaxis)
-    axes.set_title("Local optima and their basins", loc="left")
+    best = int(np.argmax(optima.basin))
+    above = 100 * (optima.value > optima.value[best]).mean()
+    axes.set_title(f"{len(optima.row):,} optima, {above:.0f} % above the widest", loc="left")
     axes.set_xlabel("Validation accuracy (%)")
     axes.set_ylabel("Basin of steepest ascent (cells)")
     axes.legend(loc="upper left", fontsize=8)
@@ -127,6 +134,7 @@ def draw_optima(axes: Axes, table: TableFacts) -> None:
 
 def draw_ascents(axes: Axes, table: TableFacts, optimum: float, reports: str) -> None:
     known = table.ascent.end >= 0
+    kept: dict[str, float] = {}
     drawn = {
         "random cell": (known, REFERENCE_STYLE),
         "its ascent's end": (table.ascent.end[known], STYLES[1]),
@@ -135,6 +143,7 @@ def draw_ascents(axes: Axes, table: TableFacts, optimum: float, reports: str) ->
         values = table.reported[cells]
         regret = np.sort(100 * (optimum - values[~np.isnan(values)]))
         share = np.arange(1, len(regret) + 1) / len(regret)
+        kept[name] = float(regret.mean())
         axes.step(
             np.append(0, regret),
             np.append(0, 100 * share),
@@ -149,7 +158,8 @@ def draw_ascents(axes: Axes, table: TableFacts, optimum: float, reports: str) ->
     ticks = [tick for tick in (0, 0.5, 1, 2, 5, 10, 20, 50, 100) if tick <= axes.get_xlim()[1]]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.minorticks_off()
-    axes.set_title("Where steepest ascent ends", loc="left")
+    start, end = kept.values()
+    axes.set_title(f"Ascent: regret {start:.2f} to {end:.2f}", loc="left")
     axes.set_xlabel(f"Regret, {reports} (percentage points)")
     axes.set_ylabel("Starts with at most that regret (%)")
     axes.legend(loc="lower right", fontsize=8, handlelength=1.5, borderaxespad=0.1)
@@ -169,7 +179,8 @@ def draw_degrees(axes: Axes, table: TableFacts) -> None:
     axes.plot(
         100 * ranks.share, ranks.degree, color=colour, linestyle=dashes, marker=marker, label="mean"
     )
-    axes.set_title("Neighbours by rank", loc="left")
+    few, many = (number(float(end), digits=0) for end in (ranks.degree.min(), ranks.degree.max()))
+    axes.set_title(f"{few if few == many else f'{few} to {many}'} neighbours a cell", loc="left")
     axes.set_xlabel("Rank, best first (% of cells)")
     axes.set_ylabel("Neighbours of a cell")
     axes.set_ylim(bottom=0)
@@ -193,7 +204,10 @@ def draw_gains(axes: Axes, table: TableFacts) -> None:
         label="best neighbour's gain (left)",
     )
     axes.axhline(0, color="#444444", linewidth=0.8)
-    axes.set_title("What the neighbours offer", loc="left")
+    axes.set_title(
+        f"The best: {number(100 * ranks.better[0], digits=0)} % better neighbours",
+        loc="left",
+    )
     axes.set_xlabel("Rank, best first (% of cells)")
     axes.set_ylabel("Best neighbour's gain (% points)")
     right = axes.twinx()
@@ -212,28 +226,35 @@ def draw_gains(axes: Axes, table: TableFacts) -> None:
 
 
 def draw_rewards(axes: Axes, measured: Measured) -> None:
-    """Also for other figures: `measured.rewards` is all it reads."""
-    middles = (REWARD_EDGES[1:] + REWARD_EDGES[:-1]) / 2
-    styles = [REFERENCE_STYLE, *STYLES]
-    for i, (alpha, profile) in enumerate(measured.rewards.items()):
-        colour, dashes, marker = styles[i % len(styles)]
-        axes.plot(
-            middles,
-            100 * np.where(profile.histogram > 0, profile.histogram, np.nan),
-            color=colour,
-            linestyle=dashes,
-            marker=marker,
-            markersize=3.5,
-            markevery=4,
-            linewidth=1.4,
-            label=(
-                f"alpha {alpha:g}: sd {profile.sd:.2g}, top 1 % carry {100 * profile.peaked:.0f} %"
-            ),
-        )
-    axes.set_yscale("log")
-    axes.set_title("Shaped reward of a move", loc="left")
-    axes.set_xlabel("Reward / its standard deviation")
-    axes.set_ylabel("Moves (%), bins of ¼ sd")
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high * 12)  # room for the legend
-    axes.legend(loc="upper center", fontsize=8)
+    """How much of what can be gained lies in a few moves: what an agent must come across to learn
+    anything."""
+    rewards = measured.rewards
+    colour, other = STYLES[1][0], "#444444"
+    carried = [100 * profile.peaked for profile in rewards.values()]
+    bars = axes.bar(range(len(carried)), np.nan_to_num(carried), 0.6, color=colour)
+    axes.bar_label(
+        bars,
+        [
+            f"{number(share, digits=0)} %\nsd {profile.sd:.2g}"
+            for share, profile in zip(carried, rewards.values(), strict=True)
+        ],
+        fontsize=8,
+        padding=2,
+    )
+    axes.axhline(1, color=other, linestyle=":", linewidth=1.2, label="all moves alike")
+    axes.set_xticks(range(len(carried)), [f"{alpha:g}" for alpha in rewards])
+    axes.set_xlim(-0.7, len(carried) - 0.3)
+    axes.set_ylim(0, 1.35 * max([5.0, *np.nan_to_num(carried)]))
+    axes.set_title(f"1 % of moves carry {among(carried)}", loc="left")
+    axes.set_xlabel("alpha of the shaped reward")
+    axes.set_ylabel("Of all positive reward they carry (%)")
+    axes.legend(loc="upper right", fontsize=8)
+
+
+def among(shares: Sequence[float]) -> str:
+    """`8 to 11 %` of percentages; NaNs say nothing."""
+    known = [share for share in shares if not np.isnan(share)]
+    if not known:
+        return "nothing"
+    low, high = (f"{end:.0f}" for end in (min(known), max(known)))
+    return f"{low} %" if low == high else f"{low} to {high} %"

@@ -17,6 +17,20 @@ def title(measured: Measured) -> str:
     return f"Landscape of {called(facts)}{epochs}"
 
 
+def finding(measured: Measured) -> str:
+    """What was found, in a line: the title of the figure."""
+    length = next(iter(measured.walks.values())).length[0]
+    said = f"a random walk forgets in {length:.1f} steps" if 0 < length < math.inf else ""
+    if measured.table:
+        ends = summary(measured)["steepest_ascent"]
+        below = (ends["regret_of_ends"], ends["regret_of_random_cells"])
+        found, chance = (f"{100 * regret:.2f}" for regret in below)
+        said = "; ".join(
+            filter(None, [said, f"ascent ends {found} points below the best, chance {chance}"])
+        )
+    return f"{title(measured)}: {said}" if said else title(measured)
+
+
 def caveats(measured: Measured) -> list[str]:
     """What is missing, and what that does to the numbers."""
     found = []

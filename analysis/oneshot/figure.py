@@ -32,8 +32,7 @@ def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, ta
                 f"{letter}   {axes.get_title(loc='left')}", loc="left", fontweight="bold"
             )
         drawn.suptitle(
-            f"One network with shared weights against {report.cells:,} cells trained for real "
-            f"({table})",
+            finding(report, table),
             x=0.01,
             ha="left",
             fontsize=12.5,
@@ -48,6 +47,20 @@ def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, ta
             linespacing=1.35,
         )
     return drawn
+
+
+def finding(report: Report, table: str) -> str:
+    """How well shared weights rank, beside the best of the others, in a line."""
+    found = {name: report.of(name).spearman.value for name in report.rankers}
+    ours = [value for name, value in found.items() if name.startswith("shared")]
+    others = {name: value for name, value in found.items() if not name.startswith("shared")}
+    low, high = (f"{end:.2f}" for end in (min(ours), max(ours)))
+    said = low if low == high else f"{low} to {high}"
+    known = [name for name, value in others.items() if not np.isnan(value)]
+    beside = max(known, key=lambda name: others[name], default="")
+    return f"Shared weights rank {report.cells:,} cells of {table} with Spearman {said}" + (
+        f"; {beside} with {others[beside]:.2f}" if beside else ""
+    )
 
 
 def about(report: Report, scored: Sequence[Scored]) -> str:

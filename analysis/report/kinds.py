@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rlnas.analysis import store
 from rlnas.analysis.comparison.plot import plot
-from rlnas.analysis.comparison.runs import SUMMARY, collect, reference_in
+from rlnas.analysis.comparison.runs import SUMMARY, collect, is_of_several, reference_in
+from rlnas.analysis.comparison.several.write import write as write_several
 from rlnas.analysis.comparison.write import write
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.retrain.data import is_retraining
@@ -51,7 +52,8 @@ def reported(folder: Path) -> bool:
     if is_retraining(folder):
         write_retraining(folder)
     elif is_comparison(folder):
-        write(collect([folder]), folder, reference_in(folder))
+        again = write_several if is_of_several(folder) else write
+        again(collect([folder]), folder, reference_in(folder))
     elif (folder / CURVE).is_file():
         print(of_a_training(folder))
     elif (folder / REPORT).is_file():

@@ -53,12 +53,12 @@ def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
         _scatter(left, verdict, diagonal=kind == "same")
         _ranks(right, verdict.lines)
         shown = [name for name in GROUPS if any(_group(line) == name for line in verdict.lines)]
-        title = f"Does {called(manifest['benchmark'])} tell the truth?"
+        title = finding(verdict, manifest)
         fig.text(0.075, 0.975, title, fontsize=12.5, fontweight="bold", va="top")
         under = (
-            f"Spearman {plain(verdict.spearman)}, Kendall {plain(verdict.kendall)}; regret of the "
-            "table's choice "
-            f"{points(verdict.regret)} points"
+            f"{len(verdict.lines)} architectures: Spearman {plain(verdict.spearman)}, Kendall "
+            f"{plain(verdict.kendall)}; regret of the table's choice {points(verdict.regret)} "
+            "points"
         )
         fig.text(0.075, 0.925, under, fontsize=9.5, color="#333333", va="top")
         handles = [_handle(name) for name in shown]
@@ -89,6 +89,18 @@ def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
             linespacing=1.35,
         )
     return fig
+
+
+def finding(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
+    """Whether the rankings agree, as far as that can be told: the title."""
+    name, (value, low, high) = called(manifest["benchmark"]), verdict.spearman
+    if math.isnan(low):
+        return f"{name} and {len(verdict.lines)} retrained architectures: too few to tell"
+    if low > 0:
+        return f"{name} ranks much as retraining does: Spearman {value:.2f}"
+    if high < 0:
+        return f"{name} ranks against retraining: Spearman {value:.2f}"
+    return f"No agreement shown between {name} and retraining: Spearman {value:.2f}"
 
 
 def _group(line: Line) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from rlnas.analysis.scale.data import Training
 from rlnas.analysis.scale.measures import line
+from rlnas.analysis.scale.text import finding
 from rlnas.analysis.style import RC, STYLES, plain_ticks, save
 
 
@@ -50,10 +51,9 @@ def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) 
             axes.set_xscale("log")
             plain_ticks(axes.xaxis)
             axes.grid(True, which="major")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=1, fontsize=9)
+        panels[1].legend(fontsize=8.5)
         figure.suptitle(
-            f"Searches of {queries} queries, by look-ups spent on training",
+            finding(groups, queries),
             x=0.01,
             ha="left",
             fontweight="bold",

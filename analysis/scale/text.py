@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlnas.analysis.scale.data import Training
@@ -33,6 +34,14 @@ def write_table(path: Path, groups: dict[str, list[Training]]) -> Path:
                         [name, t.architectures, t.seed, lookups, accuracy, t.random, t.best]
                     )
     return path
+
+
+def finding(groups: Mapping[str, Sequence[Training]], queries: int) -> str:
+    """What training has gained in the end, in a line: the title of the figure."""
+    gains = [100 * float(line(group, relative=False).mean[-1]) for group in groups.values()]
+    low, high = (f"{gain:+.2f}" for gain in (min(gains), max(gains)))
+    said = low if low == high else f"{low} to {high}"
+    return f"Trained searches of {queries} queries against random ones: {said} points of validation"
 
 
 def summary(groups: dict[str, list[Training]], queries: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
+from rlnas.analysis.style import RC, save, styles_of
 from rlnas.analysis.training.data import Row, counts
 
 
@@ -35,37 +36,49 @@ def write(
     def shown(value: float) -> float:
         return 100 * (optimum - value if known else value)
 
+    label, *names = [f"{agent}, greedy", *baselines]
+    styles = styles_of({label: agent} | {name: name for name in names})
+    (own, dashes, marker), middle = styles[label], len(queries) // 2
     steps = [row["step"] / 1000 for row in rows]
-    styles = dict(zip(baselines, [REFERENCE_STYLE, *STYLES], strict=False))
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(11, 3.4), layout="constrained")
+        figure = Figure(figsize=(11, 3.7), layout="constrained")
         FigureCanvasAgg(figure)
         *panels, last = figure.subplots(1, len(queries) + 1)
         for i, (axes, count) in enumerate(zip(panels, queries, strict=True)):
             found = [shown(row[f"reported_{count}"]) for row in rows]
-            label = f"{agent}, greedy"
-            axes.plot(steps, found, color="#0072B2", marker="^", markersize=4, label=label)
+            axes.plot(
+                steps, found, color=own, linestyle=dashes, marker=marker, markersize=4, label=label
+            )
             for name, values in baselines.items():
-                colour, dashes, _ = styles[name]
+                colour, broken, _ = styles[name]
                 axes.axhline(
-                    shown(values["reported"][i]), color=colour, linestyle=dashes, label=name
+                    shown(values["reported"][i]), color=colour, linestyle=broken, label=name
                 )
             axes.set_title(f"after {count} queries")
             axes.set_xlabel("Environment steps (thousands)")
             if known:
                 axes.set_ylim(bottom=0)
             axes.grid(axis="y")
-        label = (
+        measure = (
             f"Regret, {reports}\n(percentage points)"
             if known
             else f"{reports.capitalize()}\nof the incumbent (%)"
         )
-        panels[0].set_ylabel(label)
-        last.semilogy(steps, [max(row["loss"], 1e-12) for row in rows], color="#0072B2")
+        panels[0].set_ylabel(measure)
+        last.semilogy(steps, [row["loss"] or math.nan for row in rows], color=own)
         last.set_title("loss")
         last.set_xlabel("Environment steps (thousands)")
         last.grid(axis="y")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-        figure.suptitle(f"Learning to search {trained_on}", x=0.01, ha="left", fontweight="bold")
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        kind = "regret" if known else reports
+        end = shown(rows[-1][f"reported_{queries[middle]}"])
+        beside = ", ".join(
+            f"{name} {shown(values['reported'][middle]):.2f}" for name, values in baselines.items()
+        )
+        said = (
+            f"One training of {agent} on {trained_on}: {kind} {end:.2f} after {queries[middle]} "
+            f"queries; {beside}"
+        )
+        figure.suptitle(textwrap.fill(said, 112), x=0.01, ha="left", fontweight="bold")
     return save(figure, folder)
