@@ -7,12 +7,12 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32, Key, UInt32
+from jaxtyping import Array, Bool, Float, Int32, Key
 
 from rlnas.agents import asked
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
-from rlnas.bench.draw import below, one_of, packed, without
+from rlnas.bench.draw import below, one_of
 from rlnas.bench.errors import UserError
 
 Variant = Literal["first", "full"]
@@ -31,7 +31,7 @@ class State(NamedTuple):
     drawn: Int32[Array, ""]
     centre: Arch
     centre_val: Float[Array, ""]
-    left: UInt32[Array, " words"]
+    left: Bool[Array, " max_degree"]
     best: Arch
     best_val: Float[Array, ""]
     asked: Any
@@ -44,10 +44,10 @@ class LocalSearch:
 
     A climb starts at the best of `initial` uniform draws, then asks the neighbours of where it
     stands, and moves on. Where no neighbour improves, all begins again with new uniform draws. A
-    neighbour asked before in the run costs no second query: it is passed over (also theirs).
-    Ours: the random order of neighbours; start draws may repeat; what has no numbers is remembered
-    in bounded number, so that all shapes are fixed. An answer without a value never improves on
-    anything.
+    neighbour asked before the climb came there costs no second query: it is passed over (also
+    theirs). Ours: the random order of neighbours; start draws may repeat; what has no numbers is
+    remembered in bounded number, so that all shapes are fixed. An answer without a value never
+    improves on anything.
     """
 
     variant: Variant = "first"
@@ -74,7 +74,7 @@ class LocalSearch:
 
         def init(key: Key[Array, ""]) -> State:
             somewhere = space.sample(key)  # never asked: only its shape counts
-            none = packed(jnp.zeros(space.max_degree, bool))
+            none = jnp.zeros(space.max_degree, bool)
             memory = asked.nothing(space, self.memory)
             return State(jnp.int32(0), somewhere, lowest, none, somewhere, lowest, memory)
 
@@ -83,23 +83,27 @@ class LocalSearch:
             done = ~now.left.any() | (improved & (self.variant == "first"))
             over = (now.drawn == self.initial) & done
             # On to the best, unless it is the centre or has no neighbour to ask: then afresh.
-            beyond = packed(asked.unasked(space, now.asked, now.best))
+            beyond = asked.unasked(space, now.asked, now.best)
             onward = over & improved & beyond.any()
             afresh = over & ~onward
             now = now._replace(
                 drawn=jnp.where(afresh, 0, now.drawn),
                 centre=jnp.where(onward, now.best, now.centre),
-                centre_val=jnp.where(onward, now.best_val, jnp.where(afresh, lowest, now.centre_val)),
-                left=jnp.where(onward, beyond, jnp.where(afresh, 0, now.left)),
+                centre_val=jnp.where(
+                    onward, now.best_val, jnp.where(afresh, lowest, now.centre_val)
+                ),
+                left=jnp.where(over, onward & beyond, now.left),
                 best_val=jnp.where(afresh, lowest, now.best_val),
             )
             # Only one of the two is used, so both may come of the same random bits.
             drawing = now.drawn < self.initial
             word = jax.random.bits(key, (), jnp.uint32)
-            start = space.at(below(word, space.size)) if asked.numbered(space) else space.sample(key)
+            start = (
+                space.at(below(word, space.size)) if asked.numbered(space) else space.sample(key)
+            )
             number = one_of(word, now.left)
             arch = jnp.where(drawing, start, space.neighbour(now.centre, number))
-            left = without(now.left, number)
+            left = now.left & (jnp.arange(space.max_degree) != number)
             return arch, now._replace(drawn=now.drawn + drawing, left=left)
 
         def tell(now: State, arch: Arch, result: QueryResult) -> State:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Int, Key, UInt32
 
 ROUNDS = 8
@@ -62,35 +61,13 @@ def below(word: UInt32[Array, ""], size: int) -> Int[Array, ""]:
     return (first * high + (middle >> 16) + carry).astype(jnp.int32)
 
 
-# Sets of small numbers: bit i % 32 of word i // 32 is number i.
+def one_of(word: UInt32[Array, ""], mask: Bool[Array, " n"]) -> Int[Array, ""]:
+    """A place where `mask` is True, by a random word; 0 where none is.
 
-
-def packed(mask: Bool[Array, " n"]) -> UInt32[Array, " words"]:
-    """The places where `mask` is True, as a set."""
-    mask = jnp.pad(mask, (0, -mask.shape[0] % 32)).reshape(-1, 32)
-    return jnp.where(mask, _BITS, 0).sum(1, dtype=jnp.uint32)
-
-
-def one_of(word: UInt32[Array, ""], bits: UInt32[Array, " words"]) -> Int[Array, ""]:
-    """A number of a set of at most 2^16, each equally likely to size / 2^16; 0 of none."""
-    count = jax.lax.population_count(bits)
-    rank = (word >> 16) * count.sum(dtype=jnp.uint32) >> 16
-    rank = rank - (jnp.cumsum(count, dtype=jnp.uint32) - count)  # in each word; no such: large
-    place, left, rest = jnp.zeros_like(bits), bits, rank
-    for half in (16, 8, 4, 2, 1):  # whether it is in the lower half of what is left of the word
-        lower = jax.lax.population_count(left & jnp.uint32((1 << half) - 1))
-        upper = rest >= lower
-        left = jnp.where(upper, left >> half, left)
-        rest = jnp.where(upper, rest - lower, rest)
-        place = jnp.where(upper, place + half, place)
-    start = 32 * jnp.arange(len(bits), dtype=jnp.uint32)
-    return jnp.where(rank < count, start + place, 0).sum(dtype=jnp.uint32).astype(jnp.int32)
-
-
-def without(bits: UInt32[Array, " words"], number: Int[Array, ""]) -> UInt32[Array, " words"]:
-    """The set without one of its numbers."""
-    there = jnp.arange(len(bits)) == number >> 5
-    return bits & ~jnp.where(there, jnp.uint32(1) << (number & 31).astype(jnp.uint32), 0)
-
-
-_BITS = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    Every place gets a random rank, its number in the low bits, and the highest wins: n <= 2^16
+    leaves ranks of 16 bits or more, so each is equally likely to about 2^-16.
+    """
+    place = jnp.arange(mask.shape[0], dtype=jnp.uint32)
+    low = jnp.uint32((1 << (mask.shape[0] - 1).bit_length()) - 1)
+    rank = _mix(word ^ _mix(place)) & ~low
+    return (jnp.where(mask, rank | place, 0).max() & low).astype(jnp.int32)
