@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
 from rlnas.agents import memory
+from rlnas.agents.asked import around
 from rlnas.agents.memory import Memory
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_walk import step
@@ -32,7 +34,8 @@ class Evolution:
     take 10 different members: `evolution:population=100,initial=100,replacement=false` (the code
     published with NAS-Bench-101 has 50 for 100). Ours: a mutation is one uniformly drawn neighbour,
     where the originals flip edges and operations at random until the cell is valid. An answer
-    without a value joins as the worst; a parent without neighbours is followed by a uniform draw.
+    without a value joins as the worst. Where all neighbours of the parent are members, or it has
+    none (a partial table has many such), the child is a uniform draw.
     """
 
     population: int = 30
@@ -74,7 +77,9 @@ class Evolution:
             start_key, tournament_key, child_key = jax.random.split(key, 3)
             drawn = rivals(tournament_key, members)
             parent = members.archs[drawn[jnp.argmax(members.vals[drawn])]]
-            child = step(space, child_key, parent)
+            near, real = around(space, parent)
+            left = real & ~jax.vmap(partial(memory.knows, members))(near)
+            child = step(space, child_key, parent, left.any())
             starting = members.queries < self.initial
             return jnp.where(starting, space.sample(start_key), child), members
 

@@ -240,9 +240,8 @@ def step_actors(
         jax.random.split(key, len(action)), state.env, action
     )
     after = View(info.final_observation.archs, info.final_observation.mask)
-    moved = (action < mdp.neighbours).sum() if mdp.stay else len(action)
     space = mdp.benchmark.space
-    state = looked_up(space, state, info.arch, moved)
+    state = looked_up(space, state, info.arch, info.moved.sum(dtype=jnp.int32))
     state = looked_up(space, state._replace(env=env), env.archs[:, 0], truncated.sum())
     seen = drawn(state.range, info.reset_val, truncated)
     seen = seen._replace(best=jnp.fmax(seen.best, jnp.nanmax(info.val)))

@@ -3,49 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int32, Key
 
-from rlnas.agents import memory
-from rlnas.agents.memory import Memory
+from rlnas.agents import asked
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
-from rlnas.bench.draw import draw
+from rlnas.bench.draw import below, one_of
 from rlnas.bench.errors import UserError
 
 Variant = Literal["first", "full"]
 
 
-class Round(NamedTuple):
-    """One round of a climb: candidates are asked one after the other, then the climb moves on or
-    starts afresh.
+class State(NamedTuple):
+    """A round: the neighbours of a centre, or uniform draws where the next climb starts.
 
-    The candidates are the centre's neighbours in random order, or, when `starting`, uniform draws.
-
-    starting: the candidates are uniform draws. centre, centre_val: the architecture to improve on;
-    -inf when starting, so that any value does. best, best_val: the best candidate so far, `centre`
-    before one improves.
-    place: candidates dealt with. order: a random order of the centre's neighbours (unused when
-    starting).
+    drawn: uniform draws of this start so far; the climb is under way when there were `initial`.
+    centre, centre_val: the architecture to improve on; while drawing no architecture of the climb,
+    and -inf, so that any value does. left: its neighbours still to ask, by number.
+    best, best_val: the best answer of the round, the centre before one improves.
+    asked: what the search has asked.
     """
 
-    starting: Bool[Array, ""]
+    drawn: Int32[Array, ""]
     centre: Arch
     centre_val: Float[Array, ""]
+    left: Bool[Array, " max_degree"]
     best: Arch
     best_val: Float[Array, ""]
-    place: Int[Array, ""]
-    order: Int[Array, " max_degree"]
-
-
-class State(NamedTuple):
-    """round: the round under way. asked: the latest queries."""
-
-    round: Round
-    asked: Memory
+    asked: Any
 
 
 @dataclass(frozen=True)
@@ -55,9 +44,10 @@ class LocalSearch:
 
     A climb starts at the best of `initial` uniform draws, then asks the neighbours of where it
     stands, and moves on. Where no neighbour improves, all begins again with new uniform draws. A
-    neighbour asked before in the run costs no second query: it is passed over (also theirs).
-    Ours: the random order of neighbours; remembering a bounded number of queries, so that all
-    shapes are fixed; start draws may repeat. An answer without a value never improves on anything.
+    neighbour asked before the climb came there costs no second query: it is passed over (also
+    theirs). Ours: the random order of neighbours; start draws may repeat; what has no numbers is
+    remembered in bounded number, so that all shapes are fixed. An answer without a value never
+    improves on anything.
     """
 
     variant: Variant = "first"
@@ -68,8 +58,8 @@ class LocalSearch:
     """Uniform draws before each climb; the best of them is where it starts."""
 
     memory: int = 512
-    """Latest queries remembered, so that none of them is asked again; exact for budgets up to
-    this."""
+    """Latest queries remembered, so that no neighbour among them is asked again; 0: none. Where
+    architectures are numbered (up to 2^20 of them), all queries are."""
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):
@@ -80,64 +70,48 @@ class LocalSearch:
             raise UserError(f"local_search has memory={self.memory}; expected 0 or more")
 
     def build(self, space: SearchSpace) -> Agent:
+        lowest = jnp.float32(-jnp.inf)
+
         def init(key: Key[Array, ""]) -> State:
             somewhere = space.sample(key)  # never asked: only its shape counts
-            start = fresh_start(somewhere, jnp.arange(space.max_degree))
-            return State(start, memory.empty(space, self.memory))
+            none = jnp.zeros(space.max_degree, bool)
+            memory = asked.nothing(space, self.memory)
+            return State(jnp.int32(0), somewhere, lowest, none, somewhere, lowest, memory)
 
-        def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
-            start_key, order_key = jax.random.split(key)
-            start = space.sample(start_key)
-            # Nothing is told while we look for a candidate, so there is one place to go on to, and
-            # one order there.
-            best, best_val = state.round.best, state.round.best_val
-            order, _ = draw(order_key, space.degree(best), space.max_degree)
-            onward = Round(jnp.array(False), best, best_val, best, best_val, jnp.int32(0), order)
-
-            def candidate(now: Round) -> Arch:
-                return jnp.where(
-                    now.starting, start, space.neighbour(now.centre, now.order[now.place])
-                )
-
-            def over(now: Round) -> Bool[Array, ""]:
-                candidates = jnp.where(now.starting, self.initial, space.degree(now.centre))
-                found = ~now.starting & (now.best_val > now.centre_val) & (self.variant == "first")
-                return found | (now.place >= candidates)
-
-            def nothing_to_ask(now: Round) -> Bool[Array, ""]:
-                return over(now) | (memory.knows(state.asked, candidate(now)) & ~now.starting)
-
-            def advance(now: Round) -> Round:
-                """Go on to the best, start afresh, or pass over a known neighbour; a fresh start
-                ends the loop."""
-                after = choose(
-                    now.best_val > now.centre_val, onward, fresh_start(now.centre, now.order)
-                )
-                return choose(over(now), after, now._replace(place=now.place + 1))
-
-            now = jax.lax.while_loop(nothing_to_ask, advance, state.round)
-            return candidate(now), state._replace(round=now)
-
-        def tell(state: State, arch: Arch, result: QueryResult) -> State:
-            now = state.round
-            better = result.valid & (result.val > now.best_val)
+        def ask(key: Key[Array, ""], now: State) -> tuple[Arch, State]:
+            improved = now.best_val > now.centre_val
+            done = ~now.left.any() | (improved & (self.variant == "first"))
+            over = (now.drawn == self.initial) & done
+            # On to the best, unless it is the centre or has no neighbour to ask: then afresh.
+            beyond = asked.unasked(space, now.asked, now.best)
+            onward = over & improved & beyond.any()
+            afresh = over & ~onward
             now = now._replace(
+                drawn=jnp.where(afresh, 0, now.drawn),
+                centre=jnp.where(onward, now.best, now.centre),
+                centre_val=jnp.where(
+                    onward, now.best_val, jnp.where(afresh, lowest, now.centre_val)
+                ),
+                left=jnp.where(over, onward & beyond, now.left),
+                best_val=jnp.where(afresh, lowest, now.best_val),
+            )
+            # Only one of the two is used, so both may come of the same random bits.
+            drawing = now.drawn < self.initial
+            word = jax.random.bits(key, (), jnp.uint32)
+            start = (
+                space.at(below(word, space.size)) if asked.numbered(space) else space.sample(key)
+            )
+            number = one_of(word, now.left)
+            arch = jnp.where(drawing, start, space.neighbour(now.centre, number))
+            left = now.left & (jnp.arange(space.max_degree) != number)
+            return arch, now._replace(drawn=now.drawn + drawing, left=left)
+
+        def tell(now: State, arch: Arch, result: QueryResult) -> State:
+            better = result.valid & (result.val > now.best_val)
+            return now._replace(
                 best=jnp.where(better, arch, now.best),
                 best_val=jnp.where(better, result.val, now.best_val),
-                place=now.place + 1,
+                asked=asked.note(space, now.asked, arch),
             )
-            return State(now, memory.remember(state.asked, arch, result))
 
         return Agent(init, ask, tell)
-
-
-def fresh_start(somewhere: Arch, order: Int[Array, " max_degree"]) -> Round:
-    """A round of uniform draws; any value improves on its centre, which is no architecture of the
-    climb."""
-    nothing = jnp.float32(-jnp.inf)
-    return Round(jnp.array(True), somewhere, nothing, somewhere, nothing, jnp.int32(0), order)
-
-
-def choose(condition: Bool[Array, ""], if_true: Round, if_false: Round) -> Round:
-    """`if_true` or `if_false`, field by field."""
-    return Round(*(jnp.where(condition, a, b) for a, b in zip(if_true, if_false, strict=True)))

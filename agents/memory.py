@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from rlnas.agents.protocol import same_arch
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 
 
@@ -41,6 +40,12 @@ def remember(memory: Memory, arch: Arch, result: QueryResult) -> Memory:
 def held(memory: Memory) -> Bool[Array, " places"]:
     """Which places hold a query."""
     return jnp.arange(memory.vals.shape[0]) < memory.queries
+
+
+def same_arch(a: Arch, b: Arch, batch_dims: int) -> Bool[Array, "*batch"]:
+    """Whether architectures are equal, over `batch_dims` leading dimensions after broadcasting."""
+    equal = a == b
+    return equal.all(axis=tuple(range(batch_dims, equal.ndim)))
 
 
 def knows(memory: Memory, arch: Arch) -> Bool[Array, ""]:

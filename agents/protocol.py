@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from rlnas.agents import asked
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
 from rlnas.bench.jax_setup import check_pinned, pinned
@@ -88,18 +89,19 @@ class History(NamedTuple):
     incumbent: Int[Array, "*seeds budget"]
 
 
-def same_arch(a: Arch, b: Arch, batch_dims: int) -> Bool[Array, "*batch"]:
-    """Whether architectures are equal, over `batch_dims` leading dimensions after broadcasting."""
-    equal = a == b
-    return equal.all(axis=tuple(range(batch_dims, equal.ndim)))
+def first_seen(space: SearchSpace, archs: Arch) -> Bool[Array, " budget"]:
+    """Where [budget] architectures stand for the first time; of a numbered space, what is outside
+    counts as one.
 
-
-def first_seen(archs: Arch) -> Bool[Array, " budget"]:
-    """Where [budget] architectures stand for the first time.
-
-    Sorted, equal ones lie side by side, the earliest first; comparing all pairs would cost
-    budget^2.
+    Elsewhere they are sorted: equal ones lie side by side, the earliest first; comparing all pairs
+    would cost budget^2.
     """
+    if asked.numbered(space):
+
+        def look(seen: Any, arch: Arch) -> tuple[Any, Bool[Array, ""]]:
+            return asked.note(space, seen, arch), ~asked.knows(space, seen, arch)
+
+        return jax.lax.scan(look, asked.nothing(space), archs)[1]
     budget = archs.shape[0]
     words = _words(archs.reshape(budget, -1)).T
     *columns, order = jax.lax.sort((*words, jnp.arange(budget)), num_keys=len(words) + 1)
@@ -121,9 +123,16 @@ def best_so_far(
 ) -> Int[Array, " budget"]:
     """Position of the best valid value up to each query, the earliest of equals; -1 before the
     first."""
-    seen = jnp.where(valid, val, -jnp.inf)
-    before = jax.lax.cummax(jnp.concatenate([jnp.array([-jnp.inf], val.dtype), seen[:-1]]))
-    return jax.lax.cummax(jnp.where(seen > before, jnp.arange(val.shape[0], dtype=jnp.int32), -1))
+
+    def look(best: Any, answer: Any) -> tuple[Any, Int[Array, ""]]:
+        val, valid, number = answer
+        better = valid & (val > best[0])
+        best = jnp.where(better, val, best[0]), jnp.where(better, number, best[1])
+        return best, best[1]
+
+    # A scan over the queries, beside which other runs go: a third of the time of two `cummax`.
+    none = jnp.array(-jnp.inf, val.dtype), jnp.int32(-1)
+    return jax.lax.scan(look, none, (val, valid, jnp.arange(len(val), dtype=jnp.int32)))[1]
 
 
 def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, ""]) -> History:
@@ -138,23 +147,25 @@ def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, 
     check_pinned(key)
     init_key, key = jax.random.split(key)
 
-    def query(state: State, key: Key[Array, ""]) -> tuple[State, tuple[Arch, QueryResult, Any]]:
-        ask_key, query_key = jax.random.split(key)
+    def query(
+        state: State, key: tuple[Key[Array, ""], Key[Array, ""]]
+    ) -> tuple[State, tuple[Arch, QueryResult, Any]]:
+        ask_key, query_key = key
         arch, state = agent.ask(ask_key, state)
         result = benchmark.query(arch, query_key)
         result = result._replace(valid=result.valid & ~jnp.isnan(result.val))
         # Here, not for all at once behind: float sums may depend on how many are asked together.
         return agent.tell(state, arch, result), (arch, result, benchmark.reported(arch))
 
-    keys = jax.random.split(key, budget)
-    _, (archs, results, reported) = jax.lax.scan(query, agent.init(init_key), keys)
+    keys = jax.vmap(jax.random.split, out_axes=1)(jax.random.split(key, budget))
+    _, (archs, results, reported) = jax.lax.scan(query, agent.init(init_key), (keys[0], keys[1]))
     return History(
         arch=archs,
         val=results.val,
         reported=reported,
         sim_seconds=results.sim_seconds,
         valid=results.valid,
-        is_new=first_seen(archs),
+        is_new=first_seen(benchmark.space, archs),
         incumbent=best_so_far(results.val, results.valid),
     )
 

@@ -33,13 +33,14 @@ from rlnas.agents.spec import parse
 from rlnas.bench.benchmark import Indexed
 from rlnas.bench.docs import field_docs
 from rlnas.bench.noise import MEAN
-from rlnas.bench.stand_ins import GridBenchmark, scrambled
+from rlnas.bench.stand_ins import GridBenchmark, islands, scrambled
 from rlnas.bench.testing import need, need_equal, pinned_tests
 
 BUDGET, SEEDS = 40, 6
-FULL = partial(scrambled, 120, 6)  # one shape, so one program, for these three
+FULL = partial(scrambled, 120, 6)  # one shape, so one program, for these four
 GAPS = partial(scrambled, 120, 6, missing=0.3)
 NOTHING = partial(scrambled, 120, 6, missing=1.0)
+ISLANDS = partial(islands, 120, 6)
 Open = Callable[[], Any]
 
 
@@ -119,6 +120,15 @@ class AgentContract:
         need((nothing.incumbent == -1).all(), "a best where nothing was answered")
         new = nothing.is_new.sum(axis=1).min()
         need(new > 2, f"{new} different architectures where nothing was answered")
+
+    def test_islands(self) -> None:
+        """On a table that falls into single architectures and pairs, it does not stay in one."""
+        new = run(self.agent, ISLANDS).is_new.sum(axis=1).mean()
+        need(
+            new > BUDGET / 2,
+            f"{new:.1f} of {BUDGET} queries asked for something new where architectures have one "
+            "neighbour or none; expected more than half (a fresh start where nothing is left)",
+        )
 
     def test_blind(self) -> None:
         """It never looks at the test accuracy."""
@@ -224,7 +234,7 @@ def counted(agent: str) -> Counted:
 @cache
 def run(agent: str, load: Open, seed: int = 0) -> History:
     """[SEEDS, BUDGET] as numpy."""
-    config = counted(agent) if load in (FULL, GAPS, NOTHING) else configured(agent)
+    config = counted(agent) if load in (FULL, GAPS, NOTHING, ISLANDS) else configured(agent)
     history = run_seeds(config, opened(load), BUDGET, seed_keys(seed, SEEDS))
     return jax.tree.map(np.asarray, history)
 

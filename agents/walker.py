@@ -171,7 +171,7 @@ def walk(
         scores = learner.score(space, weights, view)[:n]  # staying, behind them, would ask nothing
         allowed = view.mask[1:] & (unknown | revisit)
         action = epsilon_greedy(scores, allowed, epsilon, act_key)
-        restart = jnp.isnan(state.val) | ~allowed.any()
+        restart = jnp.isnan(state.val) | ~unknown.any()
         if patience:
             restart = restart | (state.since_best >= patience)
         arch = jnp.where(restart, space.sample(start_key), view.archs[action + 1])

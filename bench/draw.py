@@ -47,3 +47,27 @@ def draw(
         swap = _mix(jnp.maximum(place, partner) ^ _mix(words[i])) & 1
         place = jnp.where(swap == 1, partner, place)
     return jnp.where(mask, place, 0).astype(jnp.int32), mask
+
+
+def below(word: UInt32[Array, ""], size: int) -> Int[Array, ""]:
+    """An integer of [0, size), size < 2^31, by a random word: each equally likely to size / 2^32.
+
+    The high half of word * size, in halves of 16 bits; `randint` takes three times the generator.
+    """
+    high, low = jnp.uint32(size >> 16), jnp.uint32(size & 0xFFFF)
+    first, second = word >> 16, word & 0xFFFF
+    middle = first * low + (second * low >> 16)
+    carry = (second * high + (middle & 0xFFFF)) >> 16
+    return (first * high + (middle >> 16) + carry).astype(jnp.int32)
+
+
+def one_of(word: UInt32[Array, ""], mask: Bool[Array, " n"]) -> Int[Array, ""]:
+    """A place where `mask` is True, by a random word; 0 where none is.
+
+    Every place gets a random rank, its number in the low bits, and the highest wins: n <= 2^16
+    leaves ranks of 16 bits or more, so each is equally likely to about 2^-16.
+    """
+    place = jnp.arange(mask.shape[0], dtype=jnp.uint32)
+    low = jnp.uint32((1 << (mask.shape[0] - 1).bit_length()) - 1)
+    rank = _mix(word ^ _mix(place)) & ~low
+    return (jnp.where(mask, rank | place, 0).max() & low).astype(jnp.int32)

@@ -3,8 +3,10 @@
 State: an architecture and at most N of its neighbours. Action: move to one of them. Reward: the
 difference of the shaped validation accuracies. The paper does not settle (so these are ours): how
 neighbours beyond N are drawn (uniformly without replacement, anew each step), the episode's length,
-the start (a uniformly drawn architecture), staying (an option, off), and what happens when a
-look-up has no value (the move is made, the reward is 0, the last known value is kept).
+the start (a uniformly drawn architecture), staying (an option, off), what happens when a look-up
+has no value (the move is made, the reward is 0, the last known value is kept), and an architecture
+without neighbours, of which partial tables have many (no move is left: the episode is truncated, at
+no look-up but that of the next start; with `stay` it is not).
 """
 
 from __future__ import annotations
@@ -57,15 +59,17 @@ class State(NamedTuple):
 
 class Info(NamedTuple):
     """final_observation: before an auto-reset, what to bootstrap from at a truncation. arch, val,
-    valid: the look-up made.
+    valid: the look-up made; without one, where the agent stands, its last known value and False.
     reset_val: the accuracy looked up for a new episode's start, where `truncated` (a look-up
-    too)."""
+    too). moved: whether a look-up was made, that is a move; not by staying, nor by a masked
+    action."""
 
     final_observation: Observation
     arch: Arch
     val: Float32[Array, ""]
     valid: Bool[Array, ""]
     reset_val: Float32[Array, ""]
+    moved: Bool[Array, ""]
 
 
 @jax.tree_util.register_dataclass
@@ -121,9 +125,9 @@ class IncrementalMDP:
         """(observation, state, reward, terminated, truncated, info), reset where truncated.
 
         terminated is always False. A masked action stays in place with reward 0: an agent that
-        respects the mask never meets it. `info.final_observation` is the real last one of a
-        truncated episode. `UserError` where JAX would draw other numbers than
-        `rlnas.bench.pinned` ones.
+        respects the mask meets it only where there is no action, which truncates the episode.
+        `info.final_observation` is the real last one of a truncated episode. `UserError` where JAX
+        would draw other numbers than `rlnas.bench.pinned` ones.
         """
         check_pinned(key)
         query_key, view_key, reset_key = jax.random.split(key, 3)
@@ -140,7 +144,8 @@ class IncrementalMDP:
         reward = jnp.where(known, self.shaping(val) - self.shaping(state.val), 0.0)
 
         t = state.t + 1
-        truncated = t >= self.horizon
+        stuck = not self.stay and ~state.mask[1:].any()
+        truncated = (t >= self.horizon) | stuck
         start, start_val = self._begin(reset_key)
         # One view is drawn: the last observation's is the same unless truncated, and costs nothing
         # unused.
@@ -151,7 +156,7 @@ class IncrementalMDP:
             jnp.where(truncated, start_val, val),
             jnp.where(truncated, 0, t),
         )
-        info = Info(self.observe(last), arch, val, valid, start_val)
+        info = Info(self.observe(last), arch, val, valid, start_val, moves)
         return self.observe(after), after, reward, jnp.zeros((), bool), truncated, info
 
     def _begin(self, key: Key[Array, ""]) -> tuple[Arch, Float32[Array, ""]]:

@@ -3,7 +3,7 @@ architectures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -185,6 +185,17 @@ def scrambled(rows: int, degree: int, seed: int = 0, missing: float = 0.0) -> Li
         neighbours.append((others + (others >= row)).tolist())
     val = rng.uniform(0.5, 1.0, rows)
     return make(neighbours, np.where(rng.random(rows) < missing, np.nan, val))
+
+
+def islands(rows: int, degree: int, seed: int = 0) -> ListBenchmark:
+    """Of the shapes of `scrambled`, so one program for both; but half of the rows are pairs, and
+    half have no neighbour, as in a table of few cells."""
+    there = scrambled(rows, degree, seed)
+    paired = rows // 4 * 2
+    flat = np.zeros_like(there.space.flat)
+    flat[:paired] = np.arange(paired) ^ 1
+    offsets = jnp.asarray(np.minimum(np.arange(rows + 1), paired), jnp.int32)
+    return replace(there, space=replace(there.space, offsets=offsets, flat=jnp.asarray(flat)))
 
 
 def neighbour_lists(benchmark: Any) -> list[set[int]]:

@@ -239,7 +239,9 @@ class BenchmarkContract:
             need_equal(info.arch, before.archs[1], "architecture after action 0")
             expected = mdp.shaping(info.val) - mdp.shaping(before.val)
             need_equal(reward, expected, "reward", 1e-4)
-            need(bool(truncated) == (i % 4 == 3) and not bool(terminated), f"wrong end, step {i}")
+            ends = int(before.t) == 3 or not before.mask[1:].any()
+            need(bool(truncated) == ends and not bool(terminated), f"wrong end, step {i}")
+            need(bool(info.moved) == bool(before.mask[1]), f"wrong `moved`, step {i}")
 
 
 @cache

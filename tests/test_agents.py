@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import jax
@@ -17,7 +18,15 @@ from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.random_walk import RandomWalk
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
-from rlnas.bench.stand_ins import GridBenchmark, make, neighbour_lists, ring, scrambled
+from rlnas.bench.stand_ins import (
+    GridBenchmark,
+    ListSpace,
+    islands,
+    make,
+    neighbour_lists,
+    ring,
+    scrambled,
+)
 
 UNLIKELY = 1e-3  # keys are fixed: a test that passes once passes always
 
@@ -35,20 +44,36 @@ def test_random_search_is_uniform():
 # Random walk
 
 
-def test_a_walk_goes_from_neighbour_to_neighbour_and_jumps_only_from_dead_ends():
-    benchmark = scrambled(100, 5)
+def jumps(near, walk):
+    """Replay a walk: (jumps where there is no neighbour, jumps where all around has been asked).
+    Every other query is a neighbour of the one before."""
+    asked, behind, dead_ends, exhausted = set(), set(), 0, 0
+    for here, there in pairwise(walk.tolist()):
+        asked.add(here)
+        if near[here] and (near[here] | behind) - asked:
+            assert there in near[here]
+            behind = near[here]
+        else:
+            behind = set()
+            dead_ends += not near[here]
+            exhausted += len(near[here]) > 0
+    return dead_ends, exhausted
+
+
+@pytest.mark.parametrize(
+    "benchmark",
+    [scrambled(100, 5), islands(100, 5), make([[1, 2], [0, 2], [0, 1]] + [[]] * 97, np.ones(100))],
+    ids=["random", "islands", "a triangle"],
+)
+def test_a_walk_goes_from_neighbour_to_neighbour_unless_nothing_is_left(benchmark):
     near = neighbour_lists(benchmark)
     archs, _ = histories(RandomWalk(), benchmark, 60, 20)
-    dead_ends = 0
-    for walk in archs:
-        for here, there in pairwise(walk):
-            assert there in near[here] or not near[here]
-            dead_ends += not near[here]
-    assert dead_ends > 0, "no dead end was met: the test does not test the jump"
+    dead_ends, exhausted = np.sum([jumps(near, walk) for walk in archs], axis=0)
+    assert dead_ends > 0 and exhausted > 0, "the test does not test the jump"
 
 
 def test_a_walk_starts_anywhere_and_takes_every_neighbour_alike():
-    archs, _ = histories(RandomWalk(), ring(np.full(12, 0.5)), 50, 400)
+    archs, _ = histories(RandomWalk(), ring(np.full(12, 0.5)), 4, 5000)
     assert chisquare(np.bincount(archs[:, 0], minlength=12)).pvalue > UNLIKELY
     steps = np.diff(archs, axis=1) % 12
     assert set(np.unique(steps)) == {1, 11}
@@ -169,15 +194,22 @@ def test_local_search_climbs_a_single_peak_and_restarts_there():
     assert (top < 45).all()  # at most both ways to look at each of 20 steps
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Unnumbered(ListSpace):
+    index = None
+
+
 def test_memory_bounds_what_is_not_asked_again():
     """With the whole ring asked and remembered, only restarts are left; forgotten, neighbours are
-    asked anew."""
+    asked anew. Of what has no numbers."""
     benchmark = ring(np.linspace(0.1, 0.9, 8))
+    benchmark = replace(benchmark, space=Unnumbered(**vars(benchmark.space)))
     remembering, _ = histories(LocalSearch(initial=1, memory=64), benchmark, 60, 200)
     late = remembering[:, 30:]  # by then every row was asked: uniform draws only
     assert all(len(set(run[:30])) == 8 for run in remembering)
     assert chisquare(np.bincount(late.ravel(), minlength=8)).pvalue > UNLIKELY
-    forgetting, _ = histories(LocalSearch(initial=1, memory=2), benchmark, 60, 200)
+    forgetting, _ = histories(LocalSearch(initial=1, memory=1), benchmark, 60, 200)
     assert (forgetting[:, 30:] >= 6).mean() > 1.5 * (late >= 6).mean()  # drawn to the top again
 
 
@@ -200,7 +232,7 @@ def test_evolution_draws_then_mutates_the_best_of_the_last_members(initial):
         for t in range(initial, 80):
             members, values = run[max(t - 6, 0) : t], val[max(t - 6, 0) : t]
             parents = set(members[values == values.max()].tolist())
-            assert any(run[t] in near[parent] or not near[parent] for parent in parents)
+            assert any(run[t] in near[p] or near[p] <= set(members) for p in parents)
             forgotten += values.max() < val[:t].max()
     assert forgotten > 100, "the best never died: the test does not test ageing"
 
@@ -209,9 +241,14 @@ def test_by_default_evolution_breeds_after_ten_queries():
     benchmark = ring(np.arange(1000) / 1000)
     archs, _ = histories(Evolution(), benchmark, 60, 100)
     assert chisquare(np.bincount(archs[:, :10].ravel() // 100, minlength=10)).pvalue > UNLIKELY
+    jumps = 0
     for run in archs:
         for t in range(10, 60):  # a neighbour of one of the last 30, which are all there are
-            assert np.isin((run[t] + [-1, 1]) % 1000, run[max(t - 30, 0) : t]).any()
+            members = run[max(t - 30, 0) : t]
+            near = np.isin((run[t] + [-1, 1]) % 1000, members).any()
+            assert near or np.isin((members[:, None] + [-1, 1]) % 1000, members).all(axis=1).any()
+            jumps += not near
+    assert 0 < jumps < 100  # of 5,000: where both neighbours of the parent are members
 
 
 def children(config: Evolution, vals: list[float]) -> np.ndarray:

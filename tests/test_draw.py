@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
 
-from rlnas.bench.draw import draw
+from rlnas.bench.draw import below, draw, one_of
 
 jitted = jax.jit(draw, static_argnums=2)
 DRAWS = 40_000
@@ -111,3 +111,27 @@ def test_orders_of_a_small_range_are_uniform():
     assert (
         deviation < 0.01
     )  # triples are less uniform than pairs; all orders occur, none much more often
+
+
+def words() -> jax.Array:
+    return jax.random.bits(jax.random.key(11), (DRAWS,), jnp.uint32)
+
+
+@pytest.mark.parametrize("size", [1, 3, 65_536, 423_624, 2**31 - 1])
+def test_below_is_the_high_half_of_the_product(size):
+    edges = jnp.asarray([0, 1, 0xFFFF, 0x10000, 0xFFFFFFFF], jnp.uint32)
+    word = jnp.concatenate([edges, words()[:500]])
+    expected = np.asarray(word, np.uint64) * np.uint64(size) >> np.uint64(32)
+    found = jax.vmap(lambda word: below(word, size))(word)
+    assert found.dtype == jnp.int32
+    np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+@pytest.mark.parametrize("places", [[0], [2, 3, 29], list(range(1, 30, 2)), list(range(30))])
+def test_one_of_takes_every_place_alike(places):
+    mask = jnp.zeros(30, bool).at[jnp.array(places)].set(True)
+    found = np.bincount(jax.vmap(lambda word: one_of(word, mask))(words()), minlength=30)
+    assert np.flatnonzero(found).tolist() == places
+    if len(places) > 1:
+        assert chisquare(found[places]).pvalue > UNLIKELY
+    assert int(one_of(jnp.uint32(7), jnp.zeros(30, bool))) == 0

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rlnas.agents.learner import begin, step_actors
 from rlnas.bench.errors import UserError
 from rlnas.bench.mdp import IncrementalMDP
 from rlnas.bench.rewards import Exponential, Linear
+from rlnas.bench.stand_ins import islands, neighbour_lists
 from tables import small_benchmark
 
 
@@ -154,3 +156,55 @@ def test_alpha_32_neither_overflows_nor_vanishes_at_the_top():
 def test_sizes_are_checked(benchmark):
     with pytest.raises(UserError, match="neighbours = 0; expected at least 1"):
         IncrementalMDP(benchmark, neighbours=0)
+
+
+# A partial table: cells without neighbours
+
+
+@pytest.mark.parametrize("stay", [False, True])
+def test_where_no_move_is_left_the_episode_ends_at_no_look_up(stay):
+    """Against a plain account of what is looked up: every start, and every move."""
+    benchmark = islands(24, 3)
+    near, val = neighbour_lists(benchmark), np.asarray(benchmark.val, np.float64)
+    mdp = IncrementalMDP(benchmark, Linear(2.0), neighbours=3, horizon=4, stay=stay)
+    trail = walk(mdp, jax.random.key(8), 60)
+    ends = {"horizon": 0, "isolated": 0}
+    t = 0
+    for step in trail:
+        here, there = int(step["before"].archs[0]), int(step["info"].arch)
+        t += 1
+        assert bool(step["info"].moved) == bool(step["info"].valid) == bool(near[here])
+        assert there in (near[here] or {here})
+        assert step["reward"] == pytest.approx(2 * (val[there] - val[here]), abs=1e-6)
+        isolated = not near[here] and not stay
+        assert step["truncated"] == (isolated or t == 4)
+        ends["isolated" if isolated else "horizon"] += step["truncated"]
+        t = 0 if step["truncated"] else t
+        assert int(step["after"].t) == t
+    assert ends["horizon"] > 2 and (ends["isolated"] > 2) == (not stay)
+
+
+def test_staying_and_masked_actions_are_no_moves(benchmark):
+    mdp = IncrementalMDP(benchmark, neighbours=benchmark.space.max_degree + 1, stay=True)
+    step = jax.jit(mdp.step)
+    _, state = mdp.reset(jax.random.key(9))
+    degree = int(benchmark.space.degree(state.archs[0]))
+    moved = [bool(step(jax.random.key(1), state, a)[5].moved) for a in range(mdp.num_actions)]
+    assert moved == [action < degree for action in range(mdp.num_actions)]
+
+
+@pytest.mark.parametrize("stay", [False, True])
+def test_actors_count_what_was_looked_up(stay):
+    benchmark = islands(24, 3)
+    near = neighbour_lists(benchmark)
+    mdp = IncrementalMDP(benchmark, neighbours=3, horizon=4, stay=stay)
+    state = begin(mdp, 8, (), jax.random.key(0), jax.random.key(1))
+    step = jax.jit(lambda state, action, key: step_actors(mdp, state, action, key))
+    lookups = 8
+    for i, key in enumerate(jax.random.split(jax.random.key(2), 9)):
+        here = np.asarray(state.env.archs[:, 0]).tolist()
+        action = np.full(8, 3 if stay and i % 3 == 0 else 0, np.int32)
+        state, made = step(state, action, key)
+        lookups += sum(bool(near[arch]) for arch in here if action[0] == 0)
+        lookups += int(made.truncated.sum())
+        assert int(state.lookups) == lookups

@@ -115,9 +115,10 @@ def test_histories_hold_whole_architectures():
 def test_equal_digits_are_seen_again():
     from rlnas.agents.protocol import first_seen
 
-    archs = jax.vmap(DartsSpace().sample)(jax.random.split(jax.random.key(0), 5))
+    space = DartsSpace()
+    archs = jax.vmap(space.sample)(jax.random.split(jax.random.key(0), 5))
     nearly = archs[0].at[21].add(1)
-    found = first_seen(jnp.stack([archs[0], archs[1], archs[0], nearly, archs[1], nearly]))
+    found = first_seen(space, jnp.stack([archs[0], archs[1], archs[0], nearly, archs[1], nearly]))
     assert found.tolist() == [True, True, False, True, False, False]
 
 

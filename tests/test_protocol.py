@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlnas.agents.evolution import Evolution
+from rlnas.agents.memory import same_arch
 from rlnas.agents.protocol import (
     Agent,
     History,
@@ -20,7 +21,6 @@ from rlnas.agents.protocol import (
     first_seen,
     run_search,
     run_seeds,
-    same_arch,
     seed_keys,
 )
 from rlnas.agents.random_search import RandomSearch
@@ -126,9 +126,10 @@ def lists(elements: st.SearchStrategy) -> st.SearchStrategy[list]:
 def test_first_seen_equals_a_set(rows):
     seen: set[int] = set()
     expected = [not (row in seen or seen.add(row)) for row in rows]  # type: ignore[func-returns-value]
-    assert first_seen(jnp.asarray(rows, jnp.int32)).tolist() == expected
+    numbered = ring(np.ones(6)).space  # number 6 is outside: one more to be seen
+    assert first_seen(numbered, jnp.asarray(rows, jnp.int32)).tolist() == expected
     digits = np.array([[row // 4, row // 2 % 2, row % 2] for row in rows], np.int8)
-    assert first_seen(jnp.asarray(digits)).tolist() == expected
+    assert first_seen(GridBenchmark().space, jnp.asarray(digits)).tolist() == expected
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

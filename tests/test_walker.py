@@ -18,7 +18,7 @@ from rlnas.agents.protocol import run_search, seed_keys
 from rlnas.agents.walker import walk
 from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential
-from rlnas.bench.stand_ins import neighbour_lists, ring, scrambled
+from rlnas.bench.stand_ins import islands, make, neighbour_lists, ring, scrambled
 
 NETWORK = NetworkConfig(width=8, layers=1, heads=2, feed_forward=8)
 
@@ -112,9 +112,11 @@ def test_patience_starts_the_walk_afresh():
 
 
 def test_known_cells_may_be_asked_again_on_request():
-    benchmark = ring(np.linspace(0.1, 0.9, 9))
-    rows, _ = path(Recorder(), benchmark, 12, revisit=True)
+    every = make([[j for j in range(9) if j != i] for i in range(9)], np.linspace(0.1, 0.9, 9))
+    rows, _ = path(Recorder(neighbours=8), every, 8, revisit=True)
     assert {*rows[-4:]} == {7, 8}, "the two of the highest scores, to and fro"
+    rows, _ = path(Recorder(neighbours=8), islands(60, 4), 20, revisit=True)
+    assert len(set(rows)) > 10, "not where no unknown neighbour is left"
 
 
 def test_a_random_move_now_and_then():
