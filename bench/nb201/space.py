@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 
+from rlnas.bench.decisions import DigitDecisions, chain
 from rlnas.bench.draw import draw
 from rlnas.bench.nb201 import cell, skeleton
 from rlnas.bench.nb201.cell import EDGES, Variant
@@ -82,6 +83,11 @@ class CellSpace:
         one_hot = (arch[..., None] == jnp.arange(1, self.ops)).astype(jnp.int8)
         there = (arch > 0).astype(jnp.int8)
         return jnp.concatenate([there, one_hot.reshape(*arch.shape[:-1], -1)], axis=-1)
+
+    @property
+    def decisions(self) -> DigitDecisions:
+        """Edge after edge; a state is the edge and the operation before it."""
+        return chain(NUM_EDGES, self.ops)
 
     @property
     def offsets(self) -> Int32[np.ndarray, " bounds"]:
