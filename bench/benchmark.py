@@ -231,6 +231,30 @@ class Decisions(Protocol):
         chosen near it."""
 
 
+class Wiring(NamedTuple):
+    """Which choices are inputs, of T steps with K choices, and V vertices that may be inputs.
+
+    inputs: bool [T, K, V], the vertices that a choice takes as inputs; a step without any is no
+    choice of inputs. made: int [V], the step before which a vertex is complete, T for one that
+    nothing waits for. given: bool [V], the inputs of a cell, which no step makes. convolutions:
+    bool [T, K], the choices that are convolutions (where there are two sorts: the usual ones).
+    """
+
+    inputs: np.ndarray
+    made: np.ndarray
+    given: np.ndarray
+    convolutions: np.ndarray
+
+
+@runtime_checkable
+class Wired(Decisions, Protocol):
+    """Decisions that say which of them connect vertices."""
+
+    @property
+    def wiring(self) -> Wiring:
+        """How."""
+
+
 @runtime_checkable
 class CheckedDecisions(Decisions, Protocol):
     """Decisions of which not every sequence is an architecture."""

@@ -23,16 +23,15 @@ def complete(
     decisions: Decisions, taken: Int[Array, " T"], t: Any, key: Key[Array, ""]
 ) -> Int32[Array, " T"]:
     """The first `t` of `taken`, and then uniform draws among what is allowed."""
-    steps = jnp.arange(len(decisions.sizes), dtype=jnp.int32)
+    sizes = decisions.sizes
+    ranks = jax.random.uniform(key, (len(sizes), max(sizes)), jnp.float32)
 
-    def choose(taken: Any, step: Any) -> tuple[Any, None]:
-        at, key = step
-        odds = jnp.where(decisions.allowed(taken, at), jnp.float32(0), -jnp.inf)
-        choice = jax.random.categorical(key, odds).astype(jnp.int32)
+    def choose(taken: Any, at: Any) -> tuple[Any, None]:
+        choice = jnp.where(decisions.allowed(taken, at), ranks[at], -1).argmax().astype(jnp.int32)
         return taken.at[at].set(jnp.where(at < t, taken[at], choice)), None
 
-    keys = jax.random.split(key, len(steps))
-    return jax.lax.scan(choose, taken.astype(jnp.int32), (steps, keys))[0]
+    steps = jnp.arange(len(sizes), dtype=jnp.int32)
+    return jax.lax.scan(choose, taken.astype(jnp.int32), steps)[0]
 
 
 def uniform(decisions: Decisions, key: Key[Array, ""]) -> Int32[Array, " T"]:
@@ -74,6 +73,11 @@ class DigitDecisions:
     order: tuple[int, ...] = field(metadata={"static": True})
     memory: tuple[int, ...] = field(metadata={"static": True})
 
+    @classmethod
+    def chain(cls, steps: int, size: int) -> Any:
+        """Digits of one kind in their order; a state remembers the last one."""
+        return cls((size,) * steps, (0,) * steps, tuple(range(steps)), (0, *[1] * (steps - 1)))
+
     def allowed(self, taken: Int[Array, " T"], t: Any) -> Bool[Array, " K"]:
         return jnp.arange(max(self.sizes)) < jnp.asarray(self.sizes)[t]
 
@@ -89,13 +93,6 @@ class DigitDecisions:
 
     def state(self, taken: Int[Array, " T"], t: Any) -> Int32[Array, ""]:
         return recent(self.sizes, self.memory, taken, t)
-
-
-def chain(steps: int, size: int) -> DigitDecisions:
-    """Digits of one kind; a state remembers the last one."""
-    return DigitDecisions(
-        (size,) * steps, (0,) * steps, tuple(range(steps)), (0, *[1] * (steps - 1))
-    )
 
 
 @jax.tree_util.register_dataclass

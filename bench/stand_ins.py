@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from rlnas.bench.benchmark import QueryResult
-from rlnas.bench.decisions import IndexDecisions, chain
+from rlnas.bench.decisions import DigitDecisions, IndexDecisions
 from rlnas.bench.draw import draw
 from rlnas.bench.neighbour_lists import NeighbourLists
 from rlnas.bench.noise import MEAN
@@ -63,7 +63,7 @@ class GridSpace:
     arch_shape = (DIGITS,)
     size = BASE**DIGITS
     max_degree = DIGITS * (BASE - 1)
-    decisions = chain(DIGITS, BASE)
+    decisions = DigitDecisions.chain(DIGITS, BASE)
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 4"]:
         return jax.random.randint(key, (DIGITS,), 0, BASE, jnp.int8)

@@ -16,7 +16,7 @@ from nb201_tables import invented_cells
 from rlnas import bench
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.check import check_benchmark
-from rlnas.bench.decisions import chain
+from rlnas.bench.decisions import DigitDecisions
 from rlnas.bench.errors import UserError
 from rlnas.bench.stand_ins import (
     GridBenchmark,
@@ -150,13 +150,13 @@ class Illiterate(GridSpace):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Incomplete(GridSpace):
-    decisions = chain(4, 2)
+    decisions = DigitDecisions.chain(4, 2)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Exceeding(GridSpace):
-    decisions = chain(4, 4)
+    decisions = DigitDecisions.chain(4, 4)
 
 
 FAULTS = {

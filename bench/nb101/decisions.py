@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int32
 
+from rlnas.bench.benchmark import Wiring
 from rlnas.bench.nb101.cell import MAX_EDGES
 from rlnas.bench.nb101.forms import EDGE_X, EDGE_Y, NUM_OPS, num_bits
 from rlnas.bench.nb101.rows import OUTPUT, find_form, row_of
@@ -151,6 +152,18 @@ class CellDecisions:
         known = jnp.where(source < 0, vertex, source)
         held = (label << known) + so_far.into[vertex]
         return first + held * (MAX_EDGES + 1) + so_far.fewest
+
+    @property
+    def wiring(self) -> Wiring:
+        """An edge's bit takes its source as an input."""
+        target, source, *_ = self._steps
+        vertex = np.arange(self.space.max_vertices - 1)
+        inputs = np.zeros((len(target), NUM_OPS + 1, len(vertex)), bool)
+        inputs[:, 1] = source[:, None] == vertex
+        convolutions = np.zeros(inputs.shape[:2], bool)
+        convolutions[source < 0, :2] = True  # conv3x3, conv1x1
+        made = np.array([0, *(np.flatnonzero(target == v)[-1] + 1 for v in vertex[1:])])
+        return Wiring(inputs, made, vertex == 0, convolutions)
 
     @property
     def _steps(self) -> Steps:

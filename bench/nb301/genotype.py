@@ -21,11 +21,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Key
 
 from rlnas.bench.arguments import has, sequence, whole
-from rlnas.bench.decisions import DigitDecisions
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts
 from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
+from rlnas.bench.nb301.decisions import NodeDecisions, node_by_node
 from rlnas.bench.nb301.texts import FIELDS
 
 FIRST_OP = 3  # of a cell's digits
@@ -98,10 +98,10 @@ class DartsSpace:
         )
 
     @property
-    def decisions(self) -> DigitDecisions:
+    def decisions(self) -> NodeDecisions:
         """Node by node, normal cell first: the pair of inputs, then the operations on the lower and
         the higher. A state is the place and what was chosen for the same node."""
-        return DECISIONS
+        return node_by_node()
 
     def parse(self, text: Any) -> Int8[Array, " 22"]:
         """The architecture of a genotype, its text in any form (`darts.parse`), or 22 digits."""
@@ -114,23 +114,6 @@ class DartsSpace:
     def format(self, arch: Any) -> str:
         """E.g. `0:sep_conv_3x3|1:skip_connect|...,...`."""
         return darts.short(to_genotype(arch))
-
-
-def _decisions() -> DigitDecisions:
-    order: list[int] = []
-    kinds: list[int] = []
-    memory: list[int] = []
-    for start in (0, DIGITS_A_CELL):
-        for i in range(len(NODES)):
-            pair = [start + i - 1] if i else []
-            ops = [start + FIRST_OP + 2 * i + end for end in (0, 1)]
-            order += pair + ops
-            kinds += [i] * len(pair) + [0, 0]  # pairs of different nodes mean different things
-            memory += range(len(pair + ops))
-    return DigitDecisions(tuple(SIZES[order].tolist()), tuple(kinds), tuple(order), tuple(memory))
-
-
-DECISIONS = _decisions()
 
 
 def inside(arch: Int[Array, " 22"]) -> Bool[Array, ""]:
