@@ -11,6 +11,9 @@ REGISTRY = Registry(
         "random_walk": "rlnas.agents.random_walk:RandomWalk",
         "local_search": "rlnas.agents.local_search:LocalSearch",
         "evolution": "rlnas.agents.evolution:Evolution",
+        "reinforce": "rlnas.agents.reinforce:Reinforce",
+        "ppo": "rlnas.agents.ppo:PPO",
+        "enas_controller": "rlnas.agents.enas_controller:EnasController",
         "dqn": "rlnas.agents.dqn:DQN",
     },
 )

@@ -1,7 +1,8 @@
 """What a benchmark and a search space promise to agents, environments and the runner.
 
 `SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
-its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Restrictable`), asked for by `isinstance`.
+its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Constructive`, `Encoded`, `Restrictable`),
+asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -195,6 +196,89 @@ def numbers_of(space: Any) -> np.ndarray | None:
     if isinstance(space, Part):
         return np.asarray(space.rows)
     return np.arange(space.size) if isinstance(space, Indexed) else None
+
+
+@runtime_checkable
+class Decisions(Protocol):
+    """An architecture as a sequence of T choices, of K kinds of answers at most. A pytree; the
+    array methods are pure, jit- and vmap-safe. `taken`, int [T]: the choices; what was not chosen
+    yet may be anything."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """[T]: how many choices there are at each step; K is the largest. Shapes depend on it."""
+
+    @property
+    def kinds(self) -> tuple[int, ...]:
+        """[T]: steps of one kind, counted from 0, have choices of one meaning, e.g. operations."""
+
+    def allowed(self, taken: Int[Array, " T"], t: Int[Array, ""]) -> Bool[Array, " K"]:
+        """Which choices may follow the first `t` of `taken`: at least one."""
+
+    def build(self, taken: Int[Array, " T"]) -> Arch:
+        """The architecture of a complete sequence of allowed choices. In a part of a space it may
+        be one that is not there: its look-up is answered by `valid` False."""
+
+    def sequence(self, arch: Arch) -> Int[Array, " T"]:
+        """int32: choices that build `arch`."""
+
+    @property
+    def num_states(self) -> int:
+        """How many summaries there are."""
+
+    def state(self, taken: Int[Array, " T"], t: Int[Array, ""]) -> Int[Array, ""]:
+        """int32: a summary of the first `t` choices, for values in a table: the step, and what was
+        chosen near it."""
+
+
+class Wiring(NamedTuple):
+    """Which choices are inputs, of T steps with K choices, and V vertices that may be inputs.
+
+    inputs: bool [T, K, V], the vertices that a choice takes as inputs; a step without any is no
+    choice of inputs. made: int [V], the step before which a vertex is complete, T for one that
+    nothing waits for. given: bool [V], the inputs of a cell, which no step makes. convolutions:
+    bool [T, K], the choices that are convolutions (where there are two sorts: the usual ones).
+    """
+
+    inputs: np.ndarray
+    made: np.ndarray
+    given: np.ndarray
+    convolutions: np.ndarray
+
+
+@runtime_checkable
+class Wired(Decisions, Protocol):
+    """Decisions that say which of them connect vertices."""
+
+    @property
+    def wiring(self) -> Wiring:
+        """How."""
+
+
+@runtime_checkable
+class CheckedDecisions(Decisions, Protocol):
+    """Decisions of which not every sequence is an architecture."""
+
+    def valid(self, taken: Int[Array, " T"]) -> Bool[Array, ""]:
+        """Whether a complete sequence is one."""
+
+
+@runtime_checkable
+class Constructive(Protocol):
+    """A space whose architectures are built choice by choice: all of them, and nothing else."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """How."""
+
+
+@runtime_checkable
+class Encoded(Constructive, Protocol):
+    """A space that has a published encoding of which not every vector is an architecture, too."""
+
+    @property
+    def plain_decisions(self) -> CheckedDecisions:
+        """That one."""
 
 
 # Abilities of a benchmark

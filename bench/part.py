@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Int32, Key
 
 from rlnas.bench.arguments import shown
-from rlnas.bench.benchmark import Arch
+from rlnas.bench.benchmark import Arch, Decisions
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 
@@ -94,6 +94,11 @@ class PartSpace:
 
     def encode(self, arch: Arch) -> Any:
         return self.full.encode(arch)
+
+    @property
+    def decisions(self) -> Decisions:
+        """Those of `full`: what they build may not be here."""
+        return self.full.decisions
 
     def parse(self, text: Any) -> Arch:
         arch = self.full.parse(text)

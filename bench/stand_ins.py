@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.decisions import DigitDecisions, IndexDecisions
 from rlnas.bench.draw import draw
 from rlnas.bench.neighbour_lists import NeighbourLists
 from rlnas.bench.noise import MEAN
@@ -28,6 +29,10 @@ class ListSpace(NeighbourLists):
     max_degree: int = field(metadata={"static": True})
 
     num_features = 2
+
+    @property
+    def decisions(self) -> IndexDecisions:
+        return IndexDecisions(self)
 
     def encode(self, arch: Int32[Array, ""]) -> Int8[Array, " 2"]:
         return jnp.stack([arch % 128, arch // 128]).astype(jnp.int8)
@@ -58,6 +63,7 @@ class GridSpace:
     arch_shape = (DIGITS,)
     size = BASE**DIGITS
     max_degree = DIGITS * (BASE - 1)
+    decisions = DigitDecisions.chain(DIGITS, BASE)
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 4"]:
         return jax.random.randint(key, (DIGITS,), 0, BASE, jnp.int8)

@@ -18,14 +18,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rlnas.bench.benchmark import Indexed, Restrictable
+from rlnas.bench.benchmark import Constructive, Indexed, Part, Restrictable
 from rlnas.bench.check import check_benchmark
+from rlnas.bench.decisions import uniform
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.mdp import IncrementalMDP
@@ -209,6 +210,30 @@ class BenchmarkContract:
             outside = index(jnp.full_like(archs(self.load)[0], -1))
             need(outside == -1, f"what is not in the space has number {outside}, expected -1")
 
+    def test_decisions(self) -> None:
+        """Where architectures are built by choices: any allowed ones are one, and all are built."""
+        space = opened(self.load).space
+        if not isinstance(space, Constructive):
+            return
+        there = space.decisions
+        need(
+            len(there.kinds) == len(there.sizes),
+            f"{len(there.kinds)} kinds of {len(there.sizes)} steps",
+        )
+        found = decided(self.load)
+        need((found.drawn < np.array(there.sizes)).all(), "a choice is above its `sizes`")
+        need(distinct(found.built) > 1, f"{MANY} drawn sequences build one architecture")
+        need_equal(found.rebuilt, archs(self.load), "architectures, built of their `sequence`")
+        need(found.allowed.all(), "a choice of a `sequence` is not allowed")
+        lowest, highest = found.states.min(), found.states.max()
+        need(
+            lowest >= 0 and highest < there.num_states,
+            f"states from {lowest} to {highest}, expected from 0 and below {there.num_states}",
+        )
+        if not (isinstance(space, Part) and space.size < space.whole):
+            need(found.inside.all(), "allowed choices build what is not in the space")
+        need(not (found.valid & ~found.inside).any(), "what is not in the space has an answer")
+
     def test_part(self) -> None:
         """Where it can be cut down to a part: the same answers, the best of the part as optimum."""
         if not isinstance(opened(self.load), Restrictable):
@@ -267,3 +292,44 @@ def query_all(load: Callable[..., Any], noise: str, seed: int) -> Any:
     keys = jax.random.split(jax.random.key(seed), MANY)
     found = jax.jit(lambda b, a: jax.vmap(b.query)(a, keys))(opened(load, noise), archs(load))
     return jax.tree.map(np.asarray, found)
+
+
+class Decided(NamedTuple):
+    """What decisions do, as numpy. Of [MANY] uniform sequences: drawn, the choices; built; inside,
+    whether that is in the space; valid, whether it has an answer. Of the sequences of `archs`:
+    rebuilt; allowed, whether each choice is; states, each step's state."""
+
+    drawn: Any
+    built: Any
+    inside: Any
+    valid: Any
+    rebuilt: Any
+    allowed: Any
+    states: Any
+
+
+@cache
+def decided(load: Callable[..., Any]) -> Decided:
+    @jax.jit
+    def decide(there: Any, archs: Any, keys: Any) -> Decided:
+        space, decisions = there.space, there.space.decisions
+        steps = jnp.arange(len(decisions.sizes), dtype=jnp.int32)
+
+        def draw(key: Any) -> Any:
+            drawn = uniform(decisions, key)
+            built = decisions.build(drawn)
+            valid = there.query(built, key).valid
+            inside = space.index(built) >= 0 if isinstance(space, Indexed) else valid
+            return drawn, built, inside, valid
+
+        def follow(arch: Any) -> Any:
+            taken = decisions.sequence(arch)
+            choices = jnp.arange(max(decisions.sizes))
+            allowed = jax.vmap(lambda t: decisions.allowed(taken, t) & (choices == taken[t]))(steps)
+            states = jax.vmap(lambda t: decisions.state(taken, t))(steps)
+            return decisions.build(taken), allowed.any(-1), states
+
+        return Decided(*jax.vmap(draw)(keys), *jax.vmap(follow)(archs))
+
+    keys = jax.random.split(jax.random.key(0), MANY)
+    return jax.tree.map(np.asarray, decide(opened(load), archs(load), keys))

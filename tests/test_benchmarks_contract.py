@@ -16,6 +16,7 @@ from nb201_tables import invented_cells
 from rlnas import bench
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.check import check_benchmark
+from rlnas.bench.decisions import DigitDecisions
 from rlnas.bench.errors import UserError
 from rlnas.bench.stand_ins import (
     GridBenchmark,
@@ -63,7 +64,7 @@ def test_the_made_up_ones_keep_it(benchmark: Any) -> None:
     contract = BenchmarkContract()
     contract.load = partial(one_answer, benchmark)
     found = dict(run_checks(contract))
-    assert len(found) == 11 and set(found.values()) == {""}
+    assert len(found) == 12 and set(found.values()) == {""}
 
 
 @jax.tree_util.register_dataclass
@@ -146,6 +147,18 @@ class Illiterate(GridSpace):
         return super().parse(text[::-1])
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Incomplete(GridSpace):
+    decisions = DigitDecisions.chain(4, 2)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Exceeding(GridSpace):
+    decisions = DigitDecisions.chain(4, 4)
+
+
 FAULTS = {
     "Accuracies": (Percent(), "val is from "),
     "What is reported": (Peeking(), "reported against test: 64 of 64 differ"),
@@ -160,6 +173,14 @@ FAULTS = {
     "Where architectures have numbers": (
         ListBenchmark(Misnumbered(*jax.tree.leaves(RING.space), 2), RING.val, RING.test),
         "architecture number ",
+    ),
+    "Where architectures are built": (
+        GridBenchmark(Incomplete()),
+        "a choice of a `sequence` is not allowed",
+    ),
+    "Where architectures are": (
+        GridBenchmark(Exceeding()),
+        "allowed choices build what is not in the space",
     ),
     "The text": (GridBenchmark(Illiterate()), "parse('"),
 }

@@ -14,8 +14,9 @@ from rlnas.bench.arguments import shown, whole
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import cell as reference
 from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
-from rlnas.bench.nb101.forms import COUNTS
-from rlnas.bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, rows_of
+from rlnas.bench.nb101.decisions import CellDecisions, PlainDecisions
+from rlnas.bench.nb101.forms import COUNTS, RowIndex
+from rlnas.bench.nb101.graph import UNUSED, Cells, cells, neighbour_lists, row_index, rows_of
 from rlnas.bench.neighbour_lists import NeighbourLists
 
 NO_OP = 3  # in two bits: an interior vertex that is not there
@@ -34,6 +35,7 @@ class CellSpace(NeighbourLists):
     bits: uint32 [M], `Cell.bits`. ops: uint32 [M], two bits an interior vertex from the lowest up,
     3 = none.
     offsets: int32 [M + 1] and flat: int32 [E], the neighbour lists. rows: int32 [M], ascending.
+    forms: the canonical row of every form of a cell with at most `max_vertices`.
     """
 
     bits: UInt32[Array, " M"]
@@ -41,7 +43,9 @@ class CellSpace(NeighbourLists):
     offsets: Int32[Array, " bounds"]
     flat: Int32[Array, " E"]
     rows: Int32[Array, " M"]
+    forms: RowIndex
     max_degree: int = field(metadata={"static": True})
+    max_vertices: int = field(metadata={"static": True})
 
     num_features = NUM_FEATURES
 
@@ -68,6 +72,22 @@ class CellSpace(NeighbourLists):
         return jnp.concatenate(
             [edges.astype(jnp.int8), one_hot.reshape(*one_hot.shape[:-2], -1)], axis=-1
         )
+
+    @property
+    def decisions(self) -> CellDecisions:
+        """Vertex by vertex; every sequence is a cell."""
+        return CellDecisions(self)
+
+    @property
+    def plain_decisions(self) -> PlainDecisions:
+        """Every entry of the matrix by itself; not every sequence is a cell."""
+        return PlainDecisions(self)
+
+    def place(self, canonical: Int32[Array, ""]) -> Int32[Array, ""]:
+        """The architecture of a canonical row; -1 where the table lacks it, or it is -1."""
+        at = jnp.searchsorted(self.rows, canonical).astype(jnp.int32)
+        there = self.rows[jnp.minimum(at, self.size - 1)] == canonical
+        return jnp.where(there, at, -1)
 
     def num_vertices(self) -> np.ndarray:
         """int [M]: vertices of every cell of the table."""
@@ -181,5 +201,7 @@ def make_space(rows: np.ndarray, max_vertices: int) -> CellSpace:
         offsets=jnp.asarray(offsets),
         flat=jnp.asarray(flat),
         rows=jnp.asarray(rows, jnp.int32),
+        forms=row_index(max_vertices),
         max_degree=max(1, int(np.diff(offsets).max())),
+        max_vertices=max_vertices,
     )

@@ -11,12 +11,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 
+from rlnas.bench.benchmark import Wiring
+from rlnas.bench.decisions import DigitDecisions
 from rlnas.bench.draw import draw
 from rlnas.bench.nb201 import cell, skeleton
 from rlnas.bench.nb201.cell import EDGES, Variant
 from rlnas.bench.part import PartSpace
 
 NUM_EDGES = len(EDGES)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class EdgeDecisions(DigitDecisions):
+    """The operation of one edge after the other; every node is there, so none is chosen as
+    input."""
+
+    @property
+    def wiring(self) -> Wiring:
+        steps, ops = len(self.sizes), self.sizes[0]
+        convolutions = np.zeros((steps, ops), bool)
+        convolutions[:, [cell.CONV1, cell.CONV3]] = True
+        return Wiring(
+            np.zeros((steps, ops, 1), bool), np.array([steps]), np.array([False]), convolutions
+        )
 
 
 @jax.tree_util.register_dataclass
@@ -82,6 +100,11 @@ class CellSpace:
         one_hot = (arch[..., None] == jnp.arange(1, self.ops)).astype(jnp.int8)
         there = (arch > 0).astype(jnp.int8)
         return jnp.concatenate([there, one_hot.reshape(*arch.shape[:-1], -1)], axis=-1)
+
+    @property
+    def decisions(self) -> EdgeDecisions:
+        """Edge after edge; a state is the edge and the operation before it."""
+        return EdgeDecisions.chain(NUM_EDGES, self.ops)
 
     @property
     def offsets(self) -> Int32[np.ndarray, " bounds"]:

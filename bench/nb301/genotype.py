@@ -25,6 +25,7 @@ from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts
 from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
+from rlnas.bench.nb301.decisions import NodeDecisions, node_by_node
 from rlnas.bench.nb301.texts import FIELDS
 
 FIRST_OP = 3  # of a cell's digits
@@ -95,6 +96,12 @@ class DartsSpace:
         return jnp.concatenate([(edges >= 0).astype(jnp.int8), one_hot], axis=-1).reshape(
             *arch.shape[:-1], -1
         )
+
+    @property
+    def decisions(self) -> NodeDecisions:
+        """Node by node, normal cell first: the pair of inputs, then the operations on the lower and
+        the higher. A state is the place and what was chosen for the same node."""
+        return node_by_node()
 
     def parse(self, text: Any) -> Int8[Array, " 22"]:
         """The architecture of a genotype, its text in any form (`darts.parse`), or 22 digits."""
