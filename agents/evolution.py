@@ -34,8 +34,8 @@ class Evolution:
     take 10 different members: `evolution:population=100,initial=100,replacement=false` (the code
     published with NAS-Bench-101 has 50 for 100). Ours: a mutation is one uniformly drawn neighbour,
     where the originals flip edges and operations at random until the cell is valid. An answer
-    without a value joins as the worst. Where all neighbours of the parent are members, or it has
-    none (a partial table has many such), the child is a uniform draw.
+    without a value joins as the worst. Where all neighbours of the parent are members
+    and none is better, or it has none (a partial table has many such), the child is a uniform draw.
     """
 
     population: int = 30
@@ -76,10 +76,13 @@ class Evolution:
         def ask(key: Key[Array, ""], members: Memory) -> tuple[Arch, Memory]:
             start_key, tournament_key, child_key = jax.random.split(key, 3)
             drawn = rivals(tournament_key, members)
-            parent = members.archs[drawn[jnp.argmax(members.vals[drawn])]]
+            best = drawn[jnp.argmax(members.vals[drawn])]
+            parent = members.archs[best]
             near, real = around(space, parent)
-            left = real & ~jax.vmap(partial(memory.knows, members))(near)
-            child = step(space, child_key, parent, left.any())
+            is_near = jax.vmap(partial(memory.places, members))(near) & real[:, None]
+            left = real & ~is_near.any(axis=1)
+            better = is_near.any(axis=0) & (members.vals > members.vals[best])
+            child = step(space, child_key, parent, left.any() | better.any())
             starting = members.queries < self.initial
             return jnp.where(starting, space.sample(start_key), child), members
 

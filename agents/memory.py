@@ -48,6 +48,11 @@ def same_arch(a: Arch, b: Arch, batch_dims: int) -> Bool[Array, "*batch"]:
     return equal.all(axis=tuple(range(batch_dims, equal.ndim)))
 
 
+def places(memory: Memory, arch: Arch) -> Bool[Array, " places"]:
+    """Which places hold `arch`."""
+    return same_arch(memory.archs, arch, 1) & held(memory)
+
+
 def knows(memory: Memory, arch: Arch) -> Bool[Array, ""]:
     """Whether `arch` is among the queries remembered."""
-    return (same_arch(memory.archs, arch, 1) & held(memory)).any()
+    return places(memory, arch).any()
