@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rlnas.analysis.style import RC, save, styles_of
+from rlnas.analysis.style import RC, plain_ticks, save, styles_of
 from rlnas.analysis.training.data import Row, counts
 
 
@@ -65,7 +65,11 @@ def write(
             else f"{reports.capitalize()}\nof the incumbent (%)"
         )
         panels[0].set_ylabel(measure)
-        last.semilogy(steps, [row["loss"] or math.nan for row in rows], color=own)
+        losses = [row["loss"] or math.nan for row in rows]  # 0: nothing learnt from so far
+        last.plot(steps, losses, color=own)
+        if not all(map(math.isnan, losses)):
+            last.set_yscale("log")
+            plain_ticks(last.yaxis)
         last.set_title("loss")
         last.set_xlabel("Environment steps (thousands)")
         last.grid(axis="y")
