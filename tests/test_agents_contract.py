@@ -23,6 +23,7 @@ from surrogates import invented_benchmark
 @pytest.mark.parametrize("agent", agents.names())
 class TestRegistered(AgentContract):
     benchmarks = AgentContract.benchmarks | {"cell pairs": invented_benchmark}
+    new_on_islands = 0.6
     test_process = None  # below, one other process for all
 
     @pytest.fixture(autouse=True)
