@@ -3,7 +3,7 @@ of the latest."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ Asked = UInt32[Array, " words"] | Latest
 what is outside the space (number -1). Or the `Latest`."""
 
 
-def numbered(space: SearchSpace) -> TypeGuard[Indexed]:
+def numbered(space: SearchSpace) -> bool:
     """Whether all that is asked in `space` can be remembered."""
     return isinstance(space, Indexed) and space.size <= MOST
 

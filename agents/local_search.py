@@ -71,6 +71,7 @@ class LocalSearch:
 
     def build(self, space: SearchSpace) -> Agent:
         lowest = jnp.float32(-jnp.inf)
+        numbers: Any = space if asked.numbered(space) else None
 
         def init(key: Key[Array, ""]) -> State:
             somewhere = space.sample(key)  # never asked: only its shape counts
@@ -98,9 +99,7 @@ class LocalSearch:
             # Only one of the two is used, so both may come of the same random bits.
             drawing = now.drawn < self.initial
             word = jax.random.bits(key, (), jnp.uint32)
-            start = (
-                space.at(below(word, space.size)) if asked.numbered(space) else space.sample(key)
-            )
+            start = space.sample(key) if numbers is None else numbers.at(below(word, space.size))
             number = one_of(word, now.left)
             arch = jnp.where(drawing, start, space.neighbour(now.centre, number))
             left = now.left & (jnp.arange(space.max_degree) != number)

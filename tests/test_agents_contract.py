@@ -27,6 +27,7 @@ REGISTERED = {name: SMALL.get(name, name) for name in agents.names()}
 @pytest.mark.parametrize("name", REGISTERED)
 class TestRegistered(AgentContract):
     benchmarks = AgentContract.benchmarks | {"cell pairs": invented_benchmark}
+    new_on_islands = 0.6
     test_process = None  # below, one other process for all
 
     @pytest.fixture(autouse=True)
