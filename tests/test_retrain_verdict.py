@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
+from rlnas.analysis.retrain.figure import finding
 from rlnas.analysis.retrain.text import cost, label
 from rlnas.analysis.retrain.verdict import judge, relation
+from rlnas.analysis.stats import Interval
 from rlnas.bench.errors import UserError
 from rlnas.bench.rank import FEWEST, kendall, spearman
 from rlnas.bench.retrain.recipes import presets
@@ -117,6 +119,13 @@ def test_a_table_that_says_nothing_has_an_interval_around_zero() -> None:
     )
     assert right.spearman.value == 1 and right.regret.value == 0
     assert math.isnan(right.spearman.low) and math.isnan(right.regret.low)
+    manifest = {"benchmark": {"name": "x"}}
+    said = [finding(v, manifest) for v in (verdict, right)]
+    assert said[0].startswith("No agreement shown between x and retraining: Spearman ")
+    assert said[1] == "x against retraining, 16 architectures: Spearman 1.00, without an interval"
+    for ends, begins in (((0.3, 0.9), "x ranks much as"), ((-0.9, -0.3), "x ranks against")):
+        made = replace(verdict, spearman=Interval(0.5, *ends))
+        assert finding(made, manifest).startswith(begins)
 
 
 def test_few_architectures_have_no_interval_of_a_correlation() -> None:

@@ -13,6 +13,7 @@ import pytest
 from rlnas.analysis.cli import main
 from rlnas.analysis.scale.data import grouped, read
 from rlnas.analysis.scale.measures import line
+from rlnas.analysis.scale.text import finding
 
 
 def write_training(
@@ -60,6 +61,7 @@ def test_gain_and_regret_left_are_as_computed_by_hand(folders: list[Path]) -> No
     np.testing.assert_allclose(gain.low, [-0.1, 0.1, 0.3])
     # The best that any search found is 1.0, so random search's regret is 0.4.
     np.testing.assert_allclose(left.mean, [1.125, 0.5, 0.125])
+    assert finding(groups, 20).endswith("random ones: +5.00 to +35.00 points of validation")
     # In the small space a baseline found the best: 0.8.
     np.testing.assert_allclose(line(groups["small"], relative=True).mean, [1.0, 0.75])
 

@@ -95,7 +95,8 @@ def finding(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
     """Whether the rankings agree, as far as that can be told: the title."""
     name, (value, low, high) = called(manifest["benchmark"]), verdict.spearman
     if math.isnan(low):
-        return f"{name} and {len(verdict.lines)} retrained architectures: too few to tell"
+        said = "-" if math.isnan(value) else f"{value:.2f}, without an interval"
+        return f"{name} against retraining, {len(verdict.lines)} architectures: Spearman {said}"
     if low > 0:
         return f"{name} ranks much as retraining does: Spearman {value:.2f}"
     if high < 0:
