@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.analysis.parse import parse
-from rlnas.bench.compiled import keep_compiled
+from rlnas.bench.compiled import compile_fast, keep_compiled
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pin_process
+from rlnas.bench.options import asked
 
 COMMANDS: dict[str, str] = {
     "compare": "rlnas.analysis.comparison.command:Compare",
@@ -127,6 +128,8 @@ def dispatch(args: list[str]) -> None:
     word = name.removeprefix(group).strip()
     if name in COMMANDS:
         keep_compiled()
+        if asked(options).get("--preset") == "smoke":
+            compile_fast()
         command = parse(name, load(COMMANDS[name]), options)
         command.run()
     elif word in ("", "-h", "--help", "help"):

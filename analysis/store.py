@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from rlnas.agents.protocol import History
@@ -110,7 +111,9 @@ def folder_of(out: Path, kind: str, identity: Any) -> Path:
 def decided_by(*things: Any) -> dict[str, Any]:
     """What decides the bytes of a result besides its settings, for its identity: the code of
     `things` (see `code_of`), and how JAX is set."""
-    return {"code": code_of(*things), "jax": configuration()}
+    plain = jax.config.jax_disable_most_optimizations  # type: ignore[attr-defined]
+    how = configuration() | ({"optimised": False} if plain else {})
+    return {"code": code_of(*things), "jax": how}
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -37,6 +37,12 @@ def keep_compiled() -> None:
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
 
 
+def compile_fast() -> None:
+    """The same for programs that run for less time than it takes to optimise them."""
+    if "jax" not in sys.modules:
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+
 def machine() -> str:
     """A name for processors that run the same machine code, where one home serves several."""
     try:

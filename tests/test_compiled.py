@@ -11,7 +11,7 @@ import pytest
 
 from rlnas.analysis import cli
 from rlnas.bench import compiled
-from rlnas.bench.compiled import FOLDER, keep_compiled, tidy
+from rlnas.bench.compiled import FOLDER, compile_fast, keep_compiled, tidy
 
 PROGRAM = """\
 from rlnas.bench.compiled import keep_compiled
@@ -89,8 +89,17 @@ def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
     assert sorted(path.name[0] for path in tmp_path.iterdir()) == ["3", "5"]
 
 
+def test_small_programs_are_not_optimised(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS", raising=False)
+    compile_fast()
+    assert os.environ.pop("JAX_DISABLE_MOST_OPTIMIZATIONS") == "1"
+
+
 def test_commands_keep_what_they_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(cli, "keep_compiled", lambda: told.append("kept"))
+    monkeypatch.setattr(cli, "compile_fast", lambda: told.append("fast"))
     assert cli.main(["--version"]) == 0 and not told
     assert cli.main(["agents", "evolution"]) == 0 and told == ["kept"]
+    assert cli.main(["ablate", "--preset=smoke", "--benchmark", "none"]) == 2
+    assert told == ["kept", "kept", "fast"]

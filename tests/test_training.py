@@ -30,7 +30,7 @@ from rlnas.analysis import store
 from rlnas.analysis.report.command import Report
 from rlnas.analysis.training import data, loop, text
 from rlnas.analysis.training.command import Train
-from rlnas.bench import code
+from rlnas.bench import code, progress
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import families, named
 from rlnas.bench.nb101.benchmark import from_table
@@ -180,12 +180,15 @@ loop.train(config(Path(sys.argv[1])), opposed())
 """
 
 
-def test_training_goes_on_after_kill_9_to_the_same_bytes(trained, tmp_path):
+def test_training_goes_on_after_kill_9_to_the_same_bytes(trained, tmp_path, monkeypatch, capsys):
     words = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run(words, capture_output=True, text=True, env=os.environ)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not list(tmp_path.glob("*/manifest.json"))
+    monkeypatch.setattr(progress, "FIRST", 0.0)
     folder = loop.train(config(tmp_path), opposed())
+    said = capsys.readouterr().err  # nor is it silent while it is judged
+    assert "train: 100% " in said and "judge: 100% 1/1" in said
     assert folder.name == trained.name
     assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in trained.iterdir())
     assert (folder / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()

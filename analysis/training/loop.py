@@ -190,7 +190,9 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 saved = time.monotonic()
             if stopped.asked:
                 raise KeyboardInterrupt
-    finish(training, identity, progress.rows)
+    with bar("judge", 1, unit="training", leave=False) as shown:  # long on large tables
+        finish(training, identity, progress.rows)
+        shown.update()
     return folder
 
 

@@ -34,7 +34,13 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     queries = config.evaluation_queries
     keys = seed_keys(config.seed, config.judging_seeds)
     saved = Checkpoint.load(folder)
-    found, _ = evaluate(learner, saved.params, benchmark, keys, queries)
+    # In as many at a time as evaluations, where that goes: the same program.
+    size = config.evaluation_seeds if JUDGED % config.evaluation_seeds == 0 else JUDGED
+    blocks = [
+        evaluate(learner, saved.params, benchmark, keys[i : i + size], queries)[0]
+        for i in range(0, JUDGED, size)
+    ]
+    found = Incumbents(*(np.mean(values, axis=0) for values in zip(*blocks, strict=True)))
     judged = {
         config.agent: listed(found),
         **{name: baseline(name, benchmark, queries, keys) for name in BASELINES},
