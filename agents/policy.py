@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ Params = Any
 """A policy's parameters: any pytree of float32 arrays."""
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Scores for every choice, from parameters and what it remembers of the sequence so far."""
 
