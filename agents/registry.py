@@ -14,6 +14,8 @@ REGISTRY = Registry(
         "reinforce": "rlnas.agents.reinforce:Reinforce",
         "ppo": "rlnas.agents.ppo:PPO",
         "enas_controller": "rlnas.agents.enas_controller:EnasController",
+        "gp": "rlnas.agents.gp:GP",
+        "bananas": "rlnas.agents.bananas:Bananas",
         "dqn": "rlnas.agents.dqn:DQN",
     },
 )

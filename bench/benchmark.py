@@ -1,8 +1,8 @@
 """What a benchmark and a search space promise to agents, environments and the runner.
 
 `SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
-its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Constructive`, `Encoded`, `Restrictable`),
-asked for by `isinstance`.
+its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Constructive`, `Encoded`, `Graphs`,
+`Restrictable`), asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Int8, Key
 
 from rlnas.bench.noise import Noise
 
@@ -188,6 +188,32 @@ class Sizes(Indexed, Protocol):
     def trainable_parameters(self) -> np.ndarray:
         """int [size]: of every architecture's network as its benchmark trained it on CIFAR-10
         (where a table has another recipe: the order is much the same)."""
+
+
+class Graph(NamedTuple):
+    """An architecture as labelled directed graphs, one a cell.
+
+    labels: int8 [cells, V]. 0 to K - 1 are operations, K is a cell's output, K + 1 and up are its
+    inputs, -1 is no vertex. edges: bool [cells, V, V], from the first to the second; none at what
+    is no vertex.
+    """
+
+    labels: Int8[Array, "*n cells V"]
+    edges: Bool[Array, "*n cells V V"]
+
+
+@runtime_checkable
+class Graphs(Protocol):
+    """A space that shows its architectures as graphs. Pure, jit- and vmap-safe."""
+
+    graph_operations: int
+    """K, the number of operations."""
+
+    graph_inputs: int
+    """Inputs of a cell."""
+
+    def graph(self, arch: Arch) -> Graph:
+        """Isomorphic graphs are the same network; another order of the vertices changes nothing."""
 
 
 def numbers_of(space: Any) -> np.ndarray | None:

@@ -35,10 +35,11 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     keys = seed_keys(config.seed, config.judging_seeds)
     saved = Checkpoint.load(folder)
     # In as many at a time as evaluations, where that goes: the same program.
-    size = config.evaluation_seeds if JUDGED % config.evaluation_seeds == 0 else JUDGED
+    judges = config.judging_seeds
+    size = config.evaluation_seeds if judges % config.evaluation_seeds == 0 else judges
     blocks = [
         evaluate(learner, saved.params, benchmark, keys[i : i + size], queries)[0]
-        for i in range(0, JUDGED, size)
+        for i in range(0, judges, size)
     ]
     found = Incumbents(*(np.mean(values, axis=0) for values in zip(*blocks, strict=True)))
     judged = {

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Int8, Int32, UInt32
 
 from rlnas.bench.arguments import shown, whole
+from rlnas.bench.benchmark import Graph
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import cell as reference
 from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
@@ -22,6 +23,7 @@ from rlnas.bench.neighbour_lists import NeighbourLists
 NO_OP = 3  # in two bits: an interior vertex that is not there
 NUM_LABELS = len(OPS) + 2
 NUM_FEATURES = MAX_VERTICES * (MAX_VERTICES + NUM_LABELS)
+_GRAPH_LABEL = np.array([len(OPS) + 1, *range(len(OPS)), len(OPS)], np.int8)  # of `NUM_LABELS`
 
 
 @jax.tree_util.register_dataclass
@@ -48,6 +50,8 @@ class CellSpace(NeighbourLists):
     max_vertices: int = field(metadata={"static": True})
 
     num_features = NUM_FEATURES
+    graph_operations = len(OPS)
+    graph_inputs = 1
 
     @property
     def whole(self) -> int:
@@ -88,6 +92,17 @@ class CellSpace(NeighbourLists):
         at = jnp.searchsorted(self.rows, canonical).astype(jnp.int32)
         there = self.rows[jnp.minimum(at, self.size - 1)] == canonical
         return jnp.where(there, at, -1)
+
+    def graph(self, arch: Int32[Array, "*n"]) -> Graph:
+        """One cell of 7 places: input, operations, output, places that a smaller cell lacks."""
+        code = self.encode(arch)
+        shape = (*code.shape[:-1], 1)
+        edges, one_hot = jnp.split(code, [MAX_VERTICES**2], axis=-1)
+        one_hot = one_hot.reshape(*shape, MAX_VERTICES, NUM_LABELS).astype(bool)
+        return Graph(
+            jnp.where(one_hot.any(-1), jnp.asarray(_GRAPH_LABEL)[one_hot.argmax(-1)], jnp.int8(-1)),
+            edges.reshape(*shape, MAX_VERTICES, MAX_VERTICES).astype(bool),
+        )
 
     def num_vertices(self) -> np.ndarray:
         """int [M]: vertices of every cell of the table."""

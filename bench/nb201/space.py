@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 
-from rlnas.bench.benchmark import Wiring
+from rlnas.bench.benchmark import Graph, Wiring
 from rlnas.bench.decisions import DigitDecisions
 from rlnas.bench.draw import draw
 from rlnas.bench.nb201 import cell, skeleton
@@ -19,6 +19,8 @@ from rlnas.bench.nb201.cell import EDGES, Variant
 from rlnas.bench.part import PartSpace
 
 NUM_EDGES = len(EDGES)
+_ENDS = ((0, 0), *EDGES, (3, 3))  # of the input, the operations, the output
+_FOLLOWS = np.array([[a != b and a[1] == b[0] for b in _ENDS] for a in _ENDS])
 
 
 @jax.tree_util.register_dataclass
@@ -70,6 +72,12 @@ class CellSpace:
         return NUM_EDGES * self.ops
 
     @property
+    def graph_operations(self) -> int:
+        return self.ops - 1
+
+    graph_inputs = 1
+
+    @property
     def num_distinct(self) -> int:
         """How many cells are left when isomorphic ones count as one: 6,466 of NAS-Bench-201."""
         return len(set(cell.representatives(self.variant)))
@@ -100,6 +108,17 @@ class CellSpace:
         one_hot = (arch[..., None] == jnp.arange(1, self.ops)).astype(jnp.int8)
         there = (arch > 0).astype(jnp.int8)
         return jnp.concatenate([there, one_hot.reshape(*arch.shape[:-1], -1)], axis=-1)
+
+    def graph(self, arch: Int8[Array, "*n 6"]) -> Graph:
+        """One cell of 8 vertices: the input, an operation an edge, the output. `none` is no vertex.
+        Operations on vertices are ours: NAS-Bench-201 has them on the edges between four sums."""
+        there = arch > 0
+        ends = jnp.ones_like(there[..., :1])
+        input_, output = (jnp.full_like(arch[..., :1], label) for label in (self.ops, self.ops - 1))
+        labels = jnp.concatenate([input_, arch - 1, output], axis=-1).astype(jnp.int8)
+        real = jnp.concatenate([ends, there, ends], axis=-1)
+        edges = jnp.asarray(_FOLLOWS) & real[..., :, None] & real[..., None, :]
+        return Graph(labels[..., None, :], edges[..., None, :, :])
 
     @property
     def decisions(self) -> EdgeDecisions:
@@ -159,6 +178,16 @@ class CellPart(PartSpace):
     @property
     def variant(self) -> Variant:
         found: Variant = self.full.variant
+        return found
+
+    @property
+    def graph_operations(self) -> int:
+        return int(self.full.graph_operations)
+
+    graph_inputs = CellSpace.graph_inputs
+
+    def graph(self, arch: Int8[Array, "*n 6"]) -> Graph:
+        found: Graph = self.full.graph(arch)
         return found
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Key
 
 from rlnas.bench.arguments import has, sequence, whole
+from rlnas.bench.benchmark import Graph
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts
@@ -43,6 +44,10 @@ NUM_CODES = len(CELLS) * (NUM_EDGES + len(NODES) - 1)
 NUM_FEATURES = len(CELLS) * NUM_EDGES * (1 + len(OPS))
 MAX_DEGREE = len(CELLS) * (2 * len(NODES) * (len(OPS) - 1) + sum(2 * (node - 2) for node in NODES))
 
+_ENDS = [(-1, 0), (-1, 1), *[(source, node) for node, source in EDGES], (-2, -1)]
+_FOLLOWS = np.array([[b[0] == a[1] or (b[0] == -2 and a[0] >= 0) for b in _ENDS] for a in _ENDS])
+"""bool [17, 17]: what may follow what among a cell's inputs, edges and output, as (from, to)."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class DartsSpace:
     max_degree = MAX_DEGREE
     num_features = NUM_FEATURES
     arch_shape = (NUM_DIGITS,)
+    graph_operations = len(OPS)
+    graph_inputs = 2
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 22"]:
         """Every architecture equally likely: so are all values of a digit."""
@@ -102,6 +109,18 @@ class DartsSpace:
         """Node by node, normal cell first: the pair of inputs, then the operations on the lower and
         the higher. A state is the place and what was chosen for the same node."""
         return node_by_node()
+
+    def graph(self, arch: Int8[Array, "*n 22"]) -> Graph:
+        """Two cells of 17 places: two inputs, the 14 possible edges as vertices, the output, which
+        every edge leads to. Operations on vertices are ours."""
+        edges = _edge_ops(arch)
+        inputs, output = (
+            jnp.broadcast_to(jnp.array(label, jnp.int8), (*edges.shape[:-1], len(label)))
+            for label in ([len(OPS) + 1, len(OPS) + 2], [len(OPS)])
+        )
+        labels = jnp.concatenate([inputs, edges, output], axis=-1)
+        real = labels >= 0
+        return Graph(labels, jnp.asarray(_FOLLOWS) & real[..., :, None] & real[..., None, :])
 
     def parse(self, text: Any) -> Int8[Array, " 22"]:
         """The architecture of a genotype, its text in any form (`darts.parse`), or 22 digits."""

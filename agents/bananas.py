@@ -1,0 +1,195 @@
+"""BANANAS: an ensemble of small networks predicts accuracies, and draws from what it is unsure of
+say what is asked next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float32, Int8, Key
+
+from rlnas.agents import graphs, memory
+from rlnas.agents.candidates import candidates
+from rlnas.agents.gaussian_process import normal_scores
+from rlnas.agents.memory import Memory
+from rlnas.agents.occasional import when
+from rlnas.agents.protocol import Agent, first_seen
+from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.errors import UserError
+
+
+class State(NamedTuple):
+    """asked: the latest queries. codes: int8 [memory, f], what the networks see of them. picks:
+    [round], those to ask in this round."""
+
+    asked: Memory
+    codes: Int8[Array, "memory f"]
+    picks: Arch
+
+
+class Known(NamedTuple):
+    """What a round is chosen by. archs, codes, allowed: the candidates. inputs, vals: the queries'
+    codes and values, used where there is a value. key: of the training and the draws."""
+
+    archs: Arch
+    codes: Int8[Array, "n f"]
+    allowed: Bool[Array, " n"]
+    inputs: Int8[Array, "memory f"]
+    vals: Float32[Array, " memory"]
+    used: Bool[Array, " memory"]
+    key: Key[Array, ""]
+
+
+class Network(nn.Module):
+    """Codes [*b, f] -> one number each; hidden layers of `width` ReLU units."""
+
+    layers: int
+    width: int
+
+    @nn.compact
+    def __call__(self, x: Float32[Array, "*b f"]) -> Float32[Array, "*b"]:
+        for _ in range(self.layers):
+            x = nn.relu(nn.Dense(self.width, kernel_init=nn.initializers.glorot_uniform())(x))
+        return nn.Dense(1, kernel_init=nn.initializers.glorot_uniform())(x)[..., 0]
+
+
+@dataclass(frozen=True)
+class Bananas:
+    """BANANAS."""
+
+    initial: int = 10
+    """Uniform draws before the first round."""
+
+    round: int = 10
+    """Queries a round; the ensemble is trained from scratch before each."""
+
+    ensemble: int = 5
+    """Networks."""
+
+    layers: int = 2
+    """Hidden layers of each."""
+
+    width: int = 20
+    """Units of each of them."""
+
+    steps: int = 100
+    """Batches that each network learns from, before each round."""
+
+    batch: int = 32
+    """Queries in a batch, drawn with replacement."""
+
+    learning_rate: float = 0.01
+    """Of Adam."""
+
+    parents: int = 5
+    """The best so many are those whose neighbours are candidates."""
+
+    near: int = 20
+    """Neighbours of each of them, at most."""
+
+    fresh: int = 0
+    """Uniform draws among the candidates beside those a round needs at least."""
+
+    memory: int = 512
+    """Latest queries learnt from, and known not to be asked again; exact for budgets up to this."""
+
+    def __post_init__(self) -> None:
+        least = {name: 1 for name in ("initial", "round", "ensemble", "layers", "width", "steps")}
+        least |= {name: 1 for name in ("batch", "parents", "near")} | {"fresh": 0, "memory": 8}
+        for name, minimum in least.items():
+            if (value := getattr(self, name)) < minimum:
+                raise UserError(f"bananas has {name}={value}; expected at least {minimum}")
+        if self.parents > self.memory:
+            raise UserError(
+                f"bananas has parents={self.parents}; expected at most memory={self.memory}"
+            )
+        if not self.learning_rate > 0:
+            raise UserError(f"bananas has learning_rate={self.learning_rate}; expected above 0")
+
+    def build(self, space: SearchSpace) -> Agent:
+        code = graphs.known(space, graphs.path_code(space))
+        near = min(self.near, space.max_degree)
+        fresh = self.round + self.fresh
+
+        def init(key: Key[Array, ""]) -> State:
+            somewhere = space.sample(key)  # never asked: only its shape counts
+            seen = jax.eval_shape(code, somewhere)
+            return State(
+                memory.empty(space, self.memory),
+                jnp.zeros((self.memory, *seen.shape), jnp.int8),
+                jnp.broadcast_to(somewhere, (self.round, *somewhere.shape)),
+            )
+
+        def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
+            asked, codes, picks = state
+            key, near_key, start_key = jax.random.split(key, 3)
+            archs, allowed = candidates(near_key, space, asked, self.parents, near, fresh)
+            known = Known(
+                archs, jax.vmap(code)(archs), allowed, codes, asked.vals, jnp.isfinite(asked.vals),
+                key,
+            )  # fmt: skip
+            place = (asked.queries - self.initial) % self.round
+            due = (asked.queries >= self.initial) & (place == 0)
+            picks = when(due, self.chosen, picks, known)
+            starting = asked.queries < self.initial
+            arch = jnp.where(starting, space.sample(start_key), picks[place])
+            return arch, state._replace(picks=picks)
+
+        def tell(state: State, arch: Arch, result: QueryResult) -> State:
+            at = state.asked.queries % self.memory
+            codes = state.codes.at[at].set(code(arch))
+            return State(memory.remember(state.asked, arch, result), codes, state.picks)
+
+        return Agent(init, ask, tell)
+
+    def chosen(self, picks: Arch, known: Known) -> Arch:
+        """A round's queries."""
+        train_key, draw_key = jax.random.split(known.key)
+        predicted = jax.vmap(lambda key: self.predicted(key, known))(
+            jax.random.split(train_key, self.ensemble)
+        )
+        draws = sampled(draw_key, predicted)
+        allowed = known.allowed & first_seen(known.archs)
+        # Fresh draws stand first: where too few candidates are left, they are asked.
+        return known.archs[best_places(jnp.where(allowed, draws, -jnp.inf), self.round)]
+
+    def predicted(self, key: Key[Array, ""], known: Known) -> Float32[Array, " n"]:
+        """What one network, trained from scratch, says of the candidates, in normal scores."""
+        network = Network(self.layers, self.width)
+        optimiser = optax.adam(self.learning_rate, b2=0.99)
+        scores = normal_scores(known.vals, known.used)
+        inputs = known.inputs.astype(jnp.float32)
+        init_key, batch_key = jax.random.split(key)
+        params = network.init(init_key, inputs[:1])
+        # Places of queries with a value come first; where there is none, any.
+        order = jnp.argsort(~known.used, stable=True)
+        many = jnp.maximum(known.used.sum(), 1)
+        batches = order[jax.random.randint(batch_key, (self.steps, self.batch), 0, many, jnp.int32)]
+
+        def step(learning: Any, places: Any) -> Any:
+            params, moments = learning
+
+            def loss(params: Any) -> Float32[Array, ""]:
+                return jnp.abs(network.apply(params, inputs[places]) - scores[places]).mean()
+
+            updates, moments = optimiser.update(jax.grad(loss)(params), moments)
+            return (optax.apply_updates(params, updates), moments), None
+
+        (params, _), _ = jax.lax.scan(step, (params, optimiser.init(params)), batches)
+        return network.apply(params, known.codes.astype(jnp.float32))
+
+
+def sampled(key: Key[Array, ""], predicted: Float32[Array, "e n"]) -> Float32[Array, " n"]:
+    """Independent Thompson sampling: for each candidate a normal draw of the ensemble's mean and
+    standard deviation."""
+    noise = jax.random.normal(key, predicted.shape[1:], jnp.float32)
+    return predicted.mean(0) + predicted.std(0) * noise
+
+
+def best_places(draws: Float32[Array, " n"], n: int) -> Any:
+    """Places of the n largest, the earlier of equals."""
+    return jax.lax.top_k(draws, n)[1]
