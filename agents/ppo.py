@@ -83,13 +83,15 @@ class PPO:
 
         @in_turn
         def learn(learning: Learning, drawn: Played, rewards: Float32[Array, " B"]) -> Learning:
+            there = ~jnp.isnan(rewards)[:, None]
             baseline = averaged(learning.baseline, rewards, self.momentum)
             advantage = jnp.nan_to_num(rewards - baseline)
 
             def loss(params: Any) -> Float32[Array, ""]:
                 now = jax.vmap(lambda taken: score(policy, params, taken))(drawn.taken)
                 gain = clipped_gain(now.log_prob, drawn.log_prob, advantage, self.clip)
-                return -(gain + self.entropy * now.entropy).sum(-1).mean()
+                gain = jnp.where(there, gain + self.entropy * now.entropy, 0.0)
+                return -gain.sum(-1).mean()
 
             def epoch(carry: Any, _: Any) -> tuple[Any, None]:
                 params, opt_state = carry
