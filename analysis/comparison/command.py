@@ -34,6 +34,7 @@ class Compare:
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
+      rlnas compare --agents local_search bridge:optuna:sampler=tpe bridge:my_module:AskTell
     """
 
     benchmark: str = "nb101-digits"
