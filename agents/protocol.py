@@ -70,6 +70,24 @@ class Parametrised(Protocol):
         params, a pytree of arrays, or None where there are none and `build(space)` does)."""
 
 
+@runtime_checkable
+class Outside(Protocol):
+    """Settings of an agent that searches outside JAX, every run by itself: it is not built."""
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its searches, JSON-ready."""
+
+    def search_outside(
+        self,
+        benchmark: Benchmark,
+        budget: int,
+        keys: Key[Array, " seeds"],
+        done: Callable[[int, History], None],
+    ) -> None:
+        """A run of exactly `budget` queries for every key, in any order; done: told the number of
+        the key and its `History` of numpy arrays, [budget] each, as soon as it is there."""
+
+
 class History(NamedTuple):
     """One run, in the order of the queries; [budget] each, with leading [seeds] when vmapped.
 
@@ -176,6 +194,10 @@ def run_seeds(
 ) -> History:
     """`run_search` for every key of `seed_keys` at once; fields gain a leading [seeds]. Under any
     settings of JAX the same; `UserError` for keys of another kind."""
+    if isinstance(config, Outside):
+        runs: dict[int, History] = {}
+        config.search_outside(benchmark, budget, keys, runs.__setitem__)
+        return jax.tree.map(lambda *x: np.stack(x), *(runs[i] for i in range(len(runs))))
     program, params = config.parts() if isinstance(config, Parametrised) else (config, None)
     return _run_seeds(program, params, benchmark, budget, keys)
 

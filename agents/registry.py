@@ -17,6 +17,7 @@ REGISTRY = Registry(
         "gp": "rlnas.agents.gp:GP",
         "bananas": "rlnas.agents.bananas:Bananas",
         "dqn": "rlnas.agents.dqn:DQN",
+        "bridge": "rlnas.agents.bridge:Bridge",
     },
 )
 names = REGISTRY.names

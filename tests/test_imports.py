@@ -17,10 +17,12 @@ from rlnas.analysis import cli
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bench", "agents", "analysis")  # each may import those before it
 HEAVY = {
-    "flax", "jax", "matplotlib", "nasbench_pytorch", "numpy", "onnx", "optax", "pandas", "pyarrow",
-    "ray", "scipy", "sklearn", "torch", "xgboost",
+    "flax", "jax", "matplotlib", "nasbench_pytorch", "numpy", "onnx", "optax", "optuna", "pandas",
+    "pyarrow", "ray", "scipy", "sklearn", "torch", "xgboost",
 }  # fmt: skip
-OPTIONAL = {"google.protobuf", "nasbench_pytorch", "onnx", "sklearn", "torch", "xgboost"}
+OPTIONAL = {
+    "google.protobuf", "nasbench_pytorch", "onnx", "optuna", "sklearn", "torch", "xgboost",
+}  # fmt: skip
 """Of an extra: what needs them imports them where it does, and runs without them otherwise."""
 TORCH_HOME = ROOT / "bench" / "retrain"
 TORCH_FILES = {"torch_network.py", "supernet.py"}  # of a family

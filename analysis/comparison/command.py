@@ -38,6 +38,7 @@ class Compare:
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
       rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
+      rlnas compare --agents local_search bridge:optuna:sampler=tpe bridge:my_module:AskTell
     """
 
     benchmark: tuple[str, ...] = ("nb101-digits",)

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rlnas import bench
 from rlnas.agents.protocol import (
     AgentConfig,
     History,
+    Outside,
     Parametrised,
     Pretrained,
     run_search,
@@ -125,7 +127,7 @@ def contenders(agents: Sequence[str] | Mapping[str, AgentConfig]) -> list[Conten
 
 def identity_of(config: AgentConfig) -> dict[str, Any]:
     """What of an agent's settings decides its searches."""
-    if isinstance(config, Parametrised):
+    if isinstance(config, Parametrised | Outside):
         return config.identity()
     return dataclasses.asdict(config)  # type: ignore[call-overload, no-any-return]
 
@@ -181,6 +183,35 @@ def beginning(known: store.Run | None, seeds: int) -> dict[str, Any] | None:
     return {**said, "seeds": kept} if kept else None
 
 
+def run_blocks(
+    config: AgentConfig | Outside,
+    benchmark: Benchmark,
+    budget: int,
+    seed: int,
+    starts: Sequence[int],
+    made: Callable[[int, History], None],
+) -> None:
+    """Run the blocks that begin with seeds number `starts`; made: told of each as soon as it is
+    there. A block is one seed of what searches outside JAX, else `BLOCK`, whatever is asked for:
+    one shape, one compilation."""
+    if not starts:
+        return
+    keys = seed_keys(seed, starts[-1] + BLOCK)
+    if isinstance(config, Outside):
+        each = keys[np.array(starts)]
+        config.search_outside(
+            benchmark,
+            budget,
+            each,
+            lambda i, run: made(starts[i], History(*(x[None] for x in run))),
+        )
+        return
+    for start in starts:
+        made(
+            start, jax.device_get(run_seeds(config, benchmark, budget, keys[start : start + BLOCK]))
+        )
+
+
 def run_agent(
     contender: Contender,
     benchmark: Benchmark,
@@ -193,34 +224,41 @@ def run_agent(
     been finished. known: a run of the same search that is not shorter; its seeds are not run again.
 
     Seed number i has its own key, so the blocks decide nothing but what is on disk when the process
-    is killed. The last block is filled up with seeds that are thrown away: one shape, one
-    compilation.
+    is killed.
     """
     started = time.monotonic()
-    starts = range(0, spec.seeds, BLOCK)
-    keys = seed_keys(spec.seed, len(starts) * BLOCK)
+    block = 1 if isinstance(contender.config, Outside) else BLOCK
+    blocks = {start: min(start + block, spec.seeds) for start in range(0, spec.seeds, block)}
     # Blocks of other versions are no part of this run.
     made_by = "-".join(store.versions().values())
     there = beginning(known, spec.seeds)
     kept = there["seeds"] if there else 0
-    parts: list[History] = []
-    for start in starts:
-        stop = min(start + BLOCK, spec.seeds)
-        path = folder / f"{store.PART}-{start:06d}-{stop:06d}-{made_by}.npz"
+    parts: dict[int, History] = {}
+
+    def path(start: int) -> Path:
+        return folder / f"{store.PART}-{start:06d}-{blocks[start]:06d}-{made_by}.npz"
+
+    def finished(start: int, part: History) -> None:
+        parts[start] = part
+        progress(blocks[start] - start)
+
+    def made(start: int, found: History) -> None:
+        part = History._make(np.asarray(x)[: blocks[start] - start] for x in found)
+        if len(blocks) > 1:
+            store.save_history(path(start), part)
+        finished(start, part)
+
+    for start, stop in blocks.items():
         if known and stop <= kept:
-            part = History._make(x[start:stop, : spec.budget] for x in known.history)
-        else:
-            try:
-                part = store.load_history(path, stop - start, spec.budget)
-            except store.DamagedRun:
-                block = keys[start : start + BLOCK]
-                result = run_seeds(contender.config, benchmark, spec.budget, block)
-                part = History._make(np.asarray(x)[: stop - start] for x in jax.device_get(result))
-                if len(starts) > 1:
-                    store.save_history(path, part)
-        parts.append(part)
-        progress(stop - start)
-    history = History._make(np.concatenate(fields) for fields in zip(*parts, strict=True))
+            finished(start, History._make(x[start:stop, : spec.budget] for x in known.history))
+            continue
+        with suppress(store.DamagedRun):
+            finished(start, store.load_history(path(start), stop - start, spec.budget))
+    missing = [start for start in blocks if start not in parts]
+    run_blocks(contender.config, benchmark, spec.budget, spec.seed, missing, made)
+    history = History._make(
+        np.concatenate(fields) for fields in zip(*(parts[start] for start in blocks), strict=True)
+    )
     wall = time.monotonic() - started
     store.save(
         folder,

@@ -62,7 +62,9 @@ def described(name: str) -> str:
     fields = {field.name: field for field in option_fields(settings)}
     if not fields:
         return "\n".join([*lines, "It has no options."])
-    text = "TEXT," if isinstance(settings, ReadsText) else ""
+    text = ""
+    if isinstance(settings, ReadsText):
+        text = getattr(settings, "BEFORE_OPTIONS", "TEXT,")
     lines.append(f"options, as in `--agents {name}:{text}{next(iter(fields))}=...`:")
     for option, kind in option_types(settings).items():
         lines.append(f"  {option}: {kind}{default_of(fields[option])}")
