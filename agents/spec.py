@@ -27,6 +27,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.registry import is_target
 
+ALL = "all"
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true | false"}
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -116,8 +117,23 @@ def parse_all(words: Any) -> list[Entry]:
     return parsed
 
 
+def everyone() -> list[str]:
+    """The registered agents that their name alone is enough for."""
+
+    def is_complete(name: str) -> bool:
+        try:
+            return bool(parse(name))
+        except UserError:
+            return False
+
+    return [name for name in registry.names() if is_complete(name)]
+
+
 def members(word: Any) -> list[str]:
-    """The words that a word stands for: one for each text that its pattern finds."""
+    """The words that a word stands for: one for each text that its pattern finds; for `all`, every
+    agent."""
+    if word == ALL:
+        return everyone()
     name, text = split(word)
     settings: Any = registry.config(name)
     if not isinstance(settings, ReadsPattern):

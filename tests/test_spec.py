@@ -169,3 +169,8 @@ def test_a_field_may_be_no_option():
     assert option_types(Filled) == {
         "mode": "1 | 2", "cap": "a whole number | none", "on": "true | false",
     }  # fmt: skip
+
+
+def test_all_are_those_that_need_nothing_but_their_name() -> None:
+    found = [entry.label for entry in parse_all(["all", "small=evolution:population=5"])]
+    assert found == [name for name in registry.names() if name != "bridge"] + ["small"]

@@ -47,7 +47,7 @@ class Compare:
 
     agents: tuple[str, ...] = BASELINES
     """Who searches: `name` or `name:option=value,option=value`, several of them; `label=` before
-    one says what it is called."""
+    one says what it is called; `all` is every registered agent, as it is by default."""
 
     budget: int = 150
     """Queries a run may make, exactly."""
