@@ -45,8 +45,8 @@ def test_random_search_is_uniform():
 
 
 def jumps(near, walk):
-    """Replay a walk: (jumps where there is no neighbour, jumps where all around has been asked).
-    Every other query is a neighbour of the one before."""
+    """Replay a walk: (jumps where there is no neighbour, jumps elsewhere to what is none, where all
+    around has been asked). Every other query is a neighbour of the one before."""
     asked, behind, dead_ends, exhausted = set(), set(), 0, 0
     for here, there in pairwise(walk.tolist()):
         asked.add(here)
@@ -56,7 +56,7 @@ def jumps(near, walk):
         else:
             behind = set()
             dead_ends += not near[here]
-            exhausted += len(near[here]) > 0
+            exhausted += bool(near[here]) and there not in near[here]
     return dead_ends, exhausted
 
 
