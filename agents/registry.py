@@ -11,6 +11,8 @@ REGISTRY = Registry(
         "random_walk": "rlnas.agents.random_walk:RandomWalk",
         "local_search": "rlnas.agents.local_search:LocalSearch",
         "evolution": "rlnas.agents.evolution:Evolution",
+        "metaqnn": "rlnas.agents.metaqnn:MetaQNN",
+        "blockqnn": "rlnas.agents.blockqnn:BlockQNN",
         "dqn": "rlnas.agents.dqn:DQN",
     },
 )
