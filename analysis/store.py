@@ -111,7 +111,7 @@ def folder_of(out: Path, kind: str, identity: Any) -> Path:
 def decided_by(*things: Any) -> dict[str, Any]:
     """What decides the bytes of a result besides its settings, for its identity: the code of
     `things` (see `code_of`), and how JAX is set."""
-    plain = jax.config.jax_disable_most_optimizations  # type: ignore[attr-defined]
+    plain = jax.config.read("jax_disable_most_optimizations")
     how = configuration() | ({"optimised": False} if plain else {})
     return {"code": code_of(*things), "jax": how}
 

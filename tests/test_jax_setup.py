@@ -148,7 +148,7 @@ def test_what_decides_is_in_the_identity(monkeypatch: pytest.MonkeyPatch) -> Non
     assert before["jax"].items() > PINNED.items() and before["jax"]["platform"] == "cpu"
     with jax.enable_x64(True):
         assert store.decided_by() == before  # it is pinned, whatever is set outside
-    plain = jax.config.jax_disable_most_optimizations
+    plain = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", not plain)
     assert store.decided_by() != before  # sums may be taken in another order
     jax.config.update("jax_disable_most_optimizations", plain)
