@@ -17,7 +17,7 @@ from rlnas.agents.candidates import candidates
 from rlnas.agents.gaussian_process import normal_scores
 from rlnas.agents.memory import Memory
 from rlnas.agents.occasional import when
-from rlnas.agents.protocol import Agent, first_seen
+from rlnas.agents.protocol import Agent, first_in
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 from rlnas.bench.errors import UserError
 
@@ -153,7 +153,7 @@ class Bananas:
             jax.random.split(train_key, self.ensemble)
         )
         draws = sampled(draw_key, predicted)
-        allowed = known.allowed & first_seen(known.archs)
+        allowed = known.allowed & first_in(known.archs)
         # Fresh draws stand first: where too few candidates are left, they are asked.
         return known.archs[best_places(jnp.where(allowed, draws, -jnp.inf), self.round)]
 

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Int32, Key
 
 from rlnas.agents import spec
-from rlnas.agents.protocol import Agent, History, best_so_far, first_seen
+from rlnas.agents.protocol import Agent, History, best_so_far, first_in
 from rlnas.bench import workers
 from rlnas.bench.arguments import shown
 from rlnas.bench.benchmark import Benchmark, Constructive, Decisions, SearchSpace
@@ -274,7 +274,7 @@ def run(
     return History(arch, val, reported, seconds, valid, new, best)
 
 
-_summary = jax.jit(lambda arch, val, valid: (first_seen(arch), best_so_far(val, valid)))
+_summary = jax.jit(lambda arch, val, valid: (first_in(arch), best_so_far(val, valid)))
 
 
 def checked(choices: Any, sizes: Sequence[int]) -> Int32[np.ndarray, " T"]:

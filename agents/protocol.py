@@ -109,22 +109,24 @@ class History(NamedTuple):
 
 def first_seen(space: SearchSpace, archs: Arch) -> Bool[Array, " budget"]:
     """Where [budget] architectures stand for the first time; of a numbered space, what is outside
-    counts as one.
+    counts as one."""
+    if not asked.numbered(space):
+        return first_in(archs)
 
-    Elsewhere they are sorted: equal ones lie side by side, the earliest first; comparing all pairs
-    would cost budget^2.
-    """
-    if asked.numbered(space):
+    def look(seen: Any, arch: Arch) -> tuple[Any, Bool[Array, ""]]:
+        return asked.note(space, seen, arch), ~asked.knows(space, seen, arch)
 
-        def look(seen: Any, arch: Arch) -> tuple[Any, Bool[Array, ""]]:
-            return asked.note(space, seen, arch), ~asked.knows(space, seen, arch)
+    return jax.lax.scan(look, asked.nothing(space), archs)[1]
 
-        return jax.lax.scan(look, asked.nothing(space), archs)[1]
-    budget = archs.shape[0]
-    words = _words(archs.reshape(budget, -1)).T
-    *columns, order = jax.lax.sort((*words, jnp.arange(budget)), num_keys=len(words) + 1)
+
+def first_in(archs: Arch) -> Bool[Array, " n"]:
+    """The same without a space. Sorted, equal ones lie side by side, the earliest first; comparing
+    all pairs would cost n^2."""
+    many = archs.shape[0]
+    words = _words(archs.reshape(many, -1)).T
+    *columns, order = jax.lax.sort((*words, jnp.arange(many)), num_keys=len(words) + 1)
     repeats = jnp.stack([column[1:] == column[:-1] for column in columns]).all(axis=0)
-    return jnp.ones(budget, bool).at[order[1:]].set(~repeats)
+    return jnp.ones(many, bool).at[order[1:]].set(~repeats)
 
 
 def _words(archs: Int[Array, "budget digits"]) -> Int[Array, "budget words"]:

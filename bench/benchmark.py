@@ -1,8 +1,8 @@
 """What a benchmark and a search space promise to agents, environments and the runner.
 
 `SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
-its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Constructive`, `Encoded`, `Graphs`,
-`Restrictable`), asked for by `isinstance`.
+its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Costed`, `Constructive`, `Encoded`,
+`Graphs`, `Restrictable`), asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -214,6 +214,17 @@ class Graphs(Protocol):
 
     def graph(self, arch: Arch) -> Graph:
         """Isomorphic graphs are the same network; another order of the vertices changes nothing."""
+
+
+@runtime_checkable
+class Costed(Protocol):
+    """A space that knows what its networks compute. jit- and vmap-safe."""
+
+    def flops(self, arch: Arch) -> Float[Array, ""]:
+        """Operations for one image, of the network as its benchmark trained it on CIFAR-10."""
+
+    def density(self, arch: Arch) -> Float[Array, ""]:
+        """Edges a vertex."""
 
 
 def numbers_of(space: Any) -> np.ndarray | None:

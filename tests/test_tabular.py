@@ -21,6 +21,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.stand_ins import GridBenchmark, GridSpace, scrambled
 
 GRID = GridBenchmark()
+KEY = jax.random.key(0)
 
 
 # By hand. Two steps: state 0, then state 1 or 2; three choices, of which the last is not allowed.
@@ -104,6 +105,11 @@ def told(agent: Agent, benchmark: Any, budget: int) -> tuple[Any, np.ndarray, li
     return state, np.asarray(archs), np.asarray(moved).tolist()
 
 
+def answers(archs: Any) -> np.ndarray:
+    """What the grid answers."""
+    return np.asarray(jax.vmap(lambda arch: GRID.query(arch, KEY).val)(jnp.asarray(archs)))
+
+
 def test_metaqnn_asks_nothing_twice_and_remembers_every_sample() -> None:
     budget = 60  # of 81
     agent = MetaQNN(schedule=20, replay=4, tries=64).build(GRID.space)
@@ -112,7 +118,7 @@ def test_metaqnn_asks_nothing_twice_and_remembers_every_sample() -> None:
     count = int(state.log.count)
     assert budget < count < 1024, "no repeat was sampled"
     arch, val = (np.asarray(x)[:count] for x in state.log.samples[:2])
-    np.testing.assert_array_equal(val, [GRID.query(one, None).val for one in arch])
+    np.testing.assert_array_equal(val, answers(arch))
 
 
 def test_metaqnn_asks_again_where_all_is_known() -> None:
@@ -193,6 +199,25 @@ def test_the_predictor_ranks_and_sorts_out() -> None:
         for one in (settings, BlockQNN(replay=1))
     )
     assert rises(np.stack([without, with_it])) > 4
+
+
+class CostedGrid(GridSpace):
+    """With made-up costs."""
+
+    def flops(self, arch: Any) -> Any:
+        return jnp.float32(1000) + arch[0]
+
+    def density(self, arch: Any) -> Any:
+        return jnp.float32(1) + arch[1]
+
+
+def test_blockqnn_learns_from_accuracies_less_what_blocks_cost() -> None:
+    state, archs, _ = told(BlockQNN(mu=1.0, rho=8.0, replay=1).build(CostedGrid()), GRID, 7)
+    vals = answers(archs[:-1])
+    costs = np.log(1000 + archs[:-1, 0]) + 8 * np.log(1.0 + archs[:-1, 1])
+    np.testing.assert_allclose(state.log.samples.val[:6], vals - costs / 100, rtol=1e-5)
+    with pytest.raises(UserError, match="but GridSpace tells no FLOPs"):
+        BlockQNN(rho=8.0).build(GridSpace())
 
 
 WITHOUT = {k: v for k, v in vars(GridSpace).items() if k != "decisions" and k[:2] != "__"}

@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int8, Int32, UInt32
+from jaxtyping import Array, Float32, Int8, Int32, UInt32
 
 from rlnas.bench.arguments import shown, whole
 from rlnas.bench.benchmark import Graph
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import cell as reference
+from rlnas.bench.nb101 import costs
 from rlnas.bench.nb101.cell import MAX_VERTICES, OPS, Cell
 from rlnas.bench.nb101.decisions import CellDecisions, PlainDecisions
 from rlnas.bench.nb101.forms import COUNTS, RowIndex
@@ -103,6 +104,14 @@ class CellSpace(NeighbourLists):
             jnp.where(one_hot.any(-1), jnp.asarray(_GRAPH_LABEL)[one_hot.argmax(-1)], jnp.int8(-1)),
             edges.reshape(*shape, MAX_VERTICES, MAX_VERTICES).astype(bool),
         )
+
+    def flops(self, arch: Int32[Array, ""]) -> Float32[Array, ""]:
+        """Of the official network on CIFAR-10, as NASLib counts them."""
+        return costs.flops(self.bits[arch], self.ops[arch])
+
+    def density(self, arch: Int32[Array, ""]) -> Float32[Array, ""]:
+        """Edges a vertex."""
+        return costs.density(self.bits[arch], self.ops[arch])
 
     def num_vertices(self) -> np.ndarray:
         """int [M]: vertices of every cell of the table."""
