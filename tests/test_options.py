@@ -92,7 +92,7 @@ LINES: dict[str, list[str]] = {
         "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
     ],
     "stability": [
-        "--benchmark table.npz --agents evolution random_walk --rates 2 3 --option x --budget 20 "
+        "--benchmark table.npz --agents evolution --rates 2 3 --option tournament --budget 20 "
         "--trainings 3 --seed 1 --out out"
     ],
     "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],

@@ -41,7 +41,7 @@ def test_words(word, label, expected):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("evolve", "unknown agent 'evolve'; expected one of .*evolution, local_search"),
+        ("evolve", "unknown agent 'evolve'; expected one of .*evolution, .*local_search"),
         ("", "unknown agent ''; expected one of"),
         ("evolution:size=3", r"unknown option 'size'; expected population=\.\.\., tournament="),
         ("random_search:x=1", "unknown option 'x'; it has no options"),

@@ -11,7 +11,7 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Stability:
-    """Train policy gradients at several learning rates, many times, and see where they end.
+    """Train policy gradients at several learning rates and see where they end.
 
     What is measured is what the policy asks in the last tenth of its queries, not the best that it
     met on the way. A training has collapsed when it has settled there on an architecture that is
@@ -71,7 +71,7 @@ class Stability:
         self.check()
         there = bench.load(self.benchmark)
         rates = sorted(set(self.rates))
-        random, found = measure(
+        chance, found = measure(
             there, self.agents, rates, self.option,
             budget=self.budget, trainings=self.trainings, seed=self.seed, out=self.out,
         )  # fmt: skip
@@ -81,7 +81,7 @@ class Stability:
             "seed": self.seed,
         }  # fmt: skip
         folder = store.folder_of(self.out, "stability", identity)
-        png, svg = save(figure(there.name, random, found), folder)
+        png, svg = save(figure(there.name, chance, found), folder)
         path = folder / "trainings.csv"
         store.write_csv(
             path,
@@ -92,5 +92,5 @@ class Stability:
                 for i, (final, collapsed) in enumerate(zip(one.final, one.collapsed, strict=True))
             ],
         )  # fmt: skip
-        said = text(there.name, self.budget, random, found)
+        said = text(there.name, self.budget, chance, found)
         tell(said, folder, {"figure": png, "": svg, "trainings": path})

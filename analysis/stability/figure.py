@@ -18,7 +18,7 @@ WIDTH = 0.5
 """Of a learning rate's dots, in rates."""
 
 
-def figure(name: str, random: Reference, found: Sequence[Trained]) -> Figure:
+def figure(name: str, chance: Reference, found: Sequence[Trained]) -> Figure:
     """Collapsed trainings are crosses; lines are what random search asks and finds."""
     agents = list(dict.fromkeys(one.agent for one in found))
     rates = sorted({one.rate for one in found})
@@ -31,8 +31,8 @@ def figure(name: str, random: Reference, found: Sequence[Trained]) -> Figure:
         FigureCanvasAgg(drawn)
         axes = drawn.subplots()
         for value, dashes, said in (
-            (random.found, "--", "found by random search"),
-            (random.drawn, ":", "asked by random search, mean"),
+            (chance.found, "--", "found by random search"),
+            (chance.drawn, ":", "asked by random search, mean"),
         ):
             axes.axhline(100 * value, color="#000000", linestyle=dashes, linewidth=1.2, label=said)
         for one in found:

@@ -60,12 +60,12 @@ def measure(
     )
     reference, *others = (run.history for run in runs)
     incumbents = curves.incumbent_values(reference, of=np.asarray(reference.val))
-    random = Reference(float(np.nanmean(reference.val)), float(incumbents[:, -1].mean()))
+    chance = Reference(float(np.nanmean(reference.val)), float(incumbents[:, -1].mean()))
     found = [
-        Trained(agent, rate, *ends(history, random.found))
+        Trained(agent, rate, *ends(history, chance.found))
         for (agent, rate), history in zip(words, others, strict=True)
     ]
-    return random, found
+    return chance, found
 
 
 def at_rate(agent: str, option: str, rate: float) -> str:

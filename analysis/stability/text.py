@@ -10,7 +10,7 @@ from rlnas.analysis.stability.measures import LAST, MOST, Reference, Trained
 from rlnas.analysis.text import aligned, percent
 
 
-def text(name: str, budget: int, random: Reference, found: Sequence[Trained]) -> str:
+def text(name: str, budget: int, chance: Reference, found: Sequence[Trained]) -> str:
     """The table, and two sentences."""
     rows = [["", "rate", "mean", "sd", "lowest", "highest", "collapsed"]]
     for one in found:
@@ -22,8 +22,8 @@ def text(name: str, budget: int, random: Reference, found: Sequence[Trained]) ->
         [
             f"{name}: validation accuracy (%) of what the policy asks in the last "
             f"{LAST:.0%} of {budget:,} queries, {len(found[0].final)} trainings each",
-            f"random search asks {percent(random.drawn)} in the mean and finds "
-            f"{percent(random.found)}; collapsed: settled on one architecture (more than "
+            f"random search asks {percent(chance.drawn)} in the mean and finds "
+            f"{percent(chance.found)}; collapsed: settled on one architecture (more than "
             f"{MOST:.0%} of the end) that is worse than that",
             "",
             aligned(rows, right=range(1, 7)),
