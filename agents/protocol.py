@@ -150,7 +150,7 @@ def best_so_far(
         best = jnp.where(better, val, best[0]), jnp.where(better, number, best[1])
         return best, best[1]
 
-    # A scan over the queries, beside which other runs go: a third of the time of two `cummax`.
+    # A scan, in which many runs go side by side: an eighth of the time of two `cummax`.
     none = jnp.array(-jnp.inf, val.dtype), jnp.int32(-1)
     return jax.lax.scan(look, none, (val, valid, jnp.arange(len(val), dtype=jnp.int32)))[1]
 
