@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Key, UInt8
 
-from rlnas.agents.protocol import same_arch
+from rlnas.agents.memory import same_arch
 from rlnas.bench.benchmark import Arch, Constructive, Decisions, Indexed, SearchSpace
 from rlnas.bench.errors import UserError
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from rlnas.agents.protocol import History
 from rlnas.analysis import cli
 from rlnas.analysis.stability.measures import Trained, at_rate, ends
 from rlnas.analysis.stability.text import sentences
 from tables import small_table
 
 
-def history(archs: list[list[int]], vals: list[list[float]]) -> Any:
-    return SimpleNamespace(arch=np.array(archs), val=np.array(vals))
+def history(archs: list[list[int]], vals: list[list[float]]) -> History:
+    val, nothing = np.array(vals, np.float32), np.zeros(np.shape(vals), np.float32)
+    some = np.ones(val.shape, bool)
+    return History(np.array(archs), val, val, nothing, some, some, nothing.astype(np.int32))
 
 
 def test_a_run_has_collapsed_that_settled_below_random_search() -> None:
     """The end is the last 2 of 20 queries; all runs began alike."""
-    begin, high = [1] * 18, [0.9] * 18
     runs = history(
-        [begin + [7, 7], begin + [7, 7], begin + [7, 8]],
-        [high + [0.5, 0.5], high + [0.8, 0.8], high + [0.4, 0.6]],
+        [[1] * 18 + end for end in ([7, 7], [7, 7], [7, 8])],
+        [[0.9] * 18 + end for end in ([0.5, 0.5], [0.8, 0.8], [0.4, 0.6])],
     )
     final, collapsed = ends(runs, found=0.7)
     assert final == pytest.approx([0.5, 0.8, 0.5])

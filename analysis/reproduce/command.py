@@ -12,7 +12,7 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Run the agents under the protocols of published results, and set theirs beside ours.
+    """Run the agents under published protocols, and set those results beside ours.
 
     Numbers of NAS-Bench-201 and TransNAS-Bench-101 (made outside this project), of BANANAS' table
     and of arch2vec's curves on NAS-Bench-101. A benchmark, an agent or a package that is not here
