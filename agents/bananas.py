@@ -66,11 +66,12 @@ class Bananas:
     encoding, truncated; independent Thompson sampling among mutations of the best.
 
     Ours: one hidden layer of 40 units and 100 batches, where theirs has 10 layers of 20 and 150
-    epochs (`bananas:layers=10,width=20,steps=600`), at some 20 times the cost; counts (vertices, edges,
-    operations, which follows which) beside the paths; ranks as normal scores for errors in percent; batches
-    drawn with replacement; neighbours serve as mutations. They mutate the best 100 times, and the
-    next best only while there are fewer than 100 candidates; here up to 20 neighbours of each of
-    the best 5 are candidates. An answer without a value teaches nothing and is not asked again.
+    epochs (`bananas:layers=10,width=20,steps=600`), at many times the cost; counts (vertices,
+    edges, operations, which follows which) beside the paths; ranks as normal scores for errors in
+    percent; batches drawn with replacement. Neighbours serve as mutations: they mutate the best 100
+    times, and the next best only while there are fewer than 100 candidates; here up to 20
+    neighbours of each of the best 5 are candidates, and a few fresh draws. An answer without a
+    value teaches nothing and is not asked again.
     """
 
     initial: int = 10
