@@ -7,7 +7,7 @@ no graphs (`rlnas.bench.benchmark.Graphs`) are seen by `encode`; that is ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from rlnas.bench.benchmark import Arch, Graph, Graphs, Indexed, SearchSpace
 Codes = Callable[[Arch], Any]
 """architecture -> int8 [f]. Pure, jit- and vmap-safe."""
 
-MOST_PATHS = 64
+MOST_PATHS = 100
 """Paths of whole lengths are seen, as long as a cell has at most so many from an input."""
 MOST_ROWS = 2**19
 """Spaces with at most so many architectures are coded whole, once."""
@@ -63,6 +63,15 @@ def counts(graph: Graph, operations: int) -> Int32[Array, "cells n"]:
     return jnp.concatenate([each.sum(-1)[:, None], edges[:, None], each], -1).astype(jnp.int32)
 
 
+def links(graph: Graph, operations: int, inputs: int) -> Int32[Array, "cells from to"]:
+    """int32 [cells, K + 1 + inputs, K + 1]: how many edges lead from each kind of vertex to each
+    other, by their labels."""
+    kinds = jnp.arange(operations + 1 + inputs, dtype=jnp.int8)
+    kind = (graph.labels[..., None] == kinds).astype(jnp.float32)
+    found = jnp.einsum("cua,cuv,cvb->cab", kind, graph.edges.astype(jnp.float32), kind)
+    return found[:, :, : operations + 1].astype(jnp.int32)
+
+
 def at_least(numbers: Int32[Array, "*n"], most: int) -> Bool[Array, "*n most"]:
     """Numbers as so many ones: the squared distance of two is their difference."""
     return numbers[..., None] > jnp.arange(most, dtype=jnp.int32)
@@ -97,41 +106,54 @@ def _mix(x: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
     return x ^ (x >> 16)
 
 
-def path_code(space: SearchSpace, most: int = MOST_PATHS) -> Codes:
-    """int8 [P]: `paths`, of whole lengths with at most `most` paths an input; `encode` where the
-    space shows no graphs."""
+def parts(space: SearchSpace) -> list[Codes]:
+    """`paths`, of whole lengths with at most `MOST_PATHS` from an input; `counts` as ones; `links`.
+    `encode` alone where the space shows no graphs."""
     if not isinstance(space, Graphs):
-        return space.encode
+        return [space.encode]
     operations, inputs = space.graph_operations, space.graph_inputs
-    longest = longest_path(operations, most)
-    return lambda arch: paths(space.graph(arch), operations, inputs, longest).astype(jnp.int8)
+    longest = longest_path(operations, MOST_PATHS)
 
+    def path_code(arch: Arch) -> Int8[Array, " P"]:
+        return paths(space.graph(arch), operations, inputs, longest).astype(jnp.int8)
 
-def count_code(space: Graphs) -> Codes:
-    """int8 [C]: `counts` as ones."""
-
-    def code(arch: Arch) -> Int8[Array, " C"]:
+    def count_code(arch: Arch) -> Int8[Array, " C"]:
         graph = space.graph(arch)
-        numbers = counts(graph, space.graph_operations)
+        numbers = counts(graph, operations)
         vertices = graph.labels.shape[-1]
         few, edges = jnp.delete(numbers, 1, axis=1), numbers[:, 1]
-        parts = at_least(few, vertices), at_least(edges, 2 * vertices)
-        return jnp.concatenate([part.ravel() for part in parts]).astype(jnp.int8)
+        ones = at_least(few, vertices), at_least(edges, 2 * vertices)
+        return jnp.concatenate([part.ravel() for part in ones]).astype(jnp.int8)
 
-    return code
+    def link_code(arch: Arch) -> Int8[Array, " L"]:
+        return links(space.graph(arch), operations, inputs).ravel().astype(jnp.int8)
+
+    return [path_code, count_code, link_code]
+
+
+def together(codes: Sequence[Codes]) -> Codes:
+    """One code after the other."""
+    return lambda arch: jnp.concatenate([code(arch) for code in codes])
 
 
 def known(space: SearchSpace, code: Codes) -> Codes:
     """`code`, worked out once for all architectures where they have numbers and are few enough."""
     if not isinstance(space, Indexed) or space.size > MOST_ROWS:
         return code
-    rows = jnp.arange(space.size, dtype=jnp.int32)
+    rows = at_run_time(jnp.arange(space.size, dtype=jnp.int32))
     table = jax.lax.map(lambda row: code(space.at(row)), rows, batch_size=ROWS_AT_ONCE)
     return lambda arch: table[jnp.maximum(space.index(arch), 0)]
 
 
 def apart(space: SearchSpace, code: Codes) -> Float32[Array, ""]:
     """The mean squared distance of two random architectures' codes, at least a little."""
-    archs = jax.vmap(space.sample)(jax.random.split(jax.random.key(0), 256))
+    numbers = at_run_time(jnp.arange(256, dtype=jnp.int32))
+    archs = jax.vmap(lambda i: space.sample(jax.random.key(i)))(numbers)
     drawn = jax.vmap(code)(archs).astype(jnp.float32)
     return jnp.maximum(2 * drawn.var(axis=0).sum(), 1e-6)
+
+
+def at_run_time(numbers: Int32[Array, "*n"]) -> Int32[Array, "*n"]:
+    """The same; but what comes of them is not worked out while compiling, which takes minutes where
+    a space is made of constants."""
+    return jax.lax.optimization_barrier(numbers)

@@ -109,6 +109,18 @@ def test_counts(cells: Any) -> None:
     assert ones.astype(int).tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 
+def test_links(cells: Any) -> None:
+    """Edges by the labels of their ends: 0 to 2 operations, 3 the output, 4 the input."""
+    archs = drawn(cells)
+    found = np.asarray(jax.vmap(lambda a: graphs.links(cells.graph(a), 3, 1))(archs))[:, 0]
+    for arch, table in zip(archs, found, strict=True):
+        cell = cells.cell(arch)
+        kinds = [4, *cell.labels, 3]
+        edges = zip(*np.nonzero(np.asarray(cell.matrix)), strict=True)
+        expected = Counter((kinds[x], kinds[y]) for x, y in edges)
+        assert {(a, b): n for (a, b), n in np.ndenumerate(table) if n} == expected
+
+
 def relabelled(labels: list[int], edges: np.ndarray) -> list[str]:
     """One round of Weisfeiler and Lehman's, with texts."""
     before = [sorted(labels[u] for u in np.flatnonzero(edges[:, v])) for v in range(len(labels))]
@@ -159,16 +171,16 @@ def test_an_order_of_vertices_changes_nothing(space: Any) -> None:
 def test_parts_and_spaces_without_graphs(cells: Any) -> None:
     part = CellPart.of(EdgeSpace(5), np.arange(7, 70, 3))
     assert isinstance(part, Graphs) and not isinstance(GridSpace(), Graphs)
-    whole = graphs.path_code(EdgeSpace(5), 64)
-    assert (graphs.path_code(part, 64)(part.at(4)) == whole(EdgeSpace(5).at(19))).all()
+    for mine, whole in zip(graphs.parts(part), graphs.parts(EdgeSpace(5)), strict=True):
+        assert (mine(part.at(4)) == whole(EdgeSpace(5).at(19))).all()
     arch = jnp.array([2, 0, 1, 2], jnp.int8)
-    assert (graphs.path_code(GridSpace(), 64)(arch) == arch).all()
-    code = graphs.path_code(cells, 64)
+    assert (graphs.together(graphs.parts(GridSpace()))(arch) == arch).all()
+    code = graphs.together(graphs.parts(cells))
     known = graphs.known(cells, code)
     assert all((known(jnp.int32(row)) == code(jnp.int32(row))).all() for row in (0, 2531))
 
 
 def test_whole_lengths_are_seen() -> None:
     """Of NAS-Bench-101 the first 40 paths, as BANANAS has it."""
-    assert [graphs.longest_path(k, 64) for k in (3, 4, 7)] == [3, 2, 2]
+    assert [graphs.longest_path(k, graphs.MOST_PATHS) for k in (3, 4, 7)] == [3, 3, 2]
     assert graphs.longest_path(3, 40) == 3 and graphs.longest_path(3, 39) == 2
