@@ -12,6 +12,7 @@ REGISTRY = Registry(
         "local_search": "rlnas.agents.local_search:LocalSearch",
         "evolution": "rlnas.agents.evolution:Evolution",
         "dqn": "rlnas.agents.dqn:DQN",
+        "alphax": "rlnas.agents.alphax:AlphaX",
         "bridge": "rlnas.agents.bridge:Bridge",
     },
 )
