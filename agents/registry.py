@@ -19,6 +19,7 @@ REGISTRY = Registry(
         "blockqnn": "rlnas.agents.blockqnn:BlockQNN",
         "gp": "rlnas.agents.gp:GP",
         "bananas": "rlnas.agents.bananas:Bananas",
+        "alphax": "rlnas.agents.alphax:AlphaX",
         "bridge": "rlnas.agents.bridge:Bridge",
     },
 )
