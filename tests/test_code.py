@@ -142,7 +142,8 @@ def test_an_object_counts_with_what_it_holds() -> None:
     found = modules_of(small_benchmark(4))
     assert {"rlnas.bench.nb101.benchmark", "rlnas.bench.nb101.space", "rlnas.bench.noise"} <= found
     held = modules_of(Holder({"a": [small_benchmark(4).space]}, run_search, Holder))
-    assert held == {__name__, "rlnas.bench.nb101.space", "rlnas.agents.protocol"}
+    space = {"rlnas.bench.nb101.space", "rlnas.bench.nb101.forms"}
+    assert held == {__name__, "rlnas.agents.protocol"} | space
 
 
 @dataclass(frozen=True)
