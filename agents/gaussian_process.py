@@ -81,6 +81,16 @@ def predict(
     return found.mean + found.residual @ white, jnp.sqrt(found.variance * left)
 
 
+def smoothed(
+    inverse: Float32[Array, "M M"],
+    found: Process,
+    values: Float32[Array, " M"],
+    noise: Float32[Array, ""],
+) -> Float32[Array, " M"]:
+    """The means at the points themselves: their values less what is taken for noise."""
+    return values - noise * (found.residual @ inverse)
+
+
 def expected_improvement(
     mean: Float32[Array, " n"], deviation: Float32[Array, " n"], best: Float32[Array, ""]
 ) -> Float32[Array, " n"]:

@@ -19,6 +19,7 @@ from rlnas.agents.gaussian_process import (
     normal_scores,
     predict,
     process,
+    smoothed,
     with_row,
 )
 from rlnas.agents.memory import Memory
@@ -145,7 +146,7 @@ class GP:
             )
             gain = improvement(kernel, points, jax.vmap(kernel.code)(archs))
             # Equal candidates are equal up to rounding: the first of them, in any batch.
-            gain = jnp.where(allowed, jnp.round(gain, 4), -1.0)
+            gain = jnp.where(allowed, jnp.round(gain, 3), -jnp.inf)
             starting = (since < 0) | ~allowed.any()
             return archs[jnp.where(starting, 0, jnp.argmax(gain))], State(asked, points)
 
@@ -165,14 +166,16 @@ def used(points: Points) -> Bool[Array, " M"]:
 
 
 def improvement(kernel: Kernel, points: Points, codes: Int8[Array, "n f"]) -> Float32[Array, " n"]:
-    """Expected improvement on the best point, in normal scores."""
+    """Log expected improvement on the best of the points' means, in normal scores. (An answer above
+    its mean is partly luck: measured from there, nothing is expected to improve.)"""
     there = used(points)
     scores = normal_scores(points.vals, there)
     found, _ = process(points.inverse, scores, there)
     correlations = kernel.correlation(points.codes, codes, points.settings)
     mean, deviation = predict(points.inverse, found, jnp.where(there[:, None], correlations, 0.0))
-    best = jnp.max(jnp.where(there, scores, -jnp.inf), initial=-8.0)
-    return expected_improvement(mean, deviation, best)
+    means = smoothed(points.inverse, found, scores, points.settings[-1])
+    best = jnp.max(jnp.where(there, means, -jnp.inf), initial=-8.0)
+    return jnp.log(jnp.maximum(expected_improvement(mean, deviation, best), 1e-12))
 
 
 def with_point(

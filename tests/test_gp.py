@@ -18,6 +18,7 @@ from rlnas.agents.gaussian_process import (
     normal_scores,
     predict,
     process,
+    smoothed,
     with_row,
 )
 from rlnas.agents.gp import GP
@@ -78,6 +79,9 @@ def test_the_posterior_is_that_of_plain_linear_algebra() -> None:
     across = correlation(PLACES[:POINTS], PLACES[POINTS:])
     at_places, deviation = predict(inverse, found, jnp.where(USED[:, None], padded(across), 0.0))
     np.testing.assert_allclose(at_places, mean + across.T @ precision @ left, atol=1e-5)
+    means = smoothed(inverse, found, jnp.where(USED, VALUES, 0.0), jnp.float32(NOISE))
+    within = COVARIANCE - NOISE * np.eye(POINTS)
+    np.testing.assert_allclose(means[:POINTS], mean + within @ precision @ left, atol=1e-5)
     prior = variance * (1 - np.einsum("ip,ij,jp->p", across, precision, across))
     np.testing.assert_allclose(deviation, np.sqrt(prior), atol=1e-5)
 
