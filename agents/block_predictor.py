@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float32, Int32, Key
 
-from rlnas.agents.tabular import Log, held, replays
+from rlnas.agents.tabular import Log, Sample, held, replays
 
 WIDTH = 32
 STEPS = 8
@@ -49,24 +49,22 @@ def predict(predictor: Predictor, choices: int, slots: Int32[Array, "n T"]) -> F
 
 
 def fit(predictor: Predictor, choices: int, log: Log, key: Key[Array, ""]) -> Predictor:
-    """A few more steps on what the log holds, all of it with values; none of effect where that is
-    nothing."""
+    """A few more steps on what the log holds, all of it with values; none where that is nothing."""
     known = jnp.arange(log.samples.val.shape[0]) < held(log)
     count = jnp.maximum(held(log), 1)
     vals = jnp.where(known, log.samples.val, 0)
     mean = vals.sum() / count
     spread = jnp.sqrt(jnp.where(known, (vals - mean) ** 2, 0).sum() / count) + 1e-6
 
-    def loss(params: Any, slots: Any, targets: Any) -> Any:
-        error = predict(Predictor(params, ()), choices, slots) - targets
-        return jnp.where(jnp.isnan(targets), 0, error**2).mean()
+    def loss(params: Any, drawn: Sample) -> Any:
+        error = predict(Predictor(params, ()), choices, drawn.slots) - (drawn.val - mean) / spread
+        return (error**2).mean()
 
     def step(now: Predictor, key: Any) -> tuple[Predictor, None]:
         drawn = replays(key, log, log._replace(count=jnp.int32(0)), BATCH)
-        targets = (drawn.val - mean) / spread
-        targets = jnp.where(held(log) > 0, targets, jnp.nan)
-        gradient = jax.grad(loss)(now.params, drawn.slots, targets)
+        gradient = jax.grad(loss)(now.params, drawn)
         updates, opt_state = OPTIMISER.update(gradient, now.opt_state, now.params)
-        return Predictor(optax.apply_updates(now.params, updates), opt_state), None
+        after = Predictor(optax.apply_updates(now.params, updates), opt_state)
+        return jax.tree.map(lambda new, old: jnp.where(known.any(), new, old), after, now), None
 
     return jax.lax.scan(step, predictor, jax.random.split(key, STEPS))[0]

@@ -220,10 +220,10 @@ def predictions(
 
 
 def rank_correlation(
-    settings: BlockQNN, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+    predicted: Float32[np.ndarray, "seeds budget"], answered: Float32[np.ndarray, "seeds budget"]
 ) -> np.ndarray:
-    """float64 [seeds]: Spearman's rho between predictions and answers of the blocks that were
-    asked. These are the ones it let pass: of all blocks rho would be larger."""
-    pairs = zip(*predictions(settings, benchmark, budget, keys), strict=True)
-    both = [(p, a, np.isfinite(p) & np.isfinite(a)) for p, a in pairs]
-    return np.array([float(spearman(p[known], a[known])) for p, a, known in both])
+    """float64 [seeds]: Spearman's rho of `predictions`, NaN where there are none. They are of the
+    blocks that the predictor let pass: of all blocks rho would be larger."""
+    known = np.isfinite(predicted) & np.isfinite(answered)
+    pairs = zip(predicted, answered, known, strict=True)
+    return np.array([float(spearman(p[k], a[k])) if k.any() else np.nan for p, a, k in pairs])
