@@ -61,7 +61,7 @@ def fit(predictor: Predictor, choices: int, log: Log, key: Key[Array, ""]) -> Pr
         return (error**2).mean()
 
     def step(now: Predictor, key: Any) -> tuple[Predictor, None]:
-        drawn = replays(key, log, log._replace(count=jnp.int32(0)), BATCH)
+        drawn = replays(key, log, log._replace(total=jnp.int32(0)), BATCH)
         gradient = jax.grad(loss)(now.params, drawn)
         updates, opt_state = OPTIMISER.update(gradient, now.opt_state, now.params)
         after = Predictor(optax.apply_updates(now.params, updates), opt_state)

@@ -142,7 +142,7 @@ class BlockQNN:
 
         def learn(key: Key[Array, ""], log: Log, q: Any, predictor: Any) -> tuple[Any, Any]:
             replay_key, fit_key = jax.random.split(key)
-            nothing = log._replace(count=jnp.int32(0))
+            nothing = log._replace(total=jnp.int32(0))
             replayed = tabular.replays(replay_key, log, nothing, self.replay)
             q = tabular.sweep(q, replayed, self.alpha, share)
             if predictor is not None:
@@ -157,7 +157,7 @@ class BlockQNN:
             found = jax.vmap(lambda key: tabular.sample(decisions, q, epsilon, key))(keys)
             scores = block_predictor.predict(predictor, width, found.slots)
             good = scores > self.threshold
-            trusted = log.count >= WARM_UP
+            trusted = log.total >= WARM_UP
             best = jnp.where(good.any(), jnp.argmax(good), jnp.argmax(scores))
             taken = jnp.where(trusted, best, 0)
             block = jax.tree.map(lambda x: x[taken], found)

@@ -102,7 +102,7 @@ class MetaQNN:
                 q = tabular.sweep(now.q, replayed, self.alpha)
                 sample = tabular.sample(decisions, q, epsilon, sample_key)
                 known, val = tabular.recall(space, state.log, sample.arch)
-                again = known & (now.repeats.count < self.tries)
+                again = known & (now.repeats.total < self.tries)
                 repeats = tabular.append(now.repeats, sample._replace(val=val), again)
                 return Round(key, q, sample, repeats, again)
 

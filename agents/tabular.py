@@ -39,11 +39,11 @@ class Sample(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A ring of the latest samples [places]; sample number t lies in place t % places. count: how
+    """A ring of the latest samples [places]; sample number t lies in place t % places. total: how
     many there were."""
 
     samples: Sample
-    count: Int32[Array, ""]
+    total: Int32[Array, ""]
 
 
 def decisions_of(space: SearchSpace, agent: str) -> Decisions:
@@ -79,25 +79,25 @@ def empty(space: SearchSpace, decisions: Decisions, places: int) -> Log:
 
 def held(log: Log) -> Int32[Array, ""]:
     """How many places hold a sample."""
-    return jnp.minimum(log.count, log.samples.val.shape[0])
+    return jnp.minimum(log.total, log.samples.val.shape[0])
 
 
 def append(log: Log, sample: Sample, wanted: Any = True) -> Log:
     """Over the oldest; where it is not `wanted`, nothing happens."""
     places = log.samples.val.shape[0]
-    at = jnp.where(wanted, log.count % places, places)
+    at = jnp.where(wanted, log.total % places, places)
     samples = jax.tree.map(lambda all, one: all.at[at].set(one, mode="drop"), log.samples, sample)
-    return Log(samples, log.count + jnp.asarray(wanted, jnp.int32))
+    return Log(samples, log.total + jnp.asarray(wanted, jnp.int32))
 
 
 def extend(log: Log, more: Log) -> Log:
     """`log`, and behind it what `more` holds, which has no more places than `log`."""
     places, extra = log.samples.val.shape[0], jnp.arange(more.samples.val.shape[0], dtype=jnp.int32)
-    at = jnp.where(extra < held(more), (log.count + extra) % places, places)
+    at = jnp.where(extra < held(more), (log.total + extra) % places, places)
     samples = jax.tree.map(
         lambda all, rest: all.at[at].set(rest, mode="drop"), log.samples, more.samples
     )
-    return Log(samples, log.count + held(more))
+    return Log(samples, log.total + held(more))
 
 
 def replays(key: Key[Array, ""], log: Log, more: Log, n: int) -> Sample:

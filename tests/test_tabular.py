@@ -115,7 +115,7 @@ def test_metaqnn_asks_nothing_twice_and_remembers_every_sample() -> None:
     agent = MetaQNN(schedule=60, replay=4, tries=64).build(GRID.space)
     state, archs, _ = told(agent, GRID, budget)
     assert len(np.unique(archs, axis=0)) == budget
-    count = int(state.log.count)
+    count = int(state.log.total)
     assert budget < count < 1024, "no repeat was sampled"
     arch, val = (np.asarray(x)[:count] for x in state.log.samples[:2])
     np.testing.assert_array_equal(val, answers(arch))
@@ -175,7 +175,7 @@ def test_blockqnn_learns_once_an_iteration_from_what_has_come(
     agent = BlockQNN(**options, replay=1).build(benchmark.space)
     state, _, found = told(agent, benchmark, 7)
     assert found == [bool(x) for x in moved]
-    assert int(state.log.count) == known
+    assert int(state.log.total) == known
 
 
 def test_quick_trainings_overtake_slow_ones() -> None:
