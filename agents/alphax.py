@@ -240,7 +240,9 @@ class AlphaX:
                 return tree.visits, tree.values, way, tries + 1
 
             begun = grown.visits, grown.values, nothing(), jnp.int32(0)
-            visits, values, way, _ = jax.lax.while_loop(lambda now: now[2].known, again, begun)
+            visits, values, way, _ = jax.lax.while_loop(
+                lambda now: now[2].known & (now[3] <= self.returns), again, begun
+            )
             known, guess = state.known, jnp.float32(jnp.nan)
             if self.predictor:
                 known = predictor.learn(known, learn_key)
