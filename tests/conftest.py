@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ TESTS = Path(__file__).parent
 # of them serves all workers, the processes that tests start, and the next run.
 COMPILED = TESTS.parent / ".pytest_cache" / "jax"
 MAX_BYTES = 1_000_000_000
+MOST_MAPPINGS = 30_000
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")  # the small ones are many
@@ -68,6 +70,16 @@ def expect_installed() -> None:
         sources = Path(spec.origin).resolve().parent == TESTS.parent / name
         if sources and os.environ.get("RLNAS_TEST_INSTALLED"):
             raise pytest.UsageError(f"rlnas.{name} is {spec.origin}: expected an installed package")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs() -> Iterator[None]:
+    """Compiled programs are forgotten before there are too many: each is mapped into memory, and a
+    process that reaches the system's 65,530 mappings dies."""
+    yield
+    mappings = Path("/proc/self/maps")
+    if mappings.exists() and mappings.read_bytes().count(b"\n") > MOST_MAPPINGS:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(scope="session")
