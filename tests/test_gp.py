@@ -230,7 +230,7 @@ def test_occasional_work_is_done_when_it_is_due_and_once_for_all() -> None:
     [
         ({"initial": 0}, "initial=0; expected at least 1"),
         ({"points": 4}, "points=4; expected at least 8"),
-        ({"parents": 600}, "parents=200; expected at most memory=512"),
+        ({"parents": 600}, "parents=600; expected at most memory=512"),
     ],
 )
 def test_bad_settings_are_refused(options: Any, message: str) -> None:

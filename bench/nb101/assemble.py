@@ -103,7 +103,7 @@ def assemble(
     return Table(
         row=rows.astype(np.int32),
         epochs=np.array(budgets, np.int32),
-        params=sizes(cells(max_vertices), recipe, rows, params),
+        params=sizes(cells(max_vertices), recipe, rows, params)[rows],
         seconds=seconds,
         curve_epochs=np.arange(1, recipe["epochs"] + 1, dtype=np.int32),
         curve_train=curve,
