@@ -187,13 +187,15 @@ class Bananas:
             params, moments = learning
 
             def loss(params: Any) -> Float32[Array, ""]:
-                return jnp.abs(network.apply(params, inputs[places]) - scores[places]).mean()
+                found: Any = network.apply(params, inputs[places])
+                return jnp.abs(found - scores[places]).mean()
 
             updates, moments = optimiser.update(jax.grad(loss)(params), moments)
             return (optax.apply_updates(params, updates), moments), None
 
         (params, _), _ = jax.lax.scan(step, (params, optimiser.init(params)), batches)
-        return network.apply(params, known.codes.astype(jnp.float32))
+        predicted: Any = network.apply(params, known.codes.astype(jnp.float32))
+        return predicted
 
 
 def sampled(key: Key[Array, ""], predicted: Float32[Array, "e n"]) -> Float32[Array, " n"]:
