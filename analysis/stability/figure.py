@@ -19,7 +19,7 @@ WIDTH = 0.5
 
 
 def figure(name: str, chance: Reference, found: Sequence[Trained]) -> Figure:
-    """Collapsed trainings are crosses; lines are what random search asks and finds."""
+    """Collapsed trainings are hollow; lines are what random search asks and finds."""
     agents = list(dict.fromkeys(one.agent for one in found))
     rates = sorted({one.rate for one in found})
     styles = styles_of(
@@ -41,22 +41,20 @@ def figure(name: str, chance: Reference, found: Sequence[Trained]) -> Figure:
             spread = np.linspace(-0.4, 0.4, len(one.final)) * share
             x = rates.index(one.rate) + (place - (len(agents) - 1) / 2) * share + spread
             colour, _, marker = styles[one.agent]
-            kept = ~one.collapsed
-            label = one.agent if one.rate == rates[0] else None
-            axes.plot(
-                x[kept], 100 * one.final[kept], linestyle="", marker=marker, color=colour,
-                alpha=0.8, label=label if kept.any() else None,
-            )  # fmt: skip
-            axes.plot(
-                x[~kept], 100 * one.final[~kept], linestyle="", marker="x", color=colour,
-                markersize=7, markeredgewidth=1.6,
-            )  # fmt: skip
-        axes.plot([], [], "x", color="#555555", markersize=7, label="collapsed")
+            for which, filling in ((~one.collapsed, colour), (one.collapsed, "white")):
+                axes.plot(
+                    x[which], 100 * one.final[which], linestyle="", marker=marker,
+                    color=colour, markerfacecolor=filling,
+                )  # fmt: skip
+        for agent in agents:
+            colour, _, marker = styles[agent]
+            axes.plot([], [], linestyle="", marker=marker, color=colour, label=agent)
+        axes.plot([], [], "o", color="#555555", markerfacecolor="white", label="hollow: collapsed")
         axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         axes.set_xlabel("Learning rate")
         axes.set_ylabel("Validation accuracy of the last queries (%)")
         axes.grid(True, axis="y")
         drawn.legend(loc="outside lower center", ncols=3)
-        said = textwrap.fill(f"{name}. {' '.join(sentences(found))}", 105)
+        said = textwrap.fill(f"{name}. {' '.join(sentences(found))}", 88)
         drawn.suptitle(said, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return drawn
