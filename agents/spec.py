@@ -132,9 +132,9 @@ def everyone() -> list[str]:
 def members(word: Any) -> list[str]:
     """The words that a word stands for: one for each text that its pattern finds; for `all`, every
     agent."""
+    name, text = split(word)
     if word == ALL:
         return everyone()
-    name, text = split(word)
     settings: Any = registry.config(name)
     if not isinstance(settings, ReadsPattern):
         return [word]
