@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float32, Int32, Key
 from rlnas.agents.gumbel import planned
 from rlnas.agents.predictor import Known, Predictor
 from rlnas.agents.protocol import Agent
-from rlnas.bench.benchmark import Arch, Constructive, QueryResult, SearchSpace
-from rlnas.bench.decisions import complete
+from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.decisions import complete, decisions_of
 from rlnas.bench.errors import UserError
 
 Planner = Literal["uct", "gumbel"]
@@ -140,12 +140,10 @@ class AlphaX:
                 raise UserError(f"alphax has {found}; expected at least {least}")
 
     def build(self, space: SearchSpace) -> Agent:
-        if not isinstance(space, Constructive):
-            raise UserError("the space does not say how an architecture is built by choices")
+        decisions, capacity = decisions_of(space, "alphax"), self.nodes
         predictor = Predictor(space, self.width, self.updates, self.learning_rate, self.nodes)
         if self.planner == "gumbel":
             return planned(space, predictor, self.simulations, self.initial)
-        decisions, capacity = space.decisions, self.nodes
         steps = len(decisions.sizes)
 
         def init(key: Key[Array, ""]) -> State:

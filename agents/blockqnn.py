@@ -18,6 +18,7 @@ from rlnas.agents.block_predictor import Predictor
 from rlnas.agents.protocol import Agent
 from rlnas.agents.tabular import Log, Sample
 from rlnas.bench.benchmark import Arch, Benchmark, Costed, QueryResult, SearchSpace
+from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.rank import spearman
@@ -116,7 +117,7 @@ class BlockQNN:
             raise UserError(f"blockqnn has alpha={self.alpha}; expected above 0 and at most 1")
 
     def build(self, space: SearchSpace) -> Agent:
-        decisions = tabular.decisions_of(space, "blockqnn")
+        decisions = decisions_of(space, "blockqnn")
         if (self.mu or self.rho) and not isinstance(space, Costed):
             raise UserError(
                 f"blockqnn has mu={self.mu}, rho={self.rho}, but {type(space).__name__} tells no "

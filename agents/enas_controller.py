@@ -13,15 +13,14 @@ from jaxtyping import Array, Float32, Key
 from rlnas.agents.controller import Lstm
 from rlnas.agents.policy import (
     Played,
+    ascend,
     batched,
-    constructive,
     draw,
     in_turn,
-    policy_gradient_loss,
-    score,
 )
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import SearchSpace
+from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
 
 
@@ -98,7 +97,7 @@ class EnasController:
     def controller(self, space: SearchSpace) -> Lstm:
         """The policy."""
         return Lstm(
-            constructive(space, "enas_controller").decisions,
+            decisions_of(space, "enas_controller"),
             units=self.units,
             scale=0.1,
             shared=True,
@@ -121,14 +120,10 @@ class EnasController:
         def learn(learning: Learning, drawn: Played, vals: Float32[Array, " B"]) -> Learning:
             rewards = vals + self.entropy * drawn.entropy.sum(-1)
             baseline, advantage = advantages(learning.baseline, rewards, self.momentum)
-
-            def loss(params: Any) -> Float32[Array, ""]:
-                log_prob = jax.vmap(lambda taken: score(policy, params, taken).log_prob)
-                return policy_gradient_loss(log_prob(drawn.taken), advantage)
-
-            gradient = jax.grad(loss)(learning.params)
-            updates, opt_state = optimiser.update(gradient, learning.opt_state, learning.params)
-            return Learning(optax.apply_updates(learning.params, updates), opt_state, baseline)
+            after = ascend(
+                policy, optimiser, learning.params, learning.opt_state, drawn.taken, advantage
+            )
+            return Learning(*after, baseline)
 
         def sample(learning: Learning, key: Key[Array, ""]) -> Played:
             return draw(policy, learning.params, key)

@@ -13,6 +13,7 @@ from rlnas.agents import tabular
 from rlnas.agents.protocol import Agent
 from rlnas.agents.tabular import Log, Sample
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
 
 LENGTHS = (1500, 100, 100, 100, 150, 150, 150, 150, 150, 150)
@@ -85,7 +86,7 @@ class MetaQNN:
             raise UserError(f"metaqnn has memory={self.memory}; expected at least {self.tries}")
 
     def build(self, space: SearchSpace) -> Agent:
-        decisions = tabular.decisions_of(space, "metaqnn")
+        decisions = decisions_of(space, "metaqnn")
         nothing = jax.tree.map(lambda x: x[0], tabular.blank(space, decisions, 1))
 
         def init(key: Key[Array, ""]) -> State:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float32, Int, Int32, Key
 
 from rlnas.agents.networks import MASKED
 from rlnas.agents.protocol import Agent
-from rlnas.bench.benchmark import Arch, Constructive, Decisions, QueryResult
-from rlnas.bench.errors import UserError
+from rlnas.bench.benchmark import Arch, Decisions, QueryResult
 
 Params = Any
 """A policy's parameters: any pytree of float32 arrays."""
@@ -212,18 +212,26 @@ def in_turn(learn: Callable[..., Any]) -> Callable[..., Any]:
     return jax.custom_batching.sequential_vmap(learn)
 
 
+def ascend(
+    policy: Policy,
+    optimiser: optax.GradientTransformation,
+    params: Params,
+    opt_state: Any,
+    taken: Int[Array, "B T"],
+    advantage: Float32[Array, " B"],
+) -> tuple[Params, Any]:
+    """(parameters, state of the optimiser) after one step of REINFORCE."""
+
+    def loss(params: Params) -> Float32[Array, ""]:
+        log_prob = jax.vmap(lambda taken: score(policy, params, taken).log_prob)
+        return policy_gradient_loss(log_prob(taken), advantage)
+
+    updates, opt_state = optimiser.update(jax.grad(loss)(params), opt_state, params)
+    return optax.apply_updates(params, updates), opt_state
+
+
 def policy_gradient_loss(
     log_prob: Float32[Array, "B T"], advantage: Float32[Array, " B"]
 ) -> Float32[Array, ""]:
     """-mean over the batch of advantage x the log-probability of the sequence; NaN counts as 0."""
     return -(jnp.nan_to_num(advantage) * log_prob.sum(-1)).mean()
-
-
-def constructive(space: Any, agent: str) -> Constructive:
-    """`space`; `UserError` where it cannot be built choice by choice."""
-    if not isinstance(space, Constructive):
-        raise UserError(
-            f"{agent} builds architectures choice by choice, and {type(space).__name__} has no "
-            "`decisions`; add them (rlnas.bench.benchmark.Constructive), or choose another agent"
-        )
-    return space

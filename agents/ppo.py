@@ -11,9 +11,10 @@ import optax
 from jaxtyping import Array, Float32, Key
 
 from rlnas.agents.controller import Lstm
-from rlnas.agents.policy import Played, batched, constructive, draw, in_turn, score
+from rlnas.agents.policy import Played, batched, draw, in_turn, score
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import SearchSpace
+from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
 
 
@@ -73,7 +74,7 @@ class PPO:
             raise UserError(f"ppo has momentum={self.momentum}; expected at least 0 and below 1")
 
     def build(self, space: SearchSpace) -> Agent:
-        decisions = constructive(space, "ppo").decisions
+        decisions = decisions_of(space, "ppo")
         policy = Lstm(decisions, units=self.units, embedding=self.embedding, scale=0.1)
         optimiser = optax.adam(self.lr)
 

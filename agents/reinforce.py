@@ -17,15 +17,14 @@ from rlnas.agents.policy import (
     Factorised,
     Played,
     Policy,
+    ascend,
     batched,
-    constructive,
     draw,
     in_turn,
-    policy_gradient_loss,
-    score,
 )
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Encoded, SearchSpace
+from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
 
 REDRAWS = 1000
@@ -118,7 +117,7 @@ class Reinforce:
         return OWN[self.policy]._replace(**{k: v for k, v in set_here.items() if v is not None})
 
     def build(self, space: SearchSpace) -> Agent:
-        own, decisions = self.own, constructive(space, "reinforce").decisions
+        own, decisions = self.own, decisions_of(space, "reinforce")
         if self.plain:
             decisions = encoded(space).plain_decisions
         policy: Policy = Factorised(decisions)
@@ -149,14 +148,10 @@ class Reinforce:
             rewards = (self.scale * vals) ** own.power
             baseline = learning.baseline.add(jnp.nanmean(rewards), own.momentum)
             advantage = rewards - baseline.mean
-
-            def loss(params: Any) -> Float32[Array, ""]:
-                log_prob = jax.vmap(lambda taken: score(policy, params, taken).log_prob)
-                return policy_gradient_loss(log_prob(drawn.taken), advantage)
-
-            gradient = jax.grad(loss)(learning.params)
-            updates, opt_state = optimiser.update(gradient, learning.opt_state, learning.params)
-            return Learning(optax.apply_updates(learning.params, updates), opt_state, baseline)
+            after = ascend(
+                policy, optimiser, learning.params, learning.opt_state, drawn.taken, advantage
+            )
+            return Learning(*after, baseline)
 
         if self.policy == "lstm":
             learn = in_turn(learn)

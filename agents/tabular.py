@@ -16,8 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Key, UInt8
 
 from rlnas.agents.memory import same_arch
-from rlnas.bench.benchmark import Arch, Constructive, Decisions, Indexed, SearchSpace
-from rlnas.bench.errors import UserError
+from rlnas.bench.benchmark import Arch, Decisions, Indexed, SearchSpace
 
 UNROLL = 4
 """Updates a turn of the loop; by measurement."""
@@ -44,16 +43,6 @@ class Log(NamedTuple):
 
     samples: Sample
     total: Int32[Array, ""]
-
-
-def decisions_of(space: SearchSpace, agent: str) -> Decisions:
-    """`UserError` where there are none."""
-    if not isinstance(space, Constructive):
-        raise UserError(
-            f"{agent} builds architectures choice by choice, but {type(space).__name__} has no "
-            "`decisions`; choose another agent, or a benchmark whose space has them"
-        )
-    return space.decisions
 
 
 def values(decisions: Decisions, initial: float) -> Float32[Array, "S K"]:

@@ -13,10 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 
-from rlnas.bench.benchmark import Arch, Decisions
+from rlnas.bench.benchmark import Arch, Constructive, Decisions
+from rlnas.bench.errors import UserError
 
 RADIX = 8
 """Digits of a number have at most so many values."""
+
+
+def decisions_of(space: Any, agent: str) -> Decisions:
+    """Of a space; `UserError` for an agent whose space cannot be built choice by choice."""
+    if not isinstance(space, Constructive):
+        raise UserError(
+            f"{agent} builds architectures choice by choice, and {type(space).__name__} has no "
+            "`decisions`; choose another agent, or add them (rlnas.bench.benchmark.Constructive)"
+        )
+    return space.decisions
 
 
 def complete(
