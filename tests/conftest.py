@@ -4,7 +4,6 @@ only here."""
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ TESTS = Path(__file__).parent
 # Most of a test's time is compilation. So programs are compiled to be compiled fast, and one cache
 # of them serves all workers, the processes that tests start, and the next run.
 COMPILED = TESTS.parent / ".pytest_cache" / "jax"
-MAX_BYTES = 1_000_000_000
 MOST_MAPPINGS = 30_000
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
@@ -45,19 +43,12 @@ install_import_hook(["rlnas"], "beartype.beartype")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        tidy(COMPILED)
     expect_installed()
+    if not hasattr(config, "workerinput"):
+        from rlnas.bench.compiled import tidy  # there is one, now
 
-
-def tidy(cache: Path) -> None:
-    """Without what a killed process left empty; all of it goes when there is too much."""
-    sizes = {path: path.stat().st_size for path in cache.glob("*-cache")}
-    if sum(sizes.values()) > MAX_BYTES:
-        shutil.rmtree(cache)
-    else:
-        for path in (path for path, size in sizes.items() if size == 0):
-            path.unlink()
+        COMPILED.mkdir(parents=True, exist_ok=True)
+        tidy(COMPILED)
 
 
 def expect_installed() -> None:
