@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
-from rlnas.agents import memory
-from rlnas.agents.memory import Memory
+from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch, SearchSpace
+from rlnas.bench.memory import Memory
 
 
 def candidates(

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
-from rlnas.agents import memory
 from rlnas.agents.asked import around
-from rlnas.agents.memory import Memory
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_walk import step
+from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch, SearchSpace
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
+from rlnas.bench.memory import Memory
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int8, Int32, Key
 
-from rlnas.agents import graphs, memory
 from rlnas.agents.candidates import candidates
 from rlnas.agents.gaussian_process import (
     expected_improvement,
@@ -22,11 +21,12 @@ from rlnas.agents.gaussian_process import (
     smoothed,
     with_row,
 )
-from rlnas.agents.memory import Memory
 from rlnas.agents.occasional import when
 from rlnas.agents.protocol import Agent
+from rlnas.bench import graphs, memory
 from rlnas.bench.benchmark import Arch, Graphs, QueryResult, SearchSpace
 from rlnas.bench.errors import UserError
+from rlnas.bench.memory import Memory
 
 KernelName = Literal["paths", "wl"]
 

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key
 
-from rlnas.agents import memory
 from rlnas.agents.networks import MASKED
 from rlnas.agents.predictor import Known, Predictor
 from rlnas.agents.protocol import Agent
+from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch
 from rlnas.bench.decisions import complete, uniform
 from rlnas.bench.errors import UserError

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float32, Key
 
-from rlnas.agents import memory
-from rlnas.agents.memory import Memory
+from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.memory import Memory
 
 
 class Known(NamedTuple):

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Key, UInt8
 
-from rlnas.agents.memory import same_arch
 from rlnas.bench.benchmark import Arch, Decisions, Indexed, SearchSpace
+from rlnas.bench.memory import same_arch
 
 UNROLL = 4
 """Updates a turn of the loop; by measurement."""

@@ -16,14 +16,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int, Int32, Key
 
-from rlnas.agents import memory
 from rlnas.agents.learner import Step, View
-from rlnas.agents.memory import Memory
 from rlnas.agents.protocol import Agent
 from rlnas.agents.trained import Trained
+from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch, SearchSpace
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
+from rlnas.bench.memory import Memory
 from rlnas.bench.rewards import within
 
 MEMORY = 512

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
 
-from rlnas.agents import gp, memory
+from rlnas.agents import gp
 from rlnas.agents.candidates import candidates
 from rlnas.agents.gaussian_process import (
     expected_improvement,
@@ -24,6 +24,7 @@ from rlnas.agents.gaussian_process import (
 from rlnas.agents.gp import GP
 from rlnas.agents.occasional import when
 from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.bench import memory
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201.space import CellSpace

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rlnas import bench
-from rlnas.agents import graphs
+from rlnas.bench import graphs
 from rlnas.bench.benchmark import Graph, Graphs
 from rlnas.bench.nb201 import cell as nb201
 from rlnas.bench.nb201.space import CellPart

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlnas.agents.evolution import Evolution
-from rlnas.agents.memory import same_arch
 from rlnas.agents.protocol import (
     Agent,
     History,
@@ -25,6 +24,7 @@ from rlnas.agents.protocol import (
 )
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.testing import python_search
+from rlnas.bench.memory import same_arch
 from rlnas.bench.stand_ins import GridBenchmark, ListBenchmark, ring, scrambled
 
 
