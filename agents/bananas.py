@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float32, Int8, Key
 
-from rlnas.agents.candidates import candidates
+from rlnas.bench.candidates import candidates
 from rlnas.agents.gaussian_process import normal_scores
 from rlnas.agents.occasional import when
 from rlnas.agents.protocol import Agent, first_in

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int8, Int32, Key
 
-from rlnas.agents.candidates import candidates
+from rlnas.bench.candidates import candidates
 from rlnas.agents.gaussian_process import (
     expected_improvement,
     inverse_factor,

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import norm, rankdata
 
 from rlnas.agents import gp
-from rlnas.agents.candidates import candidates
+from rlnas.bench.candidates import candidates
 from rlnas.agents.gaussian_process import (
     expected_improvement,
     inverse_factor,

@@ -1,0 +1,1 @@
+"""Invented tables: random landscapes over the spaces of real benchmarks, to train on."""

@@ -1,0 +1,185 @@
+"""Invented landscapes: random functions of architectures, of many kinds, mixed and warped.
+
+Nothing here comes from a benchmark's accuracies but a few summary numbers that ranges were chosen
+by (`rlnas.bench.synthetic.summary`). All is ours; the families of functions are those that priors
+of surrogates are made of: Gaussian processes by random Fourier features (Rahimi and Recht 2007),
+random networks, linear effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int8, Key
+
+from rlnas.bench.coded import Coded
+
+FEATURES = 96
+"""Random Fourier features of a Gaussian process."""
+HIDDEN = 24
+"""Width of the random networks."""
+KINDS = ("trend", "linear", "smooth", "rough", "network")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Ranges that landscapes are drawn from, uniformly or uniformly in the logarithm."""
+
+    rising: float = 0.75
+    """Share of landscapes that rise with size."""
+    concentration: float = 0.5
+    """Of the Dirichlet draw that mixes the kinds of functions: small, one or two rule."""
+    rough: float = 0.4
+    """Weight of the rough function beside the others."""
+    length: tuple[float, float] = (1.0, 6.0)
+    """Length scales, in distances of random architectures; of rough ones a quarter."""
+    skew: tuple[float, float] = (0.2, 1.2)
+    """exp(-skew u): how long the low tail is, how crowded the top."""
+    failing: float = 0.3
+    """Share of landscapes with architectures that fail."""
+    noise: tuple[float, float] = (0.02, 0.5)
+    """Deviation of a repeat, in deviations of the landscape near its top."""
+
+
+class Drawn(NamedTuple):
+    """truth: float32 [M], accuracies without noise. deviation: float32 [M], of one repeat's noise.
+    unit: float32, from the best of 16 random architectures, on average, to the best."""
+
+    truth: Float32[Array, " M"]
+    deviation: Float32[Array, " M"]
+    unit: Float32[Array, ""]
+
+
+def field(
+    key: Key[Array, ""],
+    codes: Int8[Array, "M f"],
+    traits: Float32[Array, "M t"],
+    coded: Coded,
+    prior: Prior,
+) -> Float32[Array, " M"]:
+    """A random function of all architectures, mean 0 and deviation 1."""
+    keys = dict(zip((*KINDS, "parts", "mix", "sign"), jax.random.split(key, 8), strict=True))
+    # Each part of the code matters more or less, and so does each entry.
+    bounds = (0, *coded.ends, codes.shape[1])
+    lengths = [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
+    part_key, entry_key = jax.random.split(keys["parts"])
+    each = jnp.exp(jax.random.normal(part_key, (len(lengths),), jnp.float32))
+    scale = jnp.concatenate(
+        [jnp.full(n, 1.0, jnp.float32) * each[i] for i, n in enumerate(lengths)]
+    )
+    entry = jnp.exp(0.7 * jax.random.normal(entry_key, (codes.shape[1],), jnp.float32))
+    x = codes.astype(jnp.float32) * jnp.sqrt(coded.weights * scale * entry / each.mean())
+
+    found = jnp.stack(
+        [
+            trend(keys["trend"], keys["sign"], traits, prior),
+            linear(keys["linear"], x),
+            process(keys["smooth"], x, prior.length, 1.0),
+            process(keys["rough"], x, prior.length, 0.25),
+            network(keys["network"], x),
+        ]
+    )
+    weights = jax.random.dirichlet(keys["mix"], jnp.full(len(KINDS), prior.concentration))
+    weights = jnp.sqrt(weights).at[KINDS.index("rough")].multiply(prior.rough)
+    return standardised(weights @ jax.vmap(standardised)(found))
+
+
+def trend(
+    key: Key[Array, ""], sign_key: Key[Array, ""], traits: Float32[Array, "M t"], prior: Prior
+) -> Float32[Array, " M"]:
+    """In size and shape, often saturating; of either sign."""
+    a, b, c = jax.random.split(key, 3)
+    many = traits.shape[1]
+    weights = jax.random.dirichlet(a, jnp.ones(many)) * jax.random.rademacher(b, (many,), "float32")
+    rising = jax.random.bernoulli(sign_key, prior.rising)
+    # The number of operations goes with the sign; what else is measured may go either way.
+    main = jnp.abs(weights[0]) + 0.5
+    # A few very small architectures must not be all that a trend is about.
+    traits = 2 * jnp.tanh(traits / 2)
+    size = traits[:, 0] * main + traits[:, 1:] @ weights[1:]
+    bend = jax.random.uniform(c, (), jnp.float32, 0.05, 1.0)
+    return jnp.where(rising, 1.0, -1.0) * -jnp.expm1(-bend * size) / bend
+
+
+def linear(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M"]:
+    """An effect of each operation, link and path, few of them large."""
+    a, b = jax.random.split(key)
+    effects = jax.random.normal(a, x.shape[1:], jnp.float32)
+    return x @ (effects * jnp.exp(jax.random.normal(b, x.shape[1:], jnp.float32)))
+
+
+def process(
+    key: Key[Array, ""], x: Float32[Array, "M f"], length: tuple[float, float], factor: float
+) -> Float32[Array, " M"]:
+    """A draw of a Gaussian process; its features' lengths differ, which gives long-tailed spectra
+    as those of exp(-d) are."""
+    a, b, c, d, e = jax.random.split(key, 5)
+    low, high = (jnp.log(jnp.float32(end * factor)) for end in length)
+    middle = jax.random.uniform(a, (), jnp.float32, low, high)
+    lengths = jnp.exp(middle + 0.5 * jax.random.normal(b, (FEATURES,), jnp.float32))
+    turns = jax.random.normal(c, (x.shape[1], FEATURES), jnp.float32) / lengths
+    phases = jax.random.uniform(d, (FEATURES,), jnp.float32, 0.0, 2 * jnp.pi)
+    return jnp.cos(x @ turns + phases) @ jax.random.normal(e, (FEATURES,), jnp.float32)
+
+
+def network(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M"]:
+    """A random network of two hidden layers."""
+    a, b, c, d = jax.random.split(key, 4)
+    gain = jnp.exp(jax.random.uniform(d, (), jnp.float32, 0.0, 1.5))
+    centred = x - x.mean(0)
+    hidden = jnp.tanh(gain * centred @ jax.random.normal(a, (x.shape[1], HIDDEN), jnp.float32))
+    square = jax.random.normal(b, (HIDDEN, HIDDEN), jnp.float32) / jnp.sqrt(HIDDEN)
+    hidden = jnp.tanh(gain * hidden @ square)
+    return hidden @ jax.random.normal(c, (HIDDEN,), jnp.float32)
+
+
+def standardised(values: Float32[Array, " M"]) -> Float32[Array, " M"]:
+    """Mean 0, deviation 1."""
+    centred = values - values.mean()
+    return centred / jnp.maximum(centred.std(), 1e-6)
+
+
+def warped(key: Key[Array, ""], u: Float32[Array, " M"], prior: Prior) -> Drawn:
+    """Standardised values as accuracies: a long low tail, a crowded top, some that fail."""
+    a, b, c, d, e, f = jax.random.split(key, 6)
+    skew = jnp.exp(jax.random.uniform(a, (), jnp.float32, *(jnp.log(x) for x in prior.skew)))
+    v = -jnp.expm1(-skew * jnp.clip(u, -4.0, 6.0)) / skew
+    top = v.max()
+    low = jnp.quantile(v, 0.02)
+    height = jax.random.uniform(b, (), jnp.float32, 0.25, 0.98)
+    width = height * jnp.exp(jax.random.uniform(c, (), jnp.float32, jnp.log(0.02), jnp.log(0.6)))
+    truth = height + width * (v - top) / jnp.maximum(top - low, 1e-6)
+    share = jnp.where(
+        jax.random.bernoulli(d, prior.failing), jax.random.uniform(e, (), jnp.float32, 0, 0.2), 0.0
+    )
+    fails = u < jnp.quantile(u, share)
+    truth = jnp.where(fails, jnp.minimum(truth, height - width), truth)
+    truth = jnp.maximum(truth, 0.02 * height)
+    # Near the top a deviation is that of the upper half; it grows with the distance from there.
+    spread = jnp.sqrt(2.0) * jnp.maximum(truth - jnp.median(truth), 0.0).std()
+    level = jnp.exp(jax.random.uniform(f, (), jnp.float32, *(jnp.log(x) for x in prior.noise)))
+    deviation = level * spread * (1 + (truth.max() - truth) / jnp.maximum(width, 1e-6))
+    ordered = jnp.sort(truth)
+    place = (jnp.arange(len(truth)) + 1.0) / len(truth)
+    expected = (ordered * jnp.diff(place**16, prepend=0.0)).sum()
+    return Drawn(truth, deviation, jnp.maximum(ordered[-1] - expected, 1e-6))
+
+
+def invent(
+    key: Key[Array, ""], coded: Coded, prior: Prior = Prior(), rho: Any = None
+) -> Drawn | tuple[Drawn, Drawn]:
+    """A landscape over all architectures of a numbered space; with rho, a pair of them whose
+    functions correlate by that much before they are warped."""
+    traits = (coded.measured - coded.centre) / coded.spread
+    one_key, other_key, warp_key, again_key = jax.random.split(key, 4)
+    u = field(one_key, coded.codes, traits, coded, prior)
+    first = warped(warp_key, u, prior)
+    if rho is None:
+        return first
+    other = field(other_key, coded.codes, traits, coded, prior)
+    other = standardised(other - (other * u).mean() * u)
+    mixed = standardised(rho * u + jnp.sqrt(jnp.maximum(1 - rho**2, 0.0)) * other)
+    return first, warped(again_key, mixed, prior)
