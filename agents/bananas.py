@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float32, Int8, Key
 
-from rlnas.bench.candidates import candidates
 from rlnas.agents.gaussian_process import normal_scores
 from rlnas.agents.occasional import when
 from rlnas.agents.protocol import Agent, first_in
 from rlnas.bench import graphs, memory
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.candidates import candidates
 from rlnas.bench.errors import UserError
 from rlnas.bench.memory import Memory
 

@@ -12,13 +12,16 @@ from jaxtyping import Array, Bool, Float32, Int8, Int32
 
 from rlnas.agents.gaussian_process import (
     expected_improvement,
+    inverse_factor,
     normal_scores,
     predict,
     process,
     smoothed,
     with_row,
 )
+from rlnas.agents.occasional import when
 from rlnas.bench.coded import TRAITS, Coded
+from rlnas.bench.memory import Memory
 
 NOISE = 0.1
 """Noise variance of the processes, as a share of theirs."""
@@ -83,7 +86,8 @@ def correlations(
 def with_answer(
     coded: Coded, seen: Seen, arch: Any, val: Float32[Array, ""], valid: Bool[Array, ""]
 ) -> Seen:
-    """With one more answer where it was `valid` and there is room."""
+    """With one more answer, where it was `valid`."""
+    seen = when(seen.used == len(seen.vals), halved, seen, coded)
     codes, traits, vals, at, inverse = seen
     code, trait = coded.code(arch), coded.traits(arch)
     there = jnp.arange(len(vals), dtype=jnp.int32) < at
@@ -93,8 +97,34 @@ def with_answer(
     more = Seen(
         codes.at[at].set(code), traits.at[at].set(trait), vals.at[at].set(val), at + 1, added
     )
-    takes = valid & (at < len(vals))
-    return jax.tree.map(lambda a, b: jnp.where(takes, a, b), more, seen)
+    return jax.tree.map(lambda a, b: jnp.where(valid, a, b), more, seen)
+
+
+def halved(seen: Seen, coded: Coded) -> Seen:
+    """Of a full one the latest quarter and the best of the others, a half in all."""
+    room = len(seen.vals)
+    late = jnp.arange(room, dtype=jnp.int32) >= room - room // 4
+    _, kept = jax.lax.top_k(jnp.where(late, jnp.inf, seen.vals), room // 2)
+    kept = jnp.pad(jnp.sort(kept), (0, room - room // 2))
+    codes, traits, vals = (x[kept] for x in (seen.codes, seen.traits, seen.vals))
+    there = jnp.arange(room) < room // 2
+    every, _ = correlations(coded, (codes, traits), (codes, traits))
+    every = jnp.where(jnp.eye(room, dtype=bool), 1 + NOISE, every)
+    inverse = jax.vmap(lambda covariance: inverse_factor(covariance, there))(every)
+    return Seen(codes, traits, vals, jnp.int32(room // 2), inverse)
+
+
+def of_memory(coded: Coded, asked: Memory) -> Seen:
+    """All answers that a memory holds, the latest last."""
+    places = asked.vals.shape[0]
+    held = jnp.minimum(asked.queries, places)
+
+    def add(seen: Seen, number: Any) -> tuple[Seen, None]:
+        place = (asked.queries - held + number) % places
+        valid = (number < held) & jnp.isfinite(asked.vals[place])
+        return with_answer(coded, seen, asked.archs[place], asked.vals[place], valid), None
+
+    return jax.lax.scan(add, nothing(coded, places), jnp.arange(places, dtype=jnp.int32))[0]
 
 
 class Fitted(NamedTuple):
@@ -181,4 +211,3 @@ def summary(seen: Seen, fit: Fitted) -> Float32[Array, " s"]:
 
 SUMMARY = 2 * len(PROCESSES) + len(TRAITS) + 1
 """s, the length of `summary`."""
-

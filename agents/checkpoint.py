@@ -48,6 +48,8 @@ class Checkpoint:
         trainings share that differ by their seeds only."""
         b = self.facts["benchmark"]
         on = f"{b['name']} ({b['epochs']} epochs, {b['noise']}{self.facts.get('shown', '')})"
+        if self.facts.get("invented"):
+            on = "invented tables"
         return {
             "lookups": self.facts["lookups"],
             "same_queries": self.facts.get("same_queries"),

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
 from rlnas.agents.learner import Learner
-from rlnas.agents.protocol import History, run_search
+from rlnas.agents.protocol import Agent, History, run_search
 from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.synthetic.tables import tested
 
 
 class Incumbents(NamedTuple):
@@ -43,7 +44,18 @@ def evaluate(
     queries: tuple[int, ...],
 ) -> tuple[Incumbents, Int[Array, "seeds budget ..."]]:
     """Greedy searches with `params` (traced: one program for a whole training), and what they
-    looked up."""
+    looked up. Of a benchmark that draws tables, on one each."""
     agent = learner.agent(benchmark.space, params)
-    history = jax.vmap(lambda key: run_search(agent, benchmark, max(queries), key))(keys)
+    history = searches(agent, benchmark, max(queries), keys)
     return incumbents(history, queries), history.arch
+
+
+def searches(
+    agent: Agent, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+) -> History:
+    """A search for every key; of a benchmark that draws tables, on one each."""
+
+    def search(key: Key[Array, ""]) -> History:
+        return run_search(agent, tested(benchmark, key), budget, key)
+
+    return jax.vmap(search)(keys)

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int8, Int32, Key
 
-from rlnas.bench.candidates import candidates
 from rlnas.agents.gaussian_process import (
     expected_improvement,
     inverse_factor,
@@ -25,6 +24,7 @@ from rlnas.agents.occasional import when
 from rlnas.agents.protocol import Agent
 from rlnas.bench import graphs, memory
 from rlnas.bench.benchmark import Arch, Graphs, QueryResult, SearchSpace
+from rlnas.bench.candidates import candidates
 from rlnas.bench.errors import UserError
 from rlnas.bench.memory import Memory
 

@@ -16,118 +16,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float32, Int32, Key
+from jaxtyping import Array, Float32, Int32, Key
 
 from rlnas.agents import beliefs
 from rlnas.agents.beliefs import Seen
-from rlnas.agents.networks import MASKED, READOUT, EncoderLayer, NetworkConfig
+from rlnas.agents.incontext_search import search
+from rlnas.agents.learner import DRAWS, Range, TrainState, View, at_least_one, spread
+from rlnas.agents.networks import MASKED, NetworkConfig
+from rlnas.agents.protocol import Agent
+from rlnas.agents.tokens import CONTEXT, FLAGS, HISTORY, Network, Tokens, tokens_of
+from rlnas.agents.trained import Trained
+from rlnas.bench.benchmark import SearchSpace
 from rlnas.bench.coded import Coded
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import embedded_dir
 from rlnas.bench.rewards import Exponential
 from rlnas.bench.search_mdp import SearchMDP, SearchState
-
-HISTORY = 8
-"""The best so many answers are tokens, and the latest so many."""
-FLAGS = 6
-"""Of a token: asked, fresh, near the latest, its answer, how long ago, how often among the best."""
-CONTEXT = beliefs.SUMMARY + 4
+from rlnas.bench.synthetic.tables import Inventor, is_inventive
 
 
-class Tokens(NamedTuple):
-    """context: float32 [c]. items: float32 [C + H, d], candidates, then answers. mask: bool [C + H].
-    gain: float32 [C], where scores start from. places: int32 [C], of the candidates among those of
-    the state."""
-
-    context: Float32[Array, "*b c"]
-    items: Float32[Array, "*b items d"]
-    mask: Bool[Array, "*b items"]
-    gain: Float32[Array, "*b C"]
-    places: Int32[Array, "*b C"]
-
-
-class Network(nn.Module):
-    """Dueling heads on a transformer over a set: permuting the tokens permutes what it says."""
-
-    config: NetworkConfig
-    shown: int
-
-    @nn.compact
-    def __call__(
-        self, tokens: Tokens
-    ) -> tuple[Float32[Array, "*b C"], Float32[Array, "*b"]]:
-        """What is added to each candidate's score, zero at first; and the value of the state."""
-        config = self.config
-        whole = nn.Dense(config.width, name="context")(tokens.context)
-        x = nn.Dense(config.width, name="items")(tokens.items) + whole[..., None, :]
-        x = jnp.concatenate([whole[..., None, :], x], axis=-2)
-        mask = jnp.concatenate([jnp.ones_like(tokens.mask[..., :1]), tokens.mask], axis=-1)
-        for _ in range(config.layers):
-            x = EncoderLayer(config)(x, mask, False)
-        x = nn.LayerNorm(name=READOUT)(x)
-        zeros = nn.initializers.zeros_init()
-        hidden = nn.gelu(nn.Dense(config.width, name="advantage")(x[..., 1 : self.shown + 1, :]))
-        added = nn.Dense(1, kernel_init=zeros, name="added")(hidden)[..., 0]
-        hidden = nn.gelu(nn.Dense(config.width, name="value")(x[..., 0, :]))
-        return added, nn.Dense(1, kernel_init=zeros, name="worth")(hidden)[..., 0]
-
-
-def tokens_of(
-    coded: Coded,
-    seen: Seen,
-    state: SearchState,
-    *,
-    shown: int,
-    horizon: int,
-    fresh: int,
-    near: int,
-    history: bool = True,
-) -> Tokens:
-    """What the network reads of a state. The `shown` candidates are those of the largest expected
-    improvement by any of the processes."""
-    fit = beliefs.fitted(seen)
-    codes, traits = jax.vmap(coded.code)(state.archs), jax.vmap(coded.traits)(state.archs)
-    belief = beliefs.believed(coded, seen, fit, codes, traits)
-    # Equal candidates are equal up to rounding: the first of them, in any batch.
-    rank = jnp.where(state.mask, jnp.round(belief.rank, 3), jnp.inf)
-    _, places = jax.lax.top_k(-rank, shown)
-    number = jnp.arange(len(rank), dtype=jnp.int32)
-    is_fresh, is_current = number < fresh, number >= fresh + near
-    zeros = jnp.zeros(shown, jnp.float32)
-    flags = [zeros, is_fresh[places], is_current[places], zeros, zeros, zeros]
-    asked = jnp.stack([x.astype(jnp.float32) for x in flags], 1)
-    candidates = jnp.concatenate([belief.features[places], asked], 1)
-
-    there = fit.there
-    _, best = jax.lax.top_k(jnp.where(there, seen.vals, -jnp.inf), HISTORY)
-    latest = jnp.maximum(seen.used - 1 - jnp.arange(HISTORY, dtype=jnp.int32), 0)
-    chosen = jnp.concatenate([best, latest])
-    ones = jnp.ones(2 * HISTORY, jnp.float32)
-    ago = (seen.used - 1 - chosen).astype(jnp.float32) / horizon
-    is_best = (jnp.arange(2 * HISTORY) < HISTORY).astype(jnp.float32)
-    known = jnp.stack([ones, 0 * ones, 0 * ones, fit.scores[chosen], ago, is_best], 1)
-    answers = jnp.concatenate([beliefs.remembered(coded, seen, fit, chosen), known], 1)
-    real = jnp.tile(jnp.arange(HISTORY) < seen.used, 2) & history
-
-    used = jnp.minimum(state.t.astype(jnp.float32) / horizon, 1.0)
-    top = jnp.argmax(jnp.where(there, seen.vals, -jnp.inf))
-    since = (seen.used - 1 - top).astype(jnp.float32) / horizon
-    times = jnp.stack([used, 1 - used, jnp.log1p(state.t.astype(jnp.float32)) / 4, since])
-    context = jnp.concatenate([beliefs.summary(seen, fit), times])
-    return Tokens(
-        jnp.clip(context, -beliefs.BOUND, beliefs.BOUND),
-        jnp.concatenate([candidates, answers]),
-        jnp.concatenate([state.mask[places], real]),
-        jnp.round(belief.gain, 3)[places],
-        places.astype(jnp.int32),
-    )
-
-
-class Path(NamedTuple):
+class Episode(NamedTuple):
     """Of an episode, or a batch of them; [T] each. action: among the candidates shown. log_chance:
     of the action when it was taken. rises: float32 [T, C], what each candidate would have brought.
     reward, val: what came."""
@@ -147,12 +61,11 @@ class Learning(NamedTuple):
     opt_state: Any
 
 
-class Training(NamedTuple):
-    """A training between iterations; see `rlnas.agents.learner.TrainState`."""
+class Tables(NamedTuple):
+    """What is trained on. alpha: of the shaping; may be traced."""
 
-    learner: Learning
-    iteration: Int32[Array, ""]
-    key: Key[Array, ""]
+    inventors: tuple[Inventor, ...]
+    alpha: Any
 
 
 class Metrics(NamedTuple):
@@ -176,7 +89,7 @@ class InContextLearner:
     """Shaping exp(alpha u), u from the table's median (0) to its best (1)."""
     horizon: int = 50
     """Queries of an episode."""
-    shown: int = 24
+    read: int = 24
     """Candidates that the network reads: those of the largest expected improvement."""
     fresh: int = 64
     """Uniform draws among the candidates."""
@@ -192,10 +105,10 @@ class InContextLearner:
     """Queries of training, over all episodes."""
     actors: int = 32
     """Episodes that are played together, on a table each."""
-    epochs: int = 2
+    passes: int = 2
     """Times that an iteration's steps are learnt from."""
     batches: int = 8
-    """Batches an epoch."""
+    """Batches a pass."""
     learning_rate: float = 1e-3
     """Of Adam at the start; falls to a tenth by a cosine."""
     gradient_clip: float = 1.0
@@ -209,58 +122,121 @@ class InContextLearner:
 
     remembers: ClassVar[bool] = True
     trains_on: ClassVar[str] = "synthetic"
+    """What `rlnas train` trains it on unless told otherwise."""
+
+    def __post_init__(self) -> None:
+        at_least_one(
+            self, "horizon", "read", "fresh", "parents", "steps", "actors", "passes", "batches"
+        )
+        if self.fresh < self.read:
+            raise UserError(
+                f"found fresh = {self.fresh}, fewer than read = {self.read}; at first all are "
+                "fresh draws"
+            )
+        if self.actors % 2:
+            raise UserError(f"found actors = {self.actors}; expected an even number")
+
+    @classmethod
+    def presets(cls) -> dict[str, InContextLearner]:
+        smoke = cls(
+            network=NetworkConfig(width=16, feed_forward=32), steps=1_600, actors=4, horizon=20
+        )
+        return {"default": cls(), "smoke": smoke, "grid": cls(steps=48_000)}
+
+    @property
+    def warm_iterations(self) -> int:
+        return 0
+
+    def mdp(self, benchmark: Any, alpha: Any = None) -> Any:
+        """The supply of tables that episodes are played on: a table each."""
+        if not is_inventive(benchmark):
+            raise UserError(
+                f"incontext is trained on invented tables, found {benchmark.name}; expected "
+                "--benchmark synthetic"
+            )
+        return Tables(benchmark.inventors, self.alpha if alpha is None else alpha)
 
     @property
     def iteration_steps(self) -> int:
         return self.actors * self.horizon
 
     def module(self) -> Network:
-        return Network(self.network, self.shown)
+        return Network(self.network, self.read)
 
     def optimiser(self) -> optax.GradientTransformation:
-        updates = -(-self.steps // self.iteration_steps) * self.epochs * self.batches
+        updates = -(-self.steps // self.iteration_steps) * self.passes * self.batches
         rate = optax.cosine_decay_schedule(self.learning_rate, updates, 0.1)
         return optax.chain(optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate))
 
     def tokens(self, coded: Coded, seen: Seen, state: SearchState, horizon: int) -> Tokens:
         near = self.parents * min(self.near, coded.space.max_degree)
         return tokens_of(
-            coded, seen, state, shown=self.shown, horizon=horizon, fresh=self.fresh, near=near,
+            coded, seen, state, read=self.read, horizon=horizon, fresh=self.fresh, near=near,
             history=self.history,
         )  # fmt: skip
 
     def logits(self, params: Any, tokens: Tokens) -> tuple[Any, Any]:
         """Scores of the candidates [C], `MASKED` where they may not be asked, and the value."""
         added, value = self.module().apply(params, tokens)
-        real = tokens.mask[..., : self.shown]
+        real = tokens.mask[..., : self.read]
         return jnp.where(real, tokens.gain + added, MASKED), value
 
-    def fresh_params(self, coded: Coded, key: Key[Array, ""]) -> Any:
-        items = self.shown + 2 * HISTORY
+    def fresh_params(self, key: Key[Array, ""]) -> Any:
+        items = self.read + 2 * HISTORY
         blank = Tokens(
             jnp.zeros(CONTEXT), jnp.zeros((items, beliefs.WIDTH + FLAGS)), jnp.ones(items, bool),
-            jnp.zeros(self.shown), jnp.zeros(self.shown, jnp.int32),
+            jnp.zeros(self.read), jnp.zeros(self.read, jnp.int32),
         )  # fmt: skip
         return self.module().init(key, blank)
 
+    def score(self, space: SearchSpace, params: Any, view: View) -> Float32[Array, "*b a"]:
+        """Of asking each neighbour, given the queries and answers in the view's memory."""
+        if view.mask.ndim > 1:
+            return jax.vmap(lambda view: self.score(space, params, view))(view)
+        coded, asked = Coded.of(space), view.memory
+        seen = beliefs.of_memory(coded, asked)
+        archs, mask = view.archs[1:], view.mask[1:]
+        room = self.read - len(mask)
+        if room > 0:
+            archs = jnp.concatenate([archs, jnp.repeat(archs[:1], room, axis=0)])
+            mask = jnp.pad(mask, (0, room))
+        state = SearchState(archs, mask, asked, jnp.float32(0), asked.queries)
+        tokens = self.tokens(coded, seen, state, self.horizon)
+        logits, _ = self.logits(params, tokens)
+        found = jnp.full(len(mask), MASKED).at[tokens.places].set(logits)
+        return found[: view.mask.shape[0] - 1]
+
+    def agent(self, space: SearchSpace, params: Any) -> Agent:
+        return search(self, space, params, budget=self.horizon)
+
+    def shard(self, state: TrainState, devices: Sequence[Any]) -> TrainState:
+        return spread(state, devices, lambda state: ())
+
     # Training
 
-    def init(self, tables: Any, key: Key[Array, ""]) -> Training:
+    def init(self, mdp: Tables, key: Key[Array, ""]) -> TrainState:
+        """Fresh parameters. Nothing is looked up in training, so nothing is counted."""
         params_key, key = jax.random.split(key)
-        params = self.fresh_params(None, params_key)
-        return Training(Learning(params, self.optimiser().init(params)), jnp.int32(0), key)
+        params = self.fresh_params(params_key)
+        nothing = Range(jnp.full(DRAWS, jnp.nan), jnp.int32(0), jnp.float32(-jnp.inf))
+        return TrainState(
+            Learning(params, self.optimiser().init(params)), (), jnp.int32(0), jnp.zeros(1, bool),
+            jnp.int32(0), nothing, key,
+        )  # fmt: skip
 
-    def episode(self, inventor: Any, params: Any, key: Key[Array, ""]) -> tuple[Path, Any]:
+    def episode(
+        self, inventor: Inventor, alpha: Any, params: Any, key: Key[Array, ""]
+    ) -> tuple[Episode, Any]:
         """A whole episode on a table drawn for it; and how far it came, from 0 to 1."""
         table_key, reset_key, key = jax.random.split(key, 3)
         table, coded = inventor.draw(table_key), inventor.coded
         low, high = jnp.median(table.mean_test), table.optimum
         mdp = SearchMDP(
-            table, Exponential(self.alpha, 1.0, low, high), low, self.horizon, self.current,
+            table, Exponential(alpha, 1.0, low, high), low, self.horizon, self.current,
             self.parents, self.near, self.fresh, anytime=True, judged=True,
         )  # fmt: skip
 
-        def step(carry: Any, key: Key[Array, ""]) -> tuple[Any, Path]:
+        def step(carry: Any, key: Key[Array, ""]) -> tuple[Any, Episode]:
             state, seen, _ = carry
             pick_key, step_key = jax.random.split(key)
             tokens = self.tokens(coded, seen, state, self.horizon)
@@ -270,32 +246,33 @@ class InContextLearner:
             rises = mdp.rises(state, state.archs[tokens.places])
             after, reward, _, _, info = mdp.step(step_key, state, tokens.places[picked])
             seen = beliefs.with_answer(coded, seen, info.arch, info.val, info.valid)
-            path = Path(tokens, picked.astype(jnp.int32), chance, rises, reward, info.val)
+            path = Episode(tokens, picked.astype(jnp.int32), chance, rises, reward, info.val)
             return (after, seen, info.final.best), path
 
         start = mdp.reset(reset_key), beliefs.nothing(coded, self.horizon), low
         (_, _, best), path = jax.lax.scan(step, start, jax.random.split(key, self.horizon))
         return path, (best - low) / (high - low)
 
-    def iterate(self, tables: Any, state: Training, learning: bool) -> tuple[Training, Metrics]:
-        """Play, on a table an episode; then learn."""
+    def iterate(self, mdp: Tables, state: TrainState, learning: bool) -> tuple[TrainState, Metrics]:
+        """Play, on a table an episode; then learn, if `learning`."""
         play_key, learn_key, key = jax.random.split(state.key, 3)
         params = state.learner.params
-        each = self.actors // len(tables.inventors)
+        each = self.actors // len(mdp.inventors)
         played = []
-        for i, inventor in enumerate(tables.inventors):
+        for i, inventor in enumerate(mdp.inventors):
             keys = jax.random.split(jax.random.fold_in(play_key, i), each)
-            played.append(jax.vmap(lambda key: self.episode(inventor, params, key))(keys))
+            play = partial(self.episode, inventor, mdp.alpha, params)
+            played.append(jax.vmap(play)(keys))
         path, came = jax.tree.map(lambda *x: jnp.concatenate(x), *played)
-        new, out = self.learn(state.learner, path, learn_key)
+        new, out = state.learner, (jnp.float32(0),) * 3
+        if learning:
+            new, out = self.learn(new, path, learn_key)
         metrics = Metrics(*out, path.reward.sum(1).mean(), came.mean())
-        return Training(new, state.iteration + 1, key), metrics
+        return state._replace(learner=new, iteration=state.iteration + 1, key=key), metrics
 
-    def learn(self, old: Learning, path: Path, key: Key[Array, ""]) -> tuple[Learning, Any]:
+    def learn(self, old: Learning, path: Episode, key: Key[Array, ""]) -> tuple[Learning, Any]:
         _, values = self.logits(old.params, path.tokens)
         later, advantage = future(path.reward, values, self.trace)
-        chances = jnp.exp(path.log_chance)
-        del chances
         scale = jnp.sqrt(path.rises.var(-1).mean() + jnp.square(advantage).mean() + 1e-8)
         steps = jax.tree.map(
             lambda x: x.reshape(-1, *x.shape[2:]), (path, later, advantage / scale)
@@ -311,7 +288,7 @@ class InContextLearner:
             return (optax.apply_updates(params, updates), opt_state), out
 
         orders = jax.vmap(lambda key: jax.random.permutation(key, many))(
-            jax.random.split(key, self.epochs)
+            jax.random.split(key, self.passes)
         )
         orders = orders[:, : size * self.batches].reshape(-1, size)
         (params, opt_state), out = jax.lax.scan(update, (old.params, old.opt_state), orders)
@@ -323,9 +300,7 @@ class InContextLearner:
         logs = jax.nn.log_softmax(logits)
         chances = jnp.where(logits > MASKED / 2, jnp.exp(logs), 0.0)
         known = (chances * path.rises).sum(-1) / scale
-        ratio = jnp.exp(
-            jnp.take_along_axis(logs, path.action[:, None], 1)[:, 0] - path.log_chance
-        )
+        ratio = jnp.exp(jnp.take_along_axis(logs, path.action[:, None], 1)[:, 0] - path.log_chance)
         clipped = jnp.clip(ratio, 1 - self.clip, 1 + self.clip)
         later_part = jnp.minimum(ratio * advantage, clipped * advantage)
         entropy = -(chances * jnp.where(chances > 0, logs, 0.0)).sum(-1)
@@ -350,3 +325,44 @@ def future(
 
     _, advantage = jax.lax.scan(back, jnp.zeros(len(rewards)), error.T, reverse=True)
     return values + advantage.T, advantage.T
+
+
+@dataclass(frozen=True)
+class InContext(Trained):
+    """`incontext[:CHECKPOINT][,option=value...]`: search with the policy that `rlnas train
+    incontext` trained on invented tables; without a checkpoint, with the one that is shipped."""
+
+    learner: ClassVar[type[InContextLearner]] = InContextLearner
+
+    budget: int = 0
+    """Queries that it plans for; 0: as in training. It may be asked more."""
+    fresh: int = 0
+    """Uniform draws among the candidates; 0: as in training."""
+    parents: int = 0
+    """The best so many are those whose neighbours are candidates; 0: as in training."""
+    points: int = 160
+    """Answers that its processes have room for. Where they are full, the latest quarter and the
+    best of the others stay, a half in all."""
+    memory: int = 512
+    """Latest queries remembered, so that none of them is asked again."""
+
+    def __post_init__(self) -> None:
+        for name, least in {
+            "budget": 0,
+            "fresh": 0,
+            "parents": 0,
+            "points": 32,
+            "memory": 32,
+        }.items():
+            if (value := getattr(self, name)) < least:
+                raise UserError(f"incontext has {name}={value}; expected at least {least}")
+        if not self.checkpoint:
+            object.__setattr__(self, "checkpoint", str(embedded_dir() / "incontext"))
+
+    def search(self, space: SearchSpace, settings: Any, params: Any) -> Agent:
+        changes = {name: getattr(self, name) for name in ("fresh", "parents")}
+        settings = replace(settings, **{name: value for name, value in changes.items() if value})
+        return search(
+            settings, space, params, budget=self.budget or settings.horizon, points=self.points,
+            latest=self.memory,
+        )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
@@ -26,7 +25,13 @@ class State(NamedTuple):
 
 
 def search(
-    learner: Any, space: SearchSpace, params: Any, *, budget: int, points: int, latest: int
+    learner: Any,
+    space: SearchSpace,
+    params: Any,
+    *,
+    budget: int,
+    points: int = 160,
+    latest: int = 512,
 ) -> Agent:
     """Greedy by the policy's scores; params: None for what it starts from, expected improvement.
     budget: queries that it plans for. points: answers that the processes have room for. latest:

@@ -21,6 +21,7 @@ REGISTRY = Registry(
         "bananas": "rlnas.agents.bananas:Bananas",
         "alphax": "rlnas.agents.alphax:AlphaX",
         "bridge": "rlnas.agents.bridge:Bridge",
+        "incontext": "rlnas.agents.incontext:InContext",
     },
 )
 names = REGISTRY.names

@@ -77,8 +77,7 @@ class Coded:
         drawn = jax.vmap(every)(archs).astype(jnp.float32)
         ends = tuple(int(end) for end in np.cumsum(lengths)[:-1])
         apart = [
-            jnp.maximum(2 * part.var(axis=0).sum(), 1e-6)
-            for part in jnp.split(drawn, ends, axis=1)
+            jnp.maximum(2 * part.var(axis=0).sum(), 1e-6) for part in jnp.split(drawn, ends, axis=1)
         ]
         weights = jnp.concatenate(
             [

@@ -35,6 +35,7 @@ FAMILIES = Registry(
         "nb101": "rlnas.bench.nb101.family:FAMILY",
         "nb201": "rlnas.bench.nb201.family:FAMILY",
         "nb301": "rlnas.bench.nb301.family:FAMILY",
+        "synthetic": "rlnas.bench.synthetic.family:FAMILY",
     },
 )
 OUTSIDE = Registry("rlnas.benchmarks", {})

@@ -67,3 +67,13 @@ def cache_dir() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return base / "rlnas"
+
+
+def embedded_dir() -> Path:
+    """Where tables and weights that ship with the project live: inside the package, else beside
+    it."""
+    package = Path(__file__).parent
+    return next(
+        (d for d in (package / "data", package.parent / "data") if d.is_dir()),
+        package.parent / "data",
+    )

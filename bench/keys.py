@@ -10,9 +10,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-Purpose = Literal["search", "training", "evaluation", "shown"]
+Purpose = Literal["search", "training", "evaluation", "shown", "synthetic"]
 """search: the runs of a comparison. training: of a learner. evaluation: the searches that choose a
-checkpoint. shown: which part of a table a training sees."""
+checkpoint. shown: which part of a table a training sees.
+synthetic: invented tables."""
 
 
 def root(seed: int, purpose: Purpose) -> Key[Array, ""]:

@@ -75,7 +75,13 @@ class SearchMDP:
     judged: bool = field(default=False, metadata={"static": True})
 
     def __post_init__(self) -> None:
-        for name, least in {"horizon": 1, "fresh": 1, "current": 0, "parents": 1, "near": 0}.items():
+        for name, least in {
+            "horizon": 1,
+            "fresh": 1,
+            "current": 0,
+            "parents": 1,
+            "near": 0,
+        }.items():
             if getattr(self, name) < least:
                 raise UserError(f"found {name} = {getattr(self, name)}; expected at least {least}")
         if self.parents > self.horizon:
@@ -166,9 +172,7 @@ def view(
     """The candidates, fresh ones first, then those near the best, near the latest; and which may be
     asked."""
     near_key, current_key = jax.random.split(key)
-    archs, allowed = candidates(
-        near_key, space, asked, parents, min(near, space.max_degree), fresh
-    )
+    archs, allowed = candidates(near_key, space, asked, parents, min(near, space.max_degree), fresh)
     if current := min(current, space.max_degree):
         latest = asked.archs[(asked.queries - 1) % asked.vals.shape[0]]
         around, real = space.neighbours(current_key, latest, current)

@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import norm, rankdata
 
 from rlnas.agents import gp
-from rlnas.bench.candidates import candidates
 from rlnas.agents.gaussian_process import (
     expected_improvement,
     inverse_factor,
@@ -26,6 +25,7 @@ from rlnas.agents.occasional import when
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.bench import memory
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.candidates import candidates
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201.space import CellSpace
 from rlnas.bench.stand_ins import GridBenchmark, scrambled

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Key
 
+from rlnas.agents.evaluate import searches
 from rlnas.agents.learner import Learner
-from rlnas.agents.protocol import Agent, run_search
+from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Arch, QueryResult
 
 
@@ -34,7 +35,7 @@ def same_queries(
     @jax.jit
     def asked(benchmark: Any, keys: Key[Array, " seeds"], inverted: Bool[Array, ""]) -> Any:
         agent = misled(learner.agent(benchmark.space, params), inverted)
-        return jax.vmap(lambda key: run_search(agent, benchmark, budget, key).arch)(keys)
+        return searches(agent, benchmark, budget, keys).arch
 
     true, inverted = (np.asarray(asked(benchmark, keys, jnp.array(x))) for x in (False, True))
     equal = (true == inverted).reshape(*true.shape[:2], -1).all(-1)

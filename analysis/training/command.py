@@ -32,16 +32,21 @@ class Train(TrainSettings):
       rlnas train --shown 0.25 --alpha 8 --neighbours 10
       rlnas train --epochs 5 --noise repeat=0
       rlnas train --benchmark nb301-yahpo
+      rlnas train incontext
     """
 
     @classmethod
     def for_options(cls, options: Sequence[str]) -> Train:
         """The defaults that the agent, `--benchmark` and `--preset` in `options` ask for."""
-        from rlnas.agents.learner import presets  # imports the learner, which may be heavy
+        from rlnas.agents.learner import (  # imports the learner, which may be heavy
+            learner_class,
+            presets,
+        )
 
         agent = options[0] if options and not options[0].startswith("-") else cls.agent
         given = asked(options)
-        known = presets(agent, bench.family_of(given.get("--benchmark", cls.benchmark)))
+        usual = getattr(learner_class(agent), "trains_on", cls.benchmark)
+        known = presets(agent, bench.family_of(given.get("--benchmark", usual)))
         preset = given.get("--preset", cls.preset)
         settings = known.get(preset, known["default"])
         if taken := {f.name for f in fields(cls)} & {f.name for f in fields(settings)}:
@@ -53,7 +58,11 @@ class Train(TrainSettings):
         learner: Any = Annotated[type(settings), SETTINGS]
         with_choices = make_dataclass(
             cls.__name__,
-            [("preset", choices, cls.preset), ("learner", learner, field(default=settings))],
+            [
+                ("preset", choices, cls.preset),
+                ("benchmark", str, usual),
+                ("learner", learner, field(default=settings)),
+            ],
             bases=(cls,),
             namespace={"__doc__": cls.__doc__},
             frozen=True,

@@ -45,6 +45,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.progress import bar
+from rlnas.bench.synthetic.tables import is_inventive
 
 DECIDES = (evaluate, "rlnas.analysis.training.loop")
 """What decides the bytes of a training, whatever is trained on what."""
@@ -177,7 +178,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 seconds=spent + time.monotonic() - started,
             )
             shown.update((stop - done) * per)
-            if stop == warm:
+            if stop == warm and not is_inventive(benchmark):
                 warn_of_a_narrow_range(benchmark, state)
             due = stop % every == 0 or stop == total
             if due:
@@ -205,8 +206,9 @@ def evaluated(training: Training, progress: Progress, recent: dict[str, float]) 
     started = time.monotonic()
     state = progress.state
     found, archs = evaluate(learner, state.learner.params, part, judges, queries)
-    flat = archs.reshape(-1, *archs.shape[2:])
-    state = looked_up(part.space, state, flat, len(flat))
+    if not is_inventive(part):  # what is invented is nobody's accuracy
+        flat = archs.reshape(-1, *archs.shape[2:])
+        state = looked_up(part.space, state, flat, len(flat))
     row: Row = {"step": int(state.iteration) * learner.iteration_steps, "seconds": 0.0, **recent}
     row |= {"lookups": int(state.lookups), "distinct": int(state.seen.sum())}
     for i, q in enumerate(queries):
@@ -240,7 +242,7 @@ def warn_of_a_narrow_range(benchmark: Benchmark, state: TrainState) -> None:
 
 def seen_numbers(part: Any, state: TrainState) -> np.ndarray | None:
     """The numbers of all architectures looked up so far; None where they are not remembered."""
-    numbers = numbers_of(part.space) if is_remembered(part.space) else None
+    numbers = numbers_of(part.space) if remembers(part) else None
     return None if numbers is None else numbers[np.asarray(state.seen)]
 
 
@@ -252,6 +254,11 @@ def facts_of(training: Training, row: Row, score: float) -> dict[str, Any]:
         "step": int(row["step"]),
         "lookups": int(row["lookups"]),
         "lookups_to_checkpoint": int(row["lookups"]),
-        "distinct": int(row["distinct"]) if is_remembered(training.part.space) else None,
+        "distinct": int(row["distinct"]) if remembers(training.part) else None,
         "validation": score,
-    }
+    } | ({"invented": True} if is_inventive(training.part) else {})
+
+
+def remembers(part: Any) -> bool:
+    """Whether training knows what it looked up."""
+    return is_remembered(part.space) and not is_inventive(part)

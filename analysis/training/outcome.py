@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, Key
 
 from rlnas import agents
 from rlnas.agents.checkpoint import Checkpoint
-from rlnas.agents.evaluate import Incumbents, evaluate, incumbents
+from rlnas.agents.evaluate import Incumbents, evaluate, incumbents, searches
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.rehearsal import called
@@ -21,8 +22,11 @@ from rlnas.analysis.training import figure
 from rlnas.analysis.training.blind import same_queries
 from rlnas.analysis.training.controls import controls
 from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, Training, write_curve
+from rlnas.bench.synthetic.tables import is_inventive
 
 BASELINES = ("random_search", "local_search")
+SCALE = "way from the median to the best"
+"""What is reported on tables that are drawn."""
 TRIED = 20
 """Searches that are repeated with inverted answers."""
 
@@ -48,6 +52,7 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     }
     same = same_queries(learner, saved.params, benchmark, max(queries), keys[:TRIED])
     facts = saved.facts | {"lookups": int(rows[-1]["lookups"]), "same_queries": same}
+    several = is_inventive(benchmark)
     replace(saved, facts=facts).save(folder)
     write_curve(folder / CURVE, rows)
     baselines = {
@@ -56,7 +61,7 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     }
     figure.write(
         folder / "curve", config.agent, rows, baselines, called(benchmark.describe()) + said,
-        float(part.optimum), part.reports,
+        1.0 if several else float(part.optimum), SCALE if several else part.reports,
     )  # fmt: skip
     store.write_json(
         folder / store.MANIFEST,
@@ -68,7 +73,8 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
             "judged": judged,
             "baselines": baselines,
             "controls": [
-                control._asdict() for control in controls(benchmark, part, queries, config.seed)
+                control._asdict()
+                for control in ([] if several else controls(benchmark, part, queries, config.seed))
             ],
             "versions": store.versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -82,9 +88,16 @@ def baseline(
     name: str, benchmark: Any, queries: tuple[int, ...], keys: Key[Array, " seeds"]
 ) -> dict[str, list[float]]:
     """`listed` incumbents of a registered agent."""
-    return listed(
-        incumbents(run_seeds(agents.config(name)(), benchmark, max(queries), keys), queries)
-    )
+    config = agents.config(name)()
+    if not is_inventive(benchmark):
+        return listed(incumbents(run_seeds(config, benchmark, max(queries), keys), queries))
+
+    @jax.jit
+    def found(benchmark: Any, keys: Key[Array, " seeds"]) -> Incumbents:
+        agent = config.build(benchmark.space)
+        return incumbents(searches(agent, benchmark, max(queries), keys), queries)
+
+    return listed(found(benchmark, keys))
 
 
 def listed(found: Incumbents) -> dict[str, list[float]]:

@@ -59,6 +59,8 @@ def summary(folder: Path) -> str:
 
 def trained_on(facts: dict[str, Any]) -> str:
     """What part of the benchmark it was trained on."""
+    if facts.get("invented"):
+        return ", a table a search, other ones than in training"
     return f", trained on it{facts['shown']}" if facts["shown"] else ", the table it was trained on"
 
 

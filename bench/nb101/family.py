@@ -29,7 +29,8 @@ class NasBench101(Family):
 
     def here(self) -> list[Listing]:
         from rlnas.bench.errors import UserError
-        from rlnas.bench.nb101.table import Table, available, embedded_dir
+        from rlnas.bench.files import embedded_dir
+        from rlnas.bench.nb101.table import Table, available
 
         found = []
         for name, path in available().items():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import cache_dir, is_file
+from rlnas.bench.files import cache_dir, embedded_dir, is_file
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
 from rlnas.bench.npz import load_npz, save_npz
@@ -191,15 +191,6 @@ def make_meta(
 def tables_dir() -> Path:
     """Where converted and imported tables live."""
     return cache_dir() / "tables"
-
-
-def embedded_dir() -> Path:
-    """Where the tables that ship with the project live: inside the package, else beside it."""
-    package = Path(__file__).parents[1]
-    return next(
-        (d for d in (package / "data", package.parent / "data") if d.is_dir()),
-        package.parent / "data",
-    )
 
 
 def available() -> dict[str, Path]:

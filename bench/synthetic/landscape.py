@@ -9,6 +9,7 @@ random networks, linear effects.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -64,7 +65,7 @@ def field(
     keys = dict(zip((*KINDS, "parts", "mix", "sign"), jax.random.split(key, 8), strict=True))
     # Each part of the code matters more or less, and so does each entry.
     bounds = (0, *coded.ends, codes.shape[1])
-    lengths = [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
+    lengths = [b - a for a, b in pairwise(bounds)]
     part_key, entry_key = jax.random.split(keys["parts"])
     each = jnp.exp(jax.random.normal(part_key, (len(lengths),), jnp.float32))
     scale = jnp.concatenate(

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key
 
+from rlnas.bench import keys
 from rlnas.bench.coded import Coded
-from rlnas.bench.noise import MEAN
+from rlnas.bench.noise import MEAN, NoiseLike
+from rlnas.bench.synthetic.family import BUDGETS, SIZES
 from rlnas.bench.synthetic.landscape import Prior, invent
 from rlnas.bench.table_benchmark import TEST, TableBenchmark
+
+REPEATS = 3
+ALIKE = {4: 0.6, 12: 0.8, 36: 0.93}
+"""How a shorter training's function correlates with that of the longest; near what is known of
+NAS-Bench-101's budgets (FACTS of the project), in round numbers."""
+TRAINED_ON = ("nb101", "tnb101")
+"""The spaces whose tables `synthetic` draws."""
+
+
+@runtime_checkable
+class Inventive(Protocol):
+    """A benchmark that draws others like it: an agent may be trained and judged on those."""
+
+    @property
+    def inventors(self) -> tuple[Inventor, ...]:
+        """Of each space that tables are drawn over."""
+
+    def judging(self, key: Key[Array, ""]) -> Any:
+        """One of the first space whose accuracies count from the median (0) to the best (1), so
+        that those of several can be averaged. jit- and vmap-safe."""
 
 
 @jax.tree_util.register_dataclass
@@ -28,9 +52,9 @@ class Inventor:
         of one to three repeats. jit- and vmap-safe."""
         table_key, noise_key, many_key = jax.random.split(key, 3)
         drawn: Any = invent(table_key, self.coded, self.prior)
-        repeats = jax.random.randint(many_key, (), 1, 4, jnp.int32).astype(jnp.float32)
+        repeats = jax.random.randint(many_key, (), 1, REPEATS + 1, jnp.int32)
         noise = jax.random.normal(noise_key, drawn.truth.shape, jnp.float32)
-        val = drawn.truth + drawn.deviation / jnp.sqrt(repeats) * noise
+        val = drawn.truth + drawn.deviation / jnp.sqrt(repeats.astype(jnp.float32)) * noise
         val = jnp.clip(val, 0.0, 1.0)
         nothing = jnp.zeros_like(val)
         return TableBenchmark(
@@ -38,3 +62,82 @@ class Inventor:
             drawn.truth, nothing, drawn.truth.max(), "synthetic", "synthetic", None, MEAN, True,
             TEST, "", "", "",
         )  # fmt: skip
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class InventedBenchmark(TableBenchmark):
+    """An invented table; `synthetic` has inventors and draws others."""
+
+    inventors: tuple[Inventor, ...] = ()
+
+    def judging(self, key: Key[Array, ""]) -> TableBenchmark:
+        table = self.inventors[0].draw(key)
+        low = jnp.median(table.mean_test)
+        high = table.optimum
+
+        def scaled(x: Any) -> Any:
+            return (x - low) / (high - low)
+
+        return replace(
+            table, val=scaled(table.val), test=scaled(table.test), mean_val=scaled(table.mean_val),
+            mean_test=scaled(table.mean_test), optimum=jnp.float32(1),
+        )  # fmt: skip
+
+
+def is_inventive(benchmark: Any) -> bool:
+    """Whether a benchmark draws others like it (`Inventive`)."""
+    return bool(getattr(benchmark, "inventors", ()))
+
+
+def tested(benchmark: Any, key: Key[Array, ""]) -> Any:
+    """What a search is made on: the benchmark itself, or one of those it draws."""
+    return benchmark.judging(key) if is_inventive(benchmark) else benchmark
+
+
+@cache
+def coded(space: str) -> Coded:
+    """Of a space by the name that benchmarks have it in theirs."""
+    found: Coded = jax.jit(Coded.of)(_space(space))
+    return found
+
+
+def _space(space: str) -> Any:
+    if space == "nb101":
+        from rlnas.bench.nb101.space import make_space
+
+        return make_space(np.arange(SIZES["nb101"], dtype=np.int32), 5)
+    from rlnas.bench.nb201.space import CellSpace
+
+    return CellSpace(5 if space == "nb201" else 4)
+
+
+def load(
+    name: str,
+    space: str,
+    number: int,
+    *,
+    epochs: int | None = None,
+    noise: NoiseLike = "mean",
+    rho: float | None = None,
+) -> InventedBenchmark:
+    """Table `number` over a space, or its partner; see the family's `load`. Of a shorter budget
+    than the longest: one that goes with it, with more noise."""
+    known = coded(space)
+    epochs = BUDGETS[-1] if epochs is None else epochs
+    key = jax.random.fold_in(keys.root(number, "synthetic"), [*SIZES].index(space))
+    # Shorter trainings lean to a function of their own, a partner to the same one.
+    alike = (1.0 if rho is None else rho) * ALIKE.get(epochs, 1.0)
+    pair = jax.jit(invent, static_argnums=2)(key, known, Prior(), jnp.float32(alike))
+    drawn = pair[0] if alike == 1 else pair[1]
+    truth, deviation = np.asarray(drawn.truth), np.asarray(drawn.deviation)
+    rng = keys.generator(number, "synthetic")
+    repeats = truth[:, None] + deviation[:, None] * rng.standard_normal((len(truth), 2 * REPEATS))
+    val, test = np.split(np.clip(repeats, 0, 1), 2, axis=1)
+    made: InventedBenchmark = InventedBenchmark.of(
+        known.space, val, test, np.full_like(val, np.nan), name=name, family="synthetic",
+        epochs=epochs, noise=noise, about=f"{name} is invented: nobody trained anything",
+    )  # fmt: skip
+    if name != "synthetic":
+        return made
+    return replace(made, inventors=tuple(Inventor(coded(each)) for each in TRAINED_ON))
