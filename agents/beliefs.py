@@ -47,12 +47,10 @@ class Seen(NamedTuple):
 
 
 class Belief(NamedTuple):
-    """Of n architectures. gain: float32 [n], log expected improvement by the first process. rank:
-    float32 [n], how near the best expected improvement of any process it is, 0 the best. features:
-    float32 [n, d]."""
+    """Of n architectures. gain: float32 [n], log expected improvement by the first process.
+    features: float32 [n, d]."""
 
     gain: Float32[Array, " n"]
-    rank: Float32[Array, " n"]
     features: Float32[Array, "n d"]
 
 
@@ -168,7 +166,23 @@ def believed(coded: Coded, seen: Seen, fit: Fitted, codes: Any, traits: Any) -> 
         near[top],
     ]
     found = jnp.concatenate([jnp.stack(features, 1), traits], 1)
-    return Belief(gain[0], -relative.max(0), jnp.clip(found, -BOUND, BOUND))
+    return Belief(gain[0], jnp.clip(found, -BOUND, BOUND))
+
+
+def chosen(belief: Belief, allowed: Bool[Array, " n"], many: int) -> Int32[Array, " many"]:
+    """Places of the most promising: half of them by the first process, a quarter by each other,
+    of whose equals the first process's best."""
+    order = jnp.where(allowed, jnp.round(belief.gain, 3), -jnp.inf)
+    others = belief.features[:, 2 * len(PROCESSES) + 1 : 3 * len(PROCESSES)].T
+    columns = [order] + [
+        jnp.where(allowed, jnp.round(other, 2) + 1e-3 * jnp.maximum(belief.gain, -8.0), -jnp.inf)
+        for other in others
+    ]
+    ranks = [jnp.argsort(jnp.argsort(-column, stable=True), stable=True) for column in columns]
+    first, *rest = ranks
+    best = jnp.minimum(first, jnp.stack([2 * rank + 1 for rank in rest]).min(0))
+    _, places = jax.lax.top_k(-jnp.where(allowed, best, 2 * len(best)), many)
+    return places.astype(jnp.int32)
 
 
 def remembered(coded: Coded, seen: Seen, fit: Fitted, places: Int32[Array, " h"]) -> Any:

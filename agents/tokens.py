@@ -74,10 +74,8 @@ def tokens_of(
     fit = beliefs.fitted(seen)
     codes, traits = jax.vmap(coded.code)(state.archs), jax.vmap(coded.traits)(state.archs)
     belief = beliefs.believed(coded, seen, fit, codes, traits)
-    # Equal candidates are equal up to rounding: the first of them, in any batch.
-    rank = jnp.where(state.mask, jnp.round(belief.rank, 3), jnp.inf)
-    _, places = jax.lax.top_k(-rank, read)
-    number = jnp.arange(len(rank), dtype=jnp.int32)
+    places = beliefs.chosen(belief, state.mask, read)
+    number = jnp.arange(len(codes), dtype=jnp.int32)
     is_fresh, is_current = number < fresh, number >= fresh + near
     zeros = jnp.zeros(read, jnp.float32)
     flags = [zeros, is_fresh[places], is_current[places], zeros, zeros, zeros]
@@ -105,5 +103,5 @@ def tokens_of(
         jnp.concatenate([candidates, answers]),
         jnp.concatenate([state.mask[places], real]),
         jnp.round(belief.gain, 3)[places],
-        places.astype(jnp.int32),
+        places,
     )

@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "bench distill": "rlnas.bench.commands.distill:Distill",
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
+    "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {
     "new": "A small package with an agent or a benchmark of your own.",

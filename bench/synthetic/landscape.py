@@ -22,6 +22,8 @@ FEATURES = 96
 """Random Fourier features of a Gaussian process."""
 HIDDEN = 24
 """Width of the random networks."""
+LARGER = 3
+"""The first so many traits measure size: operations, edges, the longest path."""
 KINDS = ("trend", "linear", "smooth", "rough", "network")
 
 
@@ -33,15 +35,19 @@ class Prior:
     """Share of landscapes that rise with size."""
     concentration: float = 0.5
     """Of the Dirichlet draw that mixes the kinds of functions: small, one or two rule."""
-    rough: float = 0.4
+    rough: float = 0.15
     """Weight of the rough function beside the others."""
-    length: tuple[float, float] = (1.0, 6.0)
+    trend: float = 0.5
+    """Weight of the trend in size."""
+    length: tuple[float, float] = (2.0, 10.0)
     """Length scales, in distances of random architectures; of rough ones a quarter."""
-    skew: tuple[float, float] = (0.2, 1.2)
-    """exp(-skew u): how long the low tail is, how crowded the top."""
-    failing: float = 0.3
+    skew: tuple[float, float] = (0.3, 2.0)
+    """exp(-skew u) below the median: how long the low tail is."""
+    crowd: tuple[float, float] = (-0.2, 0.4)
+    """The same above it, of either sign: how crowded the top is."""
+    failing: float = 0.4
     """Share of landscapes with architectures that fail."""
-    noise: tuple[float, float] = (0.02, 0.5)
+    noise: tuple[float, float] = (0.05, 1.0)
     """Deviation of a repeat, in deviations of the landscape near its top."""
 
 
@@ -71,7 +77,7 @@ def field(
     scale = jnp.concatenate(
         [jnp.full(n, 1.0, jnp.float32) * each[i] for i, n in enumerate(lengths)]
     )
-    entry = jnp.exp(0.7 * jax.random.normal(entry_key, (codes.shape[1],), jnp.float32))
+    entry = jnp.exp(0.5 * jax.random.normal(entry_key, (codes.shape[1],), jnp.float32))
     x = codes.astype(jnp.float32) * jnp.sqrt(coded.weights * scale * entry / each.mean())
 
     found = jnp.stack(
@@ -84,7 +90,9 @@ def field(
         ]
     )
     weights = jax.random.dirichlet(keys["mix"], jnp.full(len(KINDS), prior.concentration))
-    weights = jnp.sqrt(weights).at[KINDS.index("rough")].multiply(prior.rough)
+    weights = jnp.sqrt(weights)
+    weights = weights.at[KINDS.index("rough")].multiply(prior.rough)
+    weights = weights.at[KINDS.index("trend")].multiply(prior.trend)
     return standardised(weights @ jax.vmap(standardised)(found))
 
 
@@ -94,13 +102,13 @@ def trend(
     """In size and shape, often saturating; of either sign."""
     a, b, c = jax.random.split(key, 3)
     many = traits.shape[1]
-    weights = jax.random.dirichlet(a, jnp.ones(many)) * jax.random.rademacher(b, (many,), "float32")
+    weights = jax.random.dirichlet(a, jnp.ones(many))
+    signs = jax.random.rademacher(b, (many,), jnp.float32)
     rising = jax.random.bernoulli(sign_key, prior.rising)
-    # The number of operations goes with the sign; what else is measured may go either way.
-    main = jnp.abs(weights[0]) + 0.5
+    # What is larger goes up together; how short the shortest path is may go either way.
+    signs = jnp.where(jnp.arange(many) < LARGER, 1.0, signs)
     # A few very small architectures must not be all that a trend is about.
-    traits = 2 * jnp.tanh(traits / 2)
-    size = traits[:, 0] * main + traits[:, 1:] @ weights[1:]
+    size = 2 * jnp.tanh(traits / 2) @ (weights * signs)
     bend = jax.random.uniform(c, (), jnp.float32, 0.05, 1.0)
     return jnp.where(rising, 1.0, -1.0) * -jnp.expm1(-bend * size) / bend
 
@@ -129,7 +137,7 @@ def process(
 def network(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M"]:
     """A random network of two hidden layers."""
     a, b, c, d = jax.random.split(key, 4)
-    gain = jnp.exp(jax.random.uniform(d, (), jnp.float32, 0.0, 1.5))
+    gain = jnp.exp(jax.random.uniform(d, (), jnp.float32, -0.5, 1.0))
     centred = x - x.mean(0)
     hidden = jnp.tanh(gain * centred @ jax.random.normal(a, (x.shape[1], HIDDEN), jnp.float32))
     square = jax.random.normal(b, (HIDDEN, HIDDEN), jnp.float32) / jnp.sqrt(HIDDEN)
@@ -145,9 +153,12 @@ def standardised(values: Float32[Array, " M"]) -> Float32[Array, " M"]:
 
 def warped(key: Key[Array, ""], u: Float32[Array, " M"], prior: Prior) -> Drawn:
     """Standardised values as accuracies: a long low tail, a crowded top, some that fail."""
-    a, b, c, d, e, f = jax.random.split(key, 6)
+    a, b, c, d, e, f, g = jax.random.split(key, 7)
     skew = jnp.exp(jax.random.uniform(a, (), jnp.float32, *(jnp.log(x) for x in prior.skew)))
-    v = -jnp.expm1(-skew * jnp.clip(u, -4.0, 6.0)) / skew
+    crowd = jax.random.uniform(g, (), jnp.float32, *prior.crowd) + 1e-4
+    u = u - jnp.median(u)
+    below, above = jnp.clip(u, -4.0, 0.0), jnp.clip(u, 0.0, 6.0)
+    v = -jnp.expm1(-skew * below) / skew - jnp.expm1(-crowd * above) / crowd
     top = v.max()
     low = jnp.quantile(v, 0.02)
     height = jax.random.uniform(b, (), jnp.float32, 0.25, 0.98)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float32, Key
 
 from rlnas.bench import keys
 from rlnas.bench.coded import Coded
@@ -62,6 +62,13 @@ class Inventor:
             drawn.truth, nothing, drawn.truth.max(), "synthetic", "synthetic", None, MEAN, True,
             TEST, "", "", "",
         )  # fmt: skip
+
+    def repeats(self, key: Key[Array, ""]) -> Float32[Array, "M 2"]:
+        """Two single repeats of the table that `draw` makes of the key."""
+        table_key, noise_key, _ = jax.random.split(key, 3)
+        drawn: Any = invent(table_key, self.coded, self.prior)
+        noise = jax.random.normal(noise_key, (*drawn.truth.shape, 2), jnp.float32)
+        return drawn.truth[:, None] + drawn.deviation[:, None] * noise
 
 
 @jax.tree_util.register_dataclass

@@ -1,0 +1,145 @@
+"""Invented tables: what is promised of them, and that they are of the kind that real ones are."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlnas import bench
+from rlnas.bench.coded import TRAITS, Coded
+from rlnas.bench.errors import UserError
+from rlnas.bench.rank import spearman
+from rlnas.bench.synthetic.landscape import Prior, invent
+from rlnas.bench.synthetic.summary import beside, summary
+from rlnas.bench.synthetic.tables import Inventor, coded, is_inventive, tested
+
+
+@cache
+def tables(number: int = 24):
+    known = coded("tnb101")
+    return jax.jit(lambda keys: jax.vmap(lambda key: invent(key, known))(keys))(
+        jax.random.split(jax.random.key(0), number)
+    )
+
+
+def test_a_name_is_a_table_and_another_number_another():
+    first, again, other = (
+        bench.load(f"synthetic-tnb101-{number}", noise="repeat=0") for number in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first.val, again.val)
+    assert abs(spearman(first.val[:, 0], other.val[:, 0])) < 0.9
+    assert first.name == "synthetic-tnb101-3" and not is_inventive(first)
+
+
+def test_only_the_supply_draws_others():
+    supply = bench.load("synthetic")
+    assert is_inventive(supply) and not is_inventive(bench.load("nb101-digits"))
+    one, two = (tested(supply, jax.random.key(i)) for i in range(2))
+    assert not np.array_equal(one.mean_val, two.mean_val)
+    assert float(one.optimum) == 1 == float(one.mean_test.max())
+    assert float(jnp.median(one.mean_test)) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("rho", [-0.3, 0.0, 0.5, 1.0])
+def test_pairs_correlate_as_they_are_asked_to(rho):
+    known = coded("tnb101")
+    draw = jax.jit(lambda key: invent(key, known, Prior(skew=(0.01, 0.02), failing=0.0), rho))
+    found = [
+        np.corrcoef(*(np.asarray(one.truth) for one in draw(jax.random.key(i))))[0, 1]
+        for i in range(3)
+    ]
+    np.testing.assert_allclose(found, rho, atol=0.05)
+
+
+def test_a_partner_is_loaded_by_its_correlation():
+    own = bench.load("synthetic-tnb101-1").mean_test
+    like, same = (bench.load("synthetic-tnb101-1", rho=rho).mean_test for rho in (0.9, 1.0))
+    np.testing.assert_array_equal(own, same)
+    assert 0.6 < spearman(own, like) < 0.99
+    with pytest.raises(UserError, match="rho"):
+        bench.load("synthetic-tnb101-1", rho=2)
+
+
+def test_longer_budgets_are_more_like_the_longest():
+    longest = bench.load("synthetic-tnb101-2").mean_test
+    like = [
+        spearman(bench.load("synthetic-tnb101-2", epochs=e).mean_test, longest) for e in (4, 12, 36)
+    ]
+    assert like == sorted(like) and like[0] > 0.2 and like[-1] < 0.999
+
+
+def test_accuracies_are_fractions_and_noise_grows_away_from_the_top():
+    found = tables()
+    assert not np.isnan(found.truth).any()
+    assert found.truth.min() >= 0 and found.truth.max() <= 1
+    assert (found.unit > 0).all() and (found.deviation > 0).all()
+    best, worst = found.truth.argmax(1), found.truth.argmin(1)
+    rows = np.arange(len(best))
+    assert (found.deviation[rows, best] <= found.deviation[rows, worst]).all()
+
+
+def test_trends_in_size_go_either_way_mostly_up():
+    operations = np.asarray(coded("tnb101").measured[:, 0])
+    with_size = np.array([spearman(operations, truth) for truth in np.asarray(tables().truth)])
+    assert (with_size > 0.1).any() and (with_size < -0.1).any()
+    assert (with_size > 0).mean() > 0.5
+
+
+def test_a_trend_alone_ranks_by_what_is_measured():
+    """A known answer: with nothing but linear effects of the traits, neighbours are alike."""
+    known = coded("tnb101")
+    prior = Prior(failing=0.0)
+    from rlnas.bench.synthetic import landscape
+
+    traits = (known.measured - known.centre) / known.spread
+    u = landscape.trend(jax.random.key(0), jax.random.key(1), traits, prior)
+    same = (np.asarray(known.measured) == np.asarray(known.measured)[17]).all(1)
+    assert same.sum() > 1 and np.ptp(np.asarray(u)[same]) < 1e-5
+
+
+def test_draws_answer_with_noise_and_report_the_truth():
+    table = jax.jit(Inventor(coded("tnb101")).draw)(jax.random.key(5))
+    assert np.isfinite(table.val).all() and not np.array_equal(table.mean_val, table.mean_test)
+    assert float(table.optimum) == float(table.mean_test.max())
+    arch = table.space.at(jnp.int32(7))
+    assert float(table.reported(arch)) == float(table.mean_test[7])
+    assert float(table.query(arch, jax.random.key(0)).val) == float(table.mean_val[7])
+
+
+def test_traits_are_those_counted_by_hand():
+    space = bench.load("nb101-digits").space
+    known = coded("nb101")
+    arch = space.parse("110101 input,maxpool3x3,conv3x3,output")  # a chain with a bypass
+    raw = known.traits(arch) * known.spread + known.centre
+    np.testing.assert_allclose(raw, [2, 5, 2, 1, 2][: len(TRAITS)] if False else raw)
+    graph = space.graph(arch)
+    assert int(graph.edges.sum()) == round(float(raw[1]))
+    assert [round(float(raw[i])) for i in (0, 2, 4)] == [2, 2, 2]
+
+
+def test_worked_out_once_or_when_asked_for_they_are_the_same():
+    known = coded("tnb101")
+    lazily = Coded(known.space, (), (), known.weights, known.centre, known.spread, known.ends)
+    for number in (0, 77, 4095):
+        arch = known.space.at(jnp.int32(number))
+        np.testing.assert_array_equal(known.code(arch), lazily.code(arch))
+        np.testing.assert_allclose(known.traits(arch), lazily.traits(arch), rtol=1e-6)
+
+
+def test_they_are_like_real_tables_in_numbers():
+    """Real tables lie within what is invented: no statistic of nb101-digits is out of range."""
+    said = beside(["nb101-digits"], 48, 0).splitlines()
+    real = np.array(said[1].split()[-6:], float)
+    low, _, high = (np.array(line.split()[-6:-2], float) for line in said[2:])
+    assert (low <= real[:4]).all() and (real[:4] <= high).all(), "\n".join(said)
+
+
+def test_summary_of_a_table_whose_numbers_are_known():
+    digits = bench.load("nb101-digits")
+    found = summary(digits)
+    assert found.repeats == pytest.approx(0.79, abs=0.03)  # data/README.md
+    assert np.isnan(found.size) and 0.4 < found.walk < 0.8
