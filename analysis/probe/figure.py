@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -10,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.comparison import curves
-from rlnas.analysis.comparison.panels import Curve, draw_panel, limits
+from rlnas.analysis.comparison.panels import Curve, displayed, draw_panel
 from rlnas.analysis.probe.measures import Probe, mean
-from rlnas.analysis.probe.text import sentences
+from rlnas.analysis.probe.text import percent_of, sentences
 from rlnas.analysis.probe.variants import AS_IT_IS, CHANCE, INVERTED, PERMUTED, TWIN
 from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle
 
@@ -23,6 +24,9 @@ DRAWN: dict[str, Style] = {
     TWIN: STYLES[6],
     CHANCE: REFERENCE_STYLE,
 }
+MISLED = (PERMUTED, INVERTED)
+SKIPPED = 0.1
+"""Of the queries: see `heights`."""
 
 
 def figure(found: Probe) -> Figure:
@@ -39,27 +43,36 @@ def figure(found: Probe) -> Figure:
             for what, style in shown.items()
         ]
         draw_panel(axes, lines, "accuracy", None, log_x=False)
-        limits(axes, "accuracy", lines, None)
+        axes.set_ylim(*heights(lines))
         axes.set_xlim(0, found.counts[-1] * 1.01)
         axes.set_xlabel("Queries")
-        axes.set_ylabel("Validation accuracy of the best asked (%)\ntrue values")
+        axes.set_ylabel("True validation accuracy of the best asked (%)")
         drawn.legend(
             handles=[handle(style) for style in shown.values()],
             labels=[label(found, what) for what in shown],
             loc="outside lower center",
-            ncols=3,
+            ncols=2,
             handlelength=3.4,
         )
-        title = textwrap.fill(f"{found.benchmark}. {' '.join(sentences(found)[:2])}", 100)
-        drawn.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        title = textwrap.fill(f"{found.benchmark}. {sentences(found)[0]}", 82)
+        drawn.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return drawn
+
+
+def heights(lines: Sequence[Curve]) -> tuple[float, float]:
+    """Ends of the y axis: it begins at what is reached after a part of the queries, as the first
+    few span most of the range and say least."""
+    late = [line.x >= SKIPPED * line.x[-1] for line in lines]
+    bands = [displayed(line, "accuracy", None) for line in lines]
+    low = min(np.nanmin(band[1][part]) for band, part in zip(bands, late, strict=True))
+    high = max(np.nanmax(band[2]) for band in bands)
+    room = max(high - low, 0.1)
+    return low - 0.04 * room, high + 0.06 * room
 
 
 def label(found: Probe, what: str) -> str:
     """A search in the legend, with how much of it is as it was."""
     same = found.row(what).same
     if what == AS_IT_IS:
-        return f"{found.agent}, {what}"
-    if what == CHANCE or same is None or np.isnan(same):
-        return what
-    return f"{what}: {100 * same:.0f} % of the queries the same"
+        return f"{textwrap.shorten(found.agent, 40, placeholder='...')}, {what}"
+    return f"{what} ({percent_of(same)} of queries the same)" if what in MISLED else what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from rlnas.analysis.comparison.captions import NO_INTERVAL
 from rlnas.analysis.probe.measures import Probe, reads
 from rlnas.analysis.probe.variants import AS_IT_IS, CHANCE, INVERTED, PERMUTED, TWIN
 from rlnas.analysis.stats import Interval
@@ -38,8 +39,12 @@ def text(found: Probe) -> str:
     )
     notes = [f"{ANSWERED if found.permutes else HASHED} {JUDGED}"]
     notes += [BESIDE] if any(row.same is None for row in found.rows) else []
-    told = [" ".join(sentences(found)), "", title, "", table(found), "", *notes]
-    return "\n".join(textwrap.fill(part, COLUMNS) if part != told[4] else part for part in told)
+    rows = table(found)
+    notes += [NO_INTERVAL] if "[-]" in rows else []
+    finding, title, *notes = (
+        textwrap.fill(part, COLUMNS) for part in (" ".join(sentences(found)), title, *notes)
+    )
+    return "\n".join([finding, "", title, "", rows, "", *notes])
 
 
 def counts(found: Probe) -> str:
@@ -68,24 +73,24 @@ def at(interval: Interval, place: int) -> Interval:
 
 
 def sentences(found: Probe) -> list[str]:
-    """Whether it reads its answers, and what it makes of them."""
-    permuted, inverted = (found.row(what).same for what in (PERMUTED, INVERTED))
+    """Whether it reads its answers, and what it makes of them; the first is the finding."""
+    permuted, inverted = (percent_of(found.row(what).same) for what in (PERMUTED, INVERTED))
     if not reads(found):
         return [
-            f"{found.agent} asks the same cells whatever the answers are: {percent_of(permuted)} "
-            f"of its queries stay when they are permuted, {percent_of(inverted)} when inverted.",
+            f"{found.agent} asks the same cells whatever the answers are: {permuted} of its "
+            f"queries stay when they are permuted, {inverted} when inverted.",
             *beside_the_twin(found),
         ]
     own, misled, chance = (last(found, what) for what in (AS_IT_IS, PERMUTED, CHANCE))
     loss, above = found.difference(PERMUTED, AS_IT_IS), found.difference(PERMUTED, CHANCE)
     fall = {-1: "falls", 1: "RISES", 0: "hardly changes:"}[side(loss)]
-    level = {-1: "below random search", 1: "above random search", 0: "the level of random search"}
+    level = {-1: "below", 1: "above", 0: "the level of"}[side(above)]
     return [
-        f"{found.agent} reads its answers: {percent_of(permuted)} of its queries stay the same "
-        f"when they are permuted, {percent_of(inverted)} when inverted.",
+        f"{found.agent} reads its answers: {permuted} of its queries stay the same when they are "
+        f"permuted, {inverted} when inverted.",
         f"Permuted, the best it asks in {found.counts[-1]:,} queries {fall} from {own} to "
-        f"{misled} % validation (difference {points(loss)} points): {level[side(above)]} ({chance}; "
-        f"difference {points(above)}).",
+        f"{misled} % validation (difference {points(loss)} points): {level} random search "
+        f"({chance}; difference {points(above)}).",
         *beside_the_twin(found),
     ]
 
