@@ -66,7 +66,8 @@ LINES: dict[str, list[str]] = {
     "report": ["COMPARED --out drawn"],
     "train": [
         f"dqn {TRAIN} --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
-        "--network.dropout 0.1 --gamma 0.5 --epsilon-base 0.3 --epsilon-exponent 3 --learning-starts 32 --n-step 1 --batch-size 8 "
+        "--network.dropout 0.1 --gamma 0.5 --epsilon-base 0.3 --epsilon-exponent 3 "
+        "--learning-starts 32 --n-step 1 --batch-size 8 "
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
         "--learning-rate 0.001 --gradient-clip 1 --target-every 16",
         f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1",

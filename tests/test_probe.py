@@ -15,6 +15,7 @@ import pytest
 
 from averages import AGENT
 from rlnas.agents.protocol import Agent
+from rlnas.agents.random_search import RandomSearch
 from rlnas.analysis import cli
 from rlnas.analysis.comparison import sweep
 from rlnas.analysis.probe.controls import FOREST, ONCE, best_of, controls
@@ -91,12 +92,12 @@ def test_one_that_is_blind_asks_the_same_whatever_it_hears(tmp_path):
 def test_one_that_reads_falls_under_wrong_answers(tmp_path):
     """It climbs; told that up is down, it stays where it began or goes below."""
     benchmark = from_table(rising())
-    found = made(Reader(), benchmark, tmp_path)
+    found = made(Reader(), benchmark, tmp_path, budget=40)
     assert reads(found)
     own, permuted, inverted = (found.curves[x][:, -1] for x in (AS_IT_IS, PERMUTED, INVERTED))
     assert own.mean() > 0.89 and permuted.mean() < own.mean() - 0.02
     assert inverted.mean() < permuted.mean() - 0.02
-    assert 0.05 <= found.row(PERMUTED).same < 0.5  # the first query is before any answer
+    assert 1 / 40 <= found.row(PERMUTED).same < 0.5  # the first query is before any answer
     assert "toy reads its answers" in sentences(found)[0]
     assert "queries falls from" in sentences(found)[1]
     val = np.asarray(benchmark.mean_val, np.float64)
@@ -106,7 +107,7 @@ def test_one_that_reads_falls_under_wrong_answers(tmp_path):
             wanted = np.maximum.accumulate(val[run.history.arch], axis=1)
             np.testing.assert_allclose(found.curves[run.label], wanted, rtol=1e-6)
             column = found.row(run.label).validation.value
-            np.testing.assert_allclose(column, wanted.mean(0)[[9, 19]], rtol=1e-6)
+            np.testing.assert_allclose(column, wanted.mean(0)[[9, 19, 39]], rtol=1e-6)
     assert found.difference(PERMUTED, AS_IT_IS).value == pytest.approx((permuted - own).mean())
 
 
@@ -117,19 +118,13 @@ def test_every_run_permutes_by_itself(tmp_path):
 
 
 def test_a_space_without_numbers_says_what_it_does_instead(tmp_path):
-    found = made(replace_random(), invented_benchmark(), tmp_path, budget=3, seeds=2)
+    found = made(RandomSearch(), invented_benchmark(), tmp_path, budget=3, seeds=2)
     assert not found.permutes and [row.what for row in found.rows][-1] == CHANCE
     said = text(found)
     assert "drawn by a hash of what was asked; without numbers there is no permutation" in " ".join(
         said.split()
     )
     assert "Without a search" not in said
-
-
-def replace_random() -> Any:
-    from rlnas.agents.random_search import RandomSearch
-
-    return RandomSearch()
 
 
 # Controls
@@ -178,11 +173,12 @@ def invented(same: float, permuted: float, chance: float) -> Probe:
     """100 runs of 20 queries that end around these values."""
     spread = np.linspace(-0.01, 0.01, 100)
 
-    def curve(end: float) -> np.ndarray:
-        return np.linspace(end - 0.1, end, 20)[None] + spread[:, None]
+    def curve(what: str, end: float) -> np.ndarray:
+        runs = np.random.default_rng(len(what)).permutation(spread)  # pairs of runs differ
+        return np.linspace(end - 0.1, end, 20)[None] + runs[:, None]
 
     def row(what: str, before: int, same: float | None, value: float) -> Row:
-        values = np.array([value - 0.05, value])
+        values = np.array([value])
         return Row(
             what, before, same, Interval(values, values - 0.001, values + 0.001),
             Interval(values - 0.02, values - 0.021, values - 0.019),
@@ -194,38 +190,42 @@ def invented(same: float, permuted: float, chance: float) -> Probe:
     rows = [row(what, paid.get(what, 0), shares[what], end) for what, end in curves.items()]
     rows.append(row(PARAMETERS, 0, None, 0.93))
     return Probe(
-        "toy", "table", "test accuracy", 100, (10, 20), rows,
-        {what: curve(end) for what, end in curves.items()}, True,
+        "toy", "table", "test accuracy", 100, (20,), rows,
+        {what: curve(what, end) for what, end in curves.items()}, True,
     )  # fmt: skip
 
 
-GOLDEN = """\
-toy reads its answers: 12.5 % of its queries stay the same when they are permuted, 12.5 % when inverted. Permuted, the
-best it asks in 20 queries falls from 95.00 to 90.00 % validation (difference -5.00 [no interval: too few, or all
-alike] points): the level of random search (90.00; difference 0.00 [no interval: too few, or all alike]). Untrained it
-finds 90.00 %, trained 95.00 % (difference 5.00 [no interval: too few, or all alike] points).
+BEFORE = """\
+toy reads its answers: 12.5 % of its queries stay the same when they are permuted, 12.5 % when
+inverted. Permuted, the best it asks in 20 queries falls from 95.00 to 90.00 % validation
+(difference -5.00 [-5.14, -4.86] points): the level of random search (90.00; difference 0.00 [-0.16,
+0.16]). Untrained it finds 90.00 %, trained 95.00 % (difference 5.00 [4.83, 5.17] points).
 
-toy on table, 20 queries, 100 runs of each: validation accuracy (%) of the best asked after 10 / 20 queries, and its
-test accuracy after the last
-
-                  before     same  10                    20                    reported
-----------------  ------  -------  --------------------  --------------------  --------------------
-as it is           1,200  100.0 %  90.00 [89.90, 90.10]  95.00 [94.90, 95.10]  93.00 [92.90, 93.10]
-permuted answers   1,200   12.5 %  85.00 [84.90, 85.10]  90.00 [89.90, 90.10]  88.00 [87.90, 88.10]
-inverted answers   1,200   12.5 %  80.00 [79.90, 80.10]  85.00 [84.90, 85.10]  83.00 [82.90, 83.10]
-untrained twin         0    3.0 %  85.00 [84.90, 85.10]  90.00 [89.90, 90.10]  88.00 [87.90, 88.10]
-random search          0    0.1 %  85.00 [84.90, 85.10]  90.00 [89.90, 90.10]  88.00 [87.90, 88.10]
-most parameters        0        -  88.00 [87.90, 88.10]  93.00 [92.90, 93.10]  91.00 [90.90, 91.10]
-
-Permuted: every look-up answers with the value of another architecture, by a new permutation in each run. Inverted: it
-answers 1 - v. Whatever an agent was told, what it asked is judged by the true values: the best by validation among
-it, mean over runs with 95 % intervals.
-Without a search: what as many look-ups buy, those before the search included; a random forest asks what it predicts
-best."""
+toy on table, 20 queries, 100 runs of each: validation accuracy (%) of the best asked after 20
+queries, and its test accuracy after the last"""
+TABLE = """\
+                  before     same  20                    reported
+----------------  ------  -------  --------------------  --------------------
+as it is           1,200  100.0 %  95.00 [94.90, 95.10]  93.00 [92.90, 93.10]
+permuted answers   1,200   12.5 %  90.00 [89.90, 90.10]  88.00 [87.90, 88.10]
+inverted answers   1,200   12.5 %  85.00 [84.90, 85.10]  83.00 [82.90, 83.10]
+untrained twin         0    3.0 %  90.00 [89.90, 90.10]  88.00 [87.90, 88.10]
+random search          0    0.1 %  90.00 [89.90, 90.10]  88.00 [87.90, 88.10]
+most parameters        0        -  93.00 [92.90, 93.10]  91.00 [90.90, 91.10]"""
+AFTER = """\
+Permuted: every look-up answers with the value of another architecture, by a new permutation in each
+run. Inverted: it answers 1 - v. Whatever an agent was told, what it asked is judged by the true
+values: the best by validation among it, mean over runs with 95 % intervals.
+Without a search: what as many look-ups buy, those before the search included; a random forest asks
+what it predicts best."""
 
 
 def test_what_is_printed():
-    assert text(invented(0.125, 0.90, 0.90)) == GOLDEN
+    """Paragraphs are as wide as a terminal; the table is as it is."""
+    finding, title, table, notes = text(invented(0.125, 0.90, 0.90)).split("\n\n")
+    assert table == TABLE
+    assert " ".join(f"{finding} {title}".split()) == " ".join(BEFORE.split())
+    assert " ".join(notes.split()) == " ".join(AFTER.split())
 
 
 def test_the_sentences_follow_the_numbers():
@@ -234,7 +234,7 @@ def test_the_sentences_follow_the_numbers():
     assert "queries RISES from 95.00 to 97.00 %" in sentences(invented(0.1, 0.97, 0.9))[1]
     assert "queries hardly changes: from 95.00 to 95.00" in sentences(invented(0.9, 0.95, 0.9))[1]
     assert "stay the same when they are permuted, 100.0 %" in sentences(invented(0.9999, 0.9, 1))[0]
-    assert sentences(invented(1, 0.95, 0.9))[0].startswith("toy asks the same cells whatever the")
+    assert sentences(invented(1.0, 0.95, 0.9))[0].startswith("toy asks the same cells whatever the")
 
 
 def test_the_counts_end_with_the_budget():
@@ -252,7 +252,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-WORDS = ["probe", "test_probe:Reader", "--benchmark", "rising.npz", "--budget", "12", "--seeds", "12"]
+OPTIONS = ["--benchmark", "rising.npz", "--budget", "12", "--seeds", "12"]
+WORDS = ["probe", "test_probe:Reader", *OPTIONS]
 
 
 def test_interrupted_it_goes_on_and_done_it_is_reused(here, monkeypatch, capsys):
@@ -300,7 +301,7 @@ def test_a_trained_agent_is_held_against_its_untrained_twin(here, capsys):
     assert rows[AS_IT_IS]["lookups_before"] == rows[FREED]["lookups_before"] == lookups
     assert rows[TWIN]["lookups_before"] == rows[CHANCE]["lookups_before"] == 0
     assert rows[PERMUTED]["same_queries"] == rows[INVERTED]["same_queries"] == 1
-    assert rows[TWIN]["same_queries"] < 0.9 > rows[FREED]["same_queries"]
+    assert rows[TWIN]["same_queries"] < 0.5 and rows[FREED]["same_queries"] < 1
     ends = {what: row["validation"]["value"][-1] for what, row in rows.items()}
     assert ends[TWIN] < ends[AS_IT_IS]
     assert ends["everything looked up"] == pytest.approx(0.9)
@@ -318,7 +319,7 @@ def test_a_trained_agent_is_held_against_its_untrained_twin(here, capsys):
         ("nobody", "nobody"),
         ("all", "is 1"),
         ("bridge:outside_searchers:Draws", "searches outside JAX, so its answers cannot be"),
-        ("random_search --source rising.npz", "--source rising is the benchmark that is searched"),
+        ("random_search --source rising.npz", "--source small is the benchmark that is searched"),
         ("random_search --source nb201.npz", "nb201"),
         ("dqn:nowhere", "nowhere"),
     ],

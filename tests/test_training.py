@@ -127,7 +127,7 @@ def test_a_region_may_be_shown_in_place_of_random_cells():
 
 def test_a_region_is_refused_where_there_is_none_so_large():
     scattered = opposed().restrict(np.arange(0, 91, 7))
-    with pytest.raises(UserError, match="largest connected part of small has .* with --shown-reg"):
+    with pytest.raises(UserError, match=r"largest connected part of small has .* with --shown-reg"):
         loop.shown_part(replace(config(Path()), shown=0.99, shown_region=True), scattered)
 
 

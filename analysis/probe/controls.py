@@ -117,6 +117,6 @@ def same_texts(a: Any, places: np.ndarray, b: Any, there: np.ndarray) -> bool:
     """Whether the same numbers are the same architectures: so they are written alike. The last of
     them tell, as the largest."""
     return all(
-        a.format(a.at(int(i))) == b.format(b.at(int(j)))
+        a.format(a.at(jnp.int32(i))) == b.format(b.at(jnp.int32(j)))
         for i, j in zip(places[-SHARED:], there[-SHARED:], strict=True)
     )

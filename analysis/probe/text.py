@@ -59,7 +59,7 @@ def table(found: Probe) -> str:
         ["", *(["before"] if paid else []), "same", *(f"{q:,}" for q in found.counts), "reported"]
     ]
     for row in found.rows:
-        same = "-" if row.same is None else f"{number(row.same, 100, 1)} %"
+        same = "-" if row.same is None else f"{number(row.same, 100.0, 1)} %"
         last = (at(row.reported, -1),)
         values = [*(at(row.validation, i) for i in range(len(found.counts))), *last]
         cells = [plain(value, 100.0, "-") for value in values]
@@ -121,5 +121,5 @@ def side(difference: Interval) -> int:
 def percent_of(share: float | None) -> str:
     """A share; all of it only where it is all."""
     return (
-        f"{number(share, 100, 1)} %" if share not in (0, 1) else f"{share:.0%}".replace("%", " %")
+        f"{number(share, 100.0, 1)} %" if share not in (0, 1) else f"{share:.0%}".replace("%", " %")
     )
