@@ -65,7 +65,7 @@ def controls(
     name = EVERYTHING if before + most >= size else ONCE
     rows = [found(name, paid, [rng.permutation(size) for _ in range(draws)])]
     labels = max(2, min(before, round(LABELLED * size)) if before else most // 2)
-    features = np.asarray(jax.vmap(lambda i: space.encode(space.at(i)))(jnp.arange(size)))
+    features = np.asarray(jax.vmap(lambda i: benchmark.space.encode(space.at(i)))(jnp.arange(size)))
     orders = []
     for i in range(min(draws, FORESTS)):
         order = rng.permutation(size)
