@@ -115,7 +115,7 @@ def test_a_region_may_be_shown_in_place_of_random_cells():
     (some, _), (region, said) = (loop.shown_part(c, whole) for c in (drawn, in_one))
     assert said == ", 50% of the cells in one region"
     assert region.space.size == some.space.size == round(0.5 * whole.space.size)
-    assert connectivity(region.space.offsets, region.space.flat).whole
+    assert connectivity(*map(np.asarray, (region.space.offsets, region.space.flat))).whole
     names = {
         store.hash_of(loop.identity_of(c, LEARNER, whole, part))
         for c, part in ((drawn, some), (in_one, region))
