@@ -54,7 +54,7 @@ def region(
     offsets: Int[np.ndarray, " bounds"],
     flat: Int[np.ndarray, " E"],
     count: int,
-    random: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Int[np.ndarray, " count"]:
     """A compact connected region of `count` rows, ascending. It grows from a random row of the
     largest connected component by the row around it that has the largest share of its neighbours
@@ -67,8 +67,8 @@ def region(
     source, target = np.divmod(pairs, size)
     degree = np.bincount(source, minlength=size)
     near = np.split(target, np.cumsum(degree)[:-1])
-    order = random.permutation(size)
-    start = int(random.choice(connectivity(offsets, flat).largest))
+    order = rng.permutation(size)
+    start = int(rng.choice(connectivity(offsets, flat).largest))
     inside, touched = np.zeros(size, bool), np.zeros(size, np.int64)
     around = [(0.0, 0, start)]
     for _ in range(count):

@@ -93,25 +93,25 @@ def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
         places = np.flatnonzero(space.num_vertices() <= config.shown_vertices)
         said = f", cells with at most {config.shown_vertices} vertices"
     else:
-        count, random = (
+        count, rng = (
             max(1, round(config.shown * size)),
             keys.generator(config.shown_seed, "shown"),
         )
         if config.shown_region:
-            places = shown_region(benchmark, count, random)
+            places = shown_region(benchmark, count, rng)
             said = f", {config.shown:.0%} of the cells in one region"
         else:
-            places = np.sort(random.choice(size, count, replace=False))
+            places = np.sort(rng.choice(size, count, replace=False))
             said = f", {config.shown:.0%} of the cells"
     return benchmark.restrict(places), said
 
 
-def shown_region(benchmark: Any, count: int, random: np.random.Generator) -> np.ndarray:
+def shown_region(benchmark: Any, count: int, rng: np.random.Generator) -> np.ndarray:
     """int [count], ascending: a connected region. `UserError` where there is none so large."""
     lists = lists_of(benchmark)
     if lists is None:
         raise UserError(f"{benchmark.name} lists no neighbours; leave --shown-region")
-    places = region(*lists, count, random)
+    places = region(*lists, count, rng)
     if len(places) < count:
         raise UserError(
             f"the largest connected part of {benchmark.name} has {len(places):,} of "
