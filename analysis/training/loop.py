@@ -93,10 +93,8 @@ def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
         places = np.flatnonzero(space.num_vertices() <= config.shown_vertices)
         said = f", cells with at most {config.shown_vertices} vertices"
     else:
-        count, rng = (
-            max(1, round(config.shown * size)),
-            keys.generator(config.shown_seed, "shown"),
-        )
+        count = max(1, round(config.shown * size))
+        rng = keys.generator(config.shown_seed, "shown")
         if config.shown_region:
             places = shown_region(benchmark, count, rng)
             said = f", {config.shown:.0%} of the cells in one region"
