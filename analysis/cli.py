@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "train": "rlnas.analysis.training.command:Train",
     "landscape": "rlnas.analysis.landscape.command:Landscape",
     "scale": "rlnas.analysis.scale.command:Scale",
+    "probe": "rlnas.analysis.probe.command:Probe",
     "ablate": "rlnas.analysis.ablation.command:Ablate",
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",

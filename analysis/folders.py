@@ -16,6 +16,7 @@ REPORTED = {
     "scale": "the figure of `rlnas scale`",
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
+    "probe": "probes",
 }
 """What is no comparison, and what many of it are called."""
 PARTS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,40 @@ def connectivity(
     names, counts = np.unique(labels, return_counts=True)
     largest = np.flatnonzero(kept)[labels == names[counts.argmax()]]
     return Connectivity(int(kept.sum()), int((degree == 0).sum()), float(degree.mean()), largest)
+
+
+def region(
+    offsets: Int[np.ndarray, " bounds"],
+    flat: Int[np.ndarray, " E"],
+    count: int,
+    rng: np.random.Generator,
+) -> Int[np.ndarray, " count"]:
+    """A compact connected region of `count` rows, ascending. It grows from a random row of the
+    largest connected component by the row around it that has the largest share of its neighbours
+    inside, a random one of equals, so that those outside keep theirs. At most the component is
+    reached; the direction of a move does not count."""
+    size = len(offsets) - 1
+    source = np.repeat(np.arange(size), np.diff(offsets))
+    target = np.asarray(flat)[: len(source)]
+    pairs = np.unique(np.concatenate([source * size + target, target * size + source]))
+    source, target = np.divmod(pairs, size)
+    degree = np.bincount(source, minlength=size)
+    near = np.split(target, np.cumsum(degree)[:-1])
+    order = rng.permutation(size)
+    start = int(rng.choice(connectivity(offsets, flat).largest))
+    inside, touched = np.zeros(size, bool), np.zeros(size, np.int64)
+    around = [(0.0, 0, start)]
+    for _ in range(count):
+        while around and inside[around[0][2]]:  # it came in when it had a larger share
+            heapq.heappop(around)
+        if not around:
+            break
+        row = heapq.heappop(around)[2]
+        inside[row] = True
+        touched[near[row]] += 1
+        for other in near[row][~inside[near[row]]].tolist():
+            heapq.heappush(around, (-touched[other] / degree[other], int(order[other]), other))
+    return np.flatnonzero(inside)
 
 
 def _components(size: int, source: np.ndarray, target: np.ndarray) -> np.ndarray:

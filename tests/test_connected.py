@@ -18,7 +18,7 @@ from rlnas.analysis.comparison.captions import foot
 from rlnas.analysis.comparison.measures import measure
 from rlnas.analysis.comparison.sweep import compare
 from rlnas.bench import load
-from rlnas.bench.connected import connectivity
+from rlnas.bench.connected import connectivity, region
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import family_of
 from rlnas.bench.nb101 import graph
@@ -166,3 +166,42 @@ def test_values_that_names_contradict_or_budgets_that_are_not_there(tmp_path: Pa
     path = write_csv(tmp_path / "u.csv", ["arch", "cifar100_val"], [[cell_text(0), 50]])
     with pytest.raises(UserError, match="no such budget; expected one of 200"):
         import_nb201(path, tmp_path, values=["12=max-of-3"])
+
+
+def share_outside(space, inside: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Of the neighbours of each row `of`, the share that is not inside."""
+    offsets, flat = np.asarray(space.offsets), np.asarray(space.flat)
+    return np.array([1 - inside[flat[offsets[i] : offsets[i + 1]]].mean() for i in of])
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_region_is_one_piece_and_what_is_left_out_has_its_neighbours_left_out(share) -> None:
+    space = load("nb101-digits").space
+    offsets, flat = np.asarray(space.offsets), np.asarray(space.flat)
+    count = round(share * space.size)
+    shares = []
+    for seed in range(3):
+        places = region(offsets, flat, count, np.random.default_rng(seed))
+        assert len(places) == count and (np.diff(places) > 0).all()
+        inside = np.isin(np.arange(space.size), places)
+        assert connectivity(offsets, flat, inside).whole
+        outside = share_outside(space, inside, np.flatnonzero(~inside))
+        assert outside.mean() > 0.6 and (outside > 0.5).mean() > 0.9
+        random = np.isin(
+            np.arange(space.size),
+            np.random.default_rng(seed).choice(space.size, count, replace=False),
+        )
+        shares.append(outside.mean() - share_outside(space, random, np.flatnonzero(~random)).mean())
+    assert min(shares) > 0.05
+    assert len({tuple(region(offsets, flat, 9, np.random.default_rng(i))) for i in range(5)}) > 1
+    again = [region(offsets, flat, count, np.random.default_rng(7)).tolist() for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_a_region_by_hand() -> None:
+    """0 -> 1 <- 2 is one piece; from wherever it begins, the two others follow, and no more."""
+    some = lists([[1], [], [1], [4], [3], []])
+    for seed in range(5):
+        assert region(*some, 3, np.random.default_rng(seed)).tolist() == [0, 1, 2]
+        assert region(*some, 4, np.random.default_rng(seed)).tolist() == [0, 1, 2]
+        assert 1 in region(*some, 2, np.random.default_rng(seed)).tolist()

@@ -65,8 +65,9 @@ LINES: dict[str, list[str]] = {
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
     "train": [
-        f"dqn {TRAIN} --shown 0.6 --shown-seed 2 {MDP} {NETWORK} --network.dropout 0.1 --gamma 0.5 "
-        "--epsilon-base 0.3 --epsilon-exponent 3 --learning-starts 32 --n-step 1 --batch-size 8 "
+        f"dqn {TRAIN} --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
+        "--network.dropout 0.1 --gamma 0.5 --epsilon-base 0.3 --epsilon-exponent 3 "
+        "--learning-starts 32 --n-step 1 --batch-size 8 "
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
         "--learning-rate 0.001 --gradient-clip 1 --target-every 16",
         f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1",
@@ -90,6 +91,10 @@ LINES: dict[str, list[str]] = {
     "oneshot": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
         "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
+    ],
+    "probe": [
+        "random_search --benchmark table.npz --budget 4 --seeds 3 --seed 1 --source part.npz "
+        "--rehearsal --out out"
     ],
     "stability": [
         "--benchmark table.npz --agents evolution --rates 2 3 --option tournament --budget 20 "

@@ -36,7 +36,7 @@ def played(mdp, key, pick=None):
 
 def test_the_return_is_the_rise_of_the_best_from_the_first_answer():
     trail = played(MDP, jax.random.key(0))
-    vals = [float(TABLE.mean_val[int(info.arch)]) for _, _, _, info, _ in trail]
+    vals = [float(TABLE.val[int(info.arch)]) for _, _, _, info, _ in trail]
     rewards = [reward for _, reward, _, _, _ in trail]
     for t in range(1, MDP.horizon):
         rise = 2 * (max(vals[: t + 1]) - max(vals[:t]))
@@ -48,10 +48,10 @@ def test_the_return_is_the_rise_of_the_best_from_the_first_answer():
 
 
 def test_with_a_floor_the_first_answer_counts_from_there():
-    floor = float(np.median(TABLE.mean_val))
+    floor = float(np.median(TABLE.val))
     mdp = dataclasses.replace(MDP, floor=floor, shaping=Exponential(3.0))
     trail = played(mdp, jax.random.key(1))
-    vals = [float(TABLE.mean_val[int(info.arch)]) for _, _, _, info, _ in trail][: mdp.horizon]
+    vals = [float(TABLE.val[int(info.arch)]) for _, _, _, info, _ in trail][: mdp.horizon]
     expected = np.exp(3 * (max([floor, *vals]) - 1)) - np.exp(3 * (floor - 1))
     assert sum(r for _, r, _, _, _ in trail[: mdp.horizon]) == pytest.approx(expected, abs=1e-6)
 
@@ -59,7 +59,7 @@ def test_with_a_floor_the_first_answer_counts_from_there():
 def test_anytime_rewards_add_up_to_the_mean_over_the_budget():
     mdp = dataclasses.replace(MDP, floor=0.0, shaping=Linear(1.0), anytime=True)
     trail = played(mdp, jax.random.key(2))
-    vals = [float(TABLE.mean_val[int(info.arch)]) for _, _, _, info, _ in trail][: mdp.horizon]
+    vals = [float(TABLE.val[int(info.arch)]) for _, _, _, info, _ in trail][: mdp.horizon]
     assert sum(r for _, r, _, _, _ in trail[: mdp.horizon]) == pytest.approx(
         np.maximum.accumulate(vals).mean(), abs=1e-6
     )
@@ -121,7 +121,7 @@ def test_candidates_are_fresh_then_near_the_best_then_near_the_latest():
     }
     state = played(MDP, jax.random.key(11))[3][4]
     asked = [int(x) for x in state.asked.archs[: int(state.asked.queries)]]
-    best = sorted(asked, key=lambda row: -float(TABLE.mean_val[row]))
+    best = sorted(asked, key=lambda row: -float(TABLE.val[row]))
     groups = np.split(np.asarray(state.archs), [4, 7, 10])
     masks = np.split(np.asarray(state.mask), [4, 7, 10])
     assert MDP.num_actions == 12 == len(state.archs)

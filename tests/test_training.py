@@ -31,6 +31,7 @@ from rlnas.analysis.report.command import Report
 from rlnas.analysis.training import data, loop, text
 from rlnas.analysis.training.command import Train
 from rlnas.bench import code, progress
+from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import families, named
 from rlnas.bench.nb101.benchmark import from_table
@@ -106,6 +107,28 @@ def test_only_what_is_shown_is_seen(trained):
     assert len(saved.seen) == saved.facts["distinct"]
     assert set(saved.seen) <= set(np.asarray(shown.space.rows).tolist())
     assert rows[-1]["distinct"] > 0.8 * shown.space.size
+
+
+def test_a_region_may_be_shown_in_place_of_random_cells():
+    whole = opposed()
+    drawn, in_one = (replace(config(Path()), shown_region=x) for x in (False, True))
+    (some, _), (region, said) = (loop.shown_part(c, whole) for c in (drawn, in_one))
+    assert said == ", 50% of the cells in one region"
+    assert region.space.size == some.space.size == round(0.5 * whole.space.size)
+    assert connectivity(*map(np.asarray, (region.space.offsets, region.space.flat))).whole
+    names = {
+        store.hash_of(loop.identity_of(c, LEARNER, whole, part))
+        for c, part in ((drawn, some), (in_one, region))
+    }
+    assert len(names) == 2
+    other, _ = loop.shown_part(replace(in_one, shown_seed=1), whole)
+    assert other.space.rows.tolist() != region.space.rows.tolist()
+
+
+def test_a_region_is_refused_where_there_is_none_so_large():
+    scattered = opposed().restrict(np.arange(0, 91, 7))
+    with pytest.raises(UserError, match=r"largest connected part of small has .* with --shown-reg"):
+        loop.shown_part(replace(config(Path()), shown=0.99, shown_region=True), scattered)
 
 
 def test_the_summary_tells_the_checkpoint_beside_the_baselines(trained):
@@ -263,6 +286,7 @@ def test_what_a_family_changes_is_a_setting_of_some_learner():
     [
         ({"shown": 0.0}, "--shown is 0.0"),
         ({"shown": 0.5, "shown_vertices": 4}, "both given"),
+        ({"shown_region": True}, "--shown-region is given without --shown"),
         ({"evaluate_every": 0}, "--evaluate-every is 0"),
         ({"evaluation_seeds": 0}, "--evaluation-seeds is 0"),
         ({"judging_seeds": 0}, "--judging-seeds is 0"),

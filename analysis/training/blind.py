@@ -7,23 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Key
+from jaxtyping import Array, Int, Key
 
 from rlnas.agents.evaluate import searches
 from rlnas.agents.learner import Learner
-from rlnas.agents.protocol import Agent
-from rlnas.bench.benchmark import Arch, QueryResult
-
-
-def misled(agent: Agent, inverted: Bool[Array, ""]) -> Agent:
-    """The agent told 1 - v for every validation accuracy v, where `inverted`: the best is the
-    worst."""
-
-    def tell(state: Any, arch: Arch, result: QueryResult) -> Any:
-        val = jnp.where(inverted, 1 - result.val, result.val)
-        return agent.tell(state, arch, result._replace(val=val))
-
-    return agent._replace(tell=tell)
+from rlnas.agents.told import ANSWERS, told
 
 
 def same_queries(
@@ -33,10 +21,20 @@ def same_queries(
     an agent whose queries do not depend on the answers."""
 
     @jax.jit
-    def asked(benchmark: Any, keys: Key[Array, " seeds"], inverted: Bool[Array, ""]) -> Any:
-        agent = misled(learner.agent(benchmark.space, params), inverted)
+    def searched(benchmark: Any, keys: Key[Array, " seeds"], answers: Int[Array, ""]) -> Any:
+        agent = told(learner.agent(benchmark.space, params), benchmark, answers)
         return searches(agent, benchmark, budget, keys).arch
 
-    true, inverted = (np.asarray(asked(benchmark, keys, jnp.array(x))) for x in (False, True))
-    equal = (true == inverted).reshape(*true.shape[:2], -1).all(-1)
-    return float(equal.mean())
+    true, inverted = (
+        np.asarray(searched(benchmark, keys, jnp.int32(ANSWERS.index(answers))))
+        for answers in ("true", "inverted")
+    )
+    return float(same(true, inverted, benchmark.space).mean())
+
+
+def same(a: np.ndarray, b: np.ndarray, space: Any) -> np.ndarray:
+    """Where two arrays of architectures, of any leading shape, hold the same one."""
+    equal = a == b
+    inner = tuple(range(equal.ndim - len(space.arch_shape), equal.ndim))
+    found: np.ndarray = equal.all(axis=inner)
+    return found

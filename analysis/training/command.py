@@ -23,13 +23,15 @@ class Train(TrainSettings):
     AGENT:FOLDER`.
 
     Protocols: train on the table that is searched later (amortised, the paper's setting); on a part
-    of it (`--shown`, `--shown-vertices`: split); on another table, budget or repeat (transfer).
+    of it (`--shown`, with `--shown-region` or without, `--shown-vertices`: split); on another
+    table, budget or repeat (transfer).
     Without any training (cold), the agent's name alone in `rlnas compare` learns inside its budget.
 
     Examples:
       rlnas train
       rlnas train --preset smoke
       rlnas train --shown 0.25 --alpha 8 --neighbours 10
+      rlnas train --shown 0.5 --shown-region
       rlnas train --epochs 5 --noise repeat=0
       rlnas train --benchmark nb301-yahpo
       rlnas train incontext

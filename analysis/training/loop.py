@@ -41,9 +41,11 @@ from rlnas.analysis.training.outcome import finish
 from rlnas.analysis.training.settings import EVALUATIONS, JUDGING, QUERIES, TrainSettings
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
+from rlnas.bench.connected import region
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 from rlnas.bench.jax_setup import pinned
+from rlnas.bench.landscape import lists_of
 from rlnas.bench.progress import bar
 from rlnas.bench.synthetic.tables import is_inventive
 
@@ -93,18 +95,37 @@ def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
         said = f", cells with at most {config.shown_vertices} vertices"
     else:
         count = max(1, round(config.shown * size))
-        places = np.sort(
-            keys.generator(config.shown_seed, "shown").choice(size, count, replace=False)
-        )
-        said = f", {config.shown:.0%} of the cells"
+        rng = keys.generator(config.shown_seed, "shown")
+        if config.shown_region:
+            places = shown_region(benchmark, count, rng)
+            said = f", {config.shown:.0%} of the cells in one region"
+        else:
+            places = np.sort(rng.choice(size, count, replace=False))
+            said = f", {config.shown:.0%} of the cells"
     return benchmark.restrict(places), said
+
+
+def shown_region(benchmark: Any, count: int, rng: np.random.Generator) -> np.ndarray:
+    """int [count], ascending: a connected region. `UserError` where there is none so large."""
+    lists = lists_of(benchmark)
+    if lists is None:
+        raise UserError(f"{benchmark.name} lists no neighbours; leave --shown-region")
+    places = region(*lists, count, rng)
+    if len(places) < count:
+        raise UserError(
+            f"the largest connected part of {benchmark.name} has {len(places):,} of "
+            f"{benchmark.space.size:,} architectures; expected --shown at most "
+            f"{len(places) / benchmark.space.size:.2f} with --shown-region"
+        )
+    return places
 
 
 def identity_of(
     config: TrainSettings, learner: Learner, benchmark: Benchmark, part: Any
 ) -> dict[str, Any]:
     """What decides every byte of a training but its times."""
-    same = ("agent", "shown", "shown_vertices", "shown_seed", "seed", "evaluation_seeds")
+    shown = ("shown", "shown_region", "shown_vertices", "shown_seed")
+    same = ("agent", *shown, "seed", "evaluation_seeds")
     identity = {
         "benchmark": benchmark.describe(),
         "cells_shown": int(part.space.size),

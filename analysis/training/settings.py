@@ -46,10 +46,14 @@ class TrainSettings:
     shown: float = 1.0
     """Show the accuracies of this random share of the architectures only; the others are not in the
     MDP."""
+    shown_region: bool = False
+    """Let the share that `--shown` is be one connected region, grown over neighbours from a random
+    architecture; held out is then what has few neighbours in it. Else single ones at random, and
+    what is held out lies among them."""
     shown_vertices: int | None = None
     """Show only the cells with at most so many vertices."""
     shown_seed: int = 0
-    """Which random share `--shown` is; trainings of other seeds see the same."""
+    """Which random share, or region, `--shown` is; trainings of other seeds see the same."""
     seed: int = 0
     """Root of all randomness."""
     evaluate_every: int | None = None
@@ -75,6 +79,8 @@ class TrainSettings:
             raise UserError(f"--shown is {self.shown}; expected a share above 0, at most 1")
         if self.shown < 1 and self.shown_vertices is not None:
             raise UserError("--shown and --shown-vertices are both given; expected one of them")
+        if self.shown_region and self.shown == 1:
+            raise UserError("--shown-region is given without --shown; expected --shown below 1")
         check_at_least(
             1,
             evaluate_every=1 if self.evaluate_every is None else self.evaluate_every,
