@@ -13,7 +13,7 @@ from jaxtyping import Array, Float32, Int, Key
 from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent, History, run_search
 from rlnas.bench.benchmark import Benchmark
-from rlnas.bench.synthetic.tables import tested
+from rlnas.bench.synthetic.tables import table_for
 
 
 class Incumbents(NamedTuple):
@@ -56,6 +56,6 @@ def searches(
     """A search for every key; of a benchmark that draws tables, on one each."""
 
     def search(key: Key[Array, ""]) -> History:
-        return run_search(agent, tested(benchmark, key), budget, key)
+        return run_search(agent, table_for(benchmark, key), budget, key)
 
     return jax.vmap(search)(keys)

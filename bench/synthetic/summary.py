@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from rlnas import bench
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.coded import Coded
 from rlnas.bench.errors import UserError
 from rlnas.bench.landscape import lists_of, values_of
 from rlnas.bench.rank import spearman
@@ -34,8 +35,11 @@ class Summary(NamedTuple):
 QUANTILES = (0.02, 0.75, 0.99)
 
 
-def summary(benchmark: Benchmark, operations: np.ndarray | None = None) -> Summary:
-    """Of a benchmark of numbered architectures with neighbour lists. operations: [M], of each."""
+def summary(
+    benchmark: Benchmark, operations: np.ndarray | None = None, repeats: Any = None
+) -> Summary:
+    """Of a benchmark of numbered architectures with neighbour lists. operations: [M], of each.
+    repeats: [M, R], in place of the benchmark's own."""
     lists = lists_of(benchmark)
     if lists is None:
         raise UserError(
@@ -51,8 +55,8 @@ def summary(benchmark: Benchmark, operations: np.ndarray | None = None) -> Summa
     there = val[~np.isnan(val)]
     middle, top = np.median(there), there.max()
     low, upper, high = (np.quantile(there, QUANTILES) - middle) / (top - middle)
-    repeats: Any = getattr(benchmark, "val", np.zeros((len(val), 1)))
-    columns = np.asarray(repeats)
+    own: Any = getattr(benchmark, "val", np.zeros((len(val), 1)))
+    columns = np.asarray(own if repeats is None else repeats)
     both = columns[~np.isnan(columns[:, :2]).any(1), :2]
     again = spearman(both[:, 0], both[:, 1]) if columns.shape[1] > 1 else np.nan
     with_size = np.nan
@@ -72,7 +76,7 @@ def invented(benchmark: InventedBenchmark, tables: int, seed: int) -> np.ndarray
     found = []
     for number in range(tables):
         table, repeats = draw(jax.random.fold_in(root, number))
-        found.append(summary(replace(table, val=repeats), operations))
+        found.append(summary(table, operations, repeats))
     return np.array(found)
 
 
@@ -99,18 +103,14 @@ def text(rows: Sequence[tuple[str, Summary]], drawn: np.ndarray) -> str:
 
 def of_space(benchmark: Benchmark) -> np.ndarray | None:
     """float [M]: operations of the architectures of a benchmark; None where it has no numbers."""
-    from rlnas.bench.coded import Coded
-
     made = jax.jit(Coded.of)(benchmark.space)
     return None if isinstance(made.measured, tuple) else operations_of(made)
 
 
 def beside(names: Sequence[str], tables: int, seed: int) -> str:
     """The text, of real benchmarks by name and of invented tables."""
-    from rlnas.bench import load
-
     rows = []
     for name in names:
-        benchmark = load(name)
+        benchmark = bench.load(name)
         rows.append((name, summary(benchmark, of_space(benchmark))))
-    return text(rows, invented(load("synthetic"), tables, seed))
+    return text(rows, invented(bench.load("synthetic"), tables, seed))

@@ -13,6 +13,8 @@ from jaxtyping import Array, Float32, Key
 
 from rlnas.bench import keys
 from rlnas.bench.coded import Coded
+from rlnas.bench.nb101.space import make_space
+from rlnas.bench.nb201.space import CellSpace
 from rlnas.bench.noise import MEAN, NoiseLike
 from rlnas.bench.synthetic.family import BUDGETS, SIZES
 from rlnas.bench.synthetic.landscape import Prior, invent
@@ -97,7 +99,7 @@ def is_inventive(benchmark: Any) -> bool:
     return bool(getattr(benchmark, "inventors", ()))
 
 
-def tested(benchmark: Any, key: Key[Array, ""]) -> Any:
+def table_for(benchmark: Any, key: Key[Array, ""]) -> Any:
     """What a search is made on: the benchmark itself, or one of those it draws."""
     return benchmark.judging(key) if is_inventive(benchmark) else benchmark
 
@@ -111,11 +113,7 @@ def coded(space: str) -> Coded:
 
 def _space(space: str) -> Any:
     if space == "nb101":
-        from rlnas.bench.nb101.space import make_space
-
         return make_space(np.arange(SIZES["nb101"], dtype=np.int32), 5)
-    from rlnas.bench.nb201.space import CellSpace
-
     return CellSpace(5 if space == "nb201" else 4)
 
 
