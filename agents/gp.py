@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Key, Num
 
 from rlnas.agents import asked as record
@@ -26,7 +25,7 @@ from rlnas.agents.informed import Leads, informed
 from rlnas.agents.kernels import Kernel, KernelName, kernel_of
 from rlnas.agents.memory import Memory
 from rlnas.agents.occasional import when
-from rlnas.agents.prior import Known, resolve
+from rlnas.agents.prior import Known, WithPrior, resolve
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 from rlnas.bench.errors import UserError
@@ -53,7 +52,7 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GP:
+class GP(WithPrior):
     """Bayesian optimisation with a Gaussian process and expected improvement, as the GP of BANANAS'
     comparison has it (White et al. 2021, arXiv 1910.11858; naszilla: exp(-d / length), d a distance
     of paths) and NAS-BOWL (Ru et al. 2021, arXiv 2006.07556; xingchenwan/nasbowl), whose kernel of
@@ -108,25 +107,6 @@ class GP:
                 raise UserError(f"gp has {name}={value}; expected at least {minimum}")
         if self.parents > self.memory:
             raise UserError(f"gp has parents={self.parents}; expected at most memory={self.memory}")
-
-    def identity(self) -> dict[str, Any]:
-        """The options, and the sources' sha256."""
-        sources = {"sources": resolve(self.prior).identity} if self.prior else {}
-        return asdict(self) | sources
-
-    def parts(self) -> tuple[Any, Any]:
-        """The options without the sources, and these."""
-        if not self.prior:
-            return self, None
-        return replace(self, prior=""), resolve(self.prior).known
-
-    @property
-    def pretraining(self) -> dict[str, Any] | None:
-        """What the prior took, and what it is of."""
-        return resolve(self.prior).pretraining if self.prior else None
-
-    def unseen(self, benchmark: Any, archs: np.ndarray) -> None:
-        """Unknown: a source's values are of other trainings."""
 
     def build(self, space: SearchSpace, known: Known | None = None) -> Agent:
         """known: what is known beforehand, arrays that may be traced; else that of `prior`."""
@@ -189,21 +169,27 @@ def used(points: Points) -> Bool[Array, " M"]:
     return jnp.arange(len(points.vals), dtype=jnp.int32) < points.used
 
 
+def posterior(
+    kernel: Kernel, points: Points, codes: Num[Array, "n f"]
+) -> tuple[Float32[Array, " n"], Float32[Array, " n"], Float32[Array, " M"]]:
+    """What is expected of codes, and its standard deviation without noise; what is at the points,
+    noise taken off (anything where there is none). In normal scores."""
+    there, settings = used(points), points.settings
+    trend = kernel.trend(points.codes, settings)
+    left = normal_scores(points.vals, there) - trend
+    found, _ = process(points.inverse, left, there)
+    correlations = jnp.where(there[:, None], kernel.correlation(points.codes, codes, settings), 0.0)
+    own = kernel.own(codes, settings)
+    mean, deviation = predict(points.inverse, found, correlations, own)
+    at_points = trend + smoothed(points.inverse, found, left, settings[-1])
+    return mean + kernel.trend(codes, settings), deviation, at_points
+
+
 def improvement(kernel: Kernel, points: Points, codes: Num[Array, "n f"]) -> Float32[Array, " n"]:
     """Log expected improvement on the best of the points' means, in normal scores. (An answer above
     its mean is partly luck: measured from there, nothing is expected to improve.)"""
-    there, settings = used(points), points.settings
-    expected = kernel.trend(points.codes, settings)
-    scores = normal_scores(points.vals, there) - expected
-    found, _ = process(points.inverse, scores, there)
-    correlations = jnp.where(
-        there[:, None], kernel.correlation(points.codes, codes, settings), 0.0
-    )
-    own = kernel.own(codes, settings)
-    mean, deviation = predict(points.inverse, found, correlations, own)
-    mean = mean + kernel.trend(codes, settings)
-    means = expected + smoothed(points.inverse, found, scores, settings[-1])
-    best = jnp.max(jnp.where(there, means, -jnp.inf), initial=-8.0)
+    mean, deviation, means = posterior(kernel, points, codes)
+    best = jnp.max(jnp.where(used(points), means, -jnp.inf), initial=-8.0)
     return jnp.log(jnp.maximum(expected_improvement(mean, deviation, best), 1e-12))
 
 

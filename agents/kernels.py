@@ -1,4 +1,4 @@
-"""What makes architectures alike, for a Gaussian process: `paths` and counts, or common subtrees."""
+"""What makes architectures alike to a Gaussian process: paths and counts, or common subtrees."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ source's ranking in normal scores, whatever its values are.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float32, Int32
 
-from rlnas.bench.benchmark import Indexed, Part, SearchSpace, numbers_of
+from rlnas.bench.benchmark import Indexed, SearchSpace, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
@@ -53,7 +53,7 @@ class Known:
                 f"the prior is about {said(self.kind)}, and this search about {said(here)}; "
                 "expected sources over the same architectures"
             )
-        own: Any = space.rows if isinstance(space, Part) else jnp.arange(space.size)
+        own: Any = space.rows if is_part(space) else jnp.arange(space.size)  # type: ignore
         return jnp.stack(
             [
                 normal_scores(matched(numbers, values, own.astype(jnp.int32)))
@@ -111,6 +111,32 @@ class Prior:
             tuple(jnp.asarray(source.values) for source in self.sources),
             self.sources[0].kind,
         )
+
+
+class WithPrior:
+    """Settings of an agent, a dataclass with the field `prior`: a text for `resolve`, "" for none.
+    Its `build(space, known)` takes a `Known`, or None where there is no prior."""
+
+    prior: str
+
+    def identity(self) -> dict[str, Any]:
+        """The options, and the sources' sha256."""
+        sources = {"sources": resolve(self.prior).identity} if self.prior else {}
+        return asdict(cast(Any, self)) | sources
+
+    def parts(self) -> tuple[Any, Any]:
+        """The options without the sources' names, and what the sources say."""
+        if not self.prior:
+            return self, None
+        return replace(cast(Any, self), prior=""), resolve(self.prior).known
+
+    @property
+    def pretraining(self) -> dict[str, Any] | None:
+        """What the sources took, and what they are; None without."""
+        return resolve(self.prior).pretraining if self.prior else None
+
+    def unseen(self, benchmark: Any, archs: np.ndarray) -> None:
+        """Unknown: the sources' values are of other trainings."""
 
 
 @pinned()
@@ -228,12 +254,18 @@ def kind_of(space: Any) -> Kind:
     """`UserError` for a space whose architectures have no numbers, or too many."""
     if not isinstance(space, Indexed) or space.size > LIMIT:
         raise UserError(
-            f"a prior is a value for each architecture, and these are not numbered, or more than "
-            f"{LIMIT:,} ({type(space).__module__}); expected a benchmark with a table"
+            f"found a space ({type(space).__module__}) whose architectures are not numbered, or "
+            f"more than {LIMIT:,}, where a prior has a value for each; expected a table"
         )
     kind = type(space)
-    size = 0 if isinstance(space, Part) else int(space.size)
+    size = 0 if is_part(space) else int(space.size)
     return f"{kind.__module__}.{kind.__qualname__}", int(space.num_features), size
+
+
+def is_part(space: Any) -> bool:
+    """As `isinstance(space, Part)`, which would ask for its `whole`: not to be had from arrays that
+    are traced."""
+    return hasattr(type(space), "whole")
 
 
 def said(kind: Kind) -> str:
