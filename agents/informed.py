@@ -21,9 +21,9 @@ from rlnas.agents.kernels import Kernel
 from rlnas.agents.prior import Known
 from rlnas.bench.benchmark import Arch
 
-SLOPES = (1.0, 0.0)
+SLOPES = (0.5, 0.0)
 """Slopes tried of the mean before any answer, of the sources' average or of one of them."""
-WEIGHTS = (1.0, 4.0, 0.0)
+WEIGHTS = (0.25, 0.0)
 """Weights tried of the term that turns it, as shares of the process's variance."""
 EACH = 64
 """Candidates from either end of a ranking."""

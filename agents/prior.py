@@ -53,7 +53,8 @@ class Known:
                 f"the prior is about {said(self.kind)}, and this search about {said(here)}; "
                 "expected sources over the same architectures"
             )
-        own: Any = space.rows if is_part(space) else jnp.arange(space.size)  # type: ignore
+        there: Any = space
+        own = there.rows if is_part(space) else jnp.arange(space.size)
         return jnp.stack(
             [
                 normal_scores(matched(numbers, values, own.astype(jnp.int32)))
@@ -257,9 +258,10 @@ def kind_of(space: Any) -> Kind:
             f"found a space ({type(space).__module__}) whose architectures are not numbered, or "
             f"more than {LIMIT:,}, where a prior has a value for each; expected a table"
         )
-    kind = type(space)
-    size = 0 if is_part(space) else int(space.size)
-    return f"{kind.__module__}.{kind.__qualname__}", int(space.num_features), size
+    there: Any = space
+    kind = type(there)
+    size = 0 if is_part(there) else int(there.size)
+    return f"{kind.__module__}.{kind.__qualname__}", int(there.num_features), size
 
 
 def is_part(space: Any) -> bool:

@@ -30,7 +30,9 @@ def text(cells: Sequence[Cell], points: Sequence[int], agent: str, seeds: int) -
 def matrix(cells: Sequence[Cell], queries: int, measure: str) -> str:
     """measure: `validation`, or `reported`."""
     targets = list(dict.fromkeys(cell.target for cell in cells))
-    there = {(cell.way, cell.source, cell.target): cell for cell in cells}
+    there: dict[tuple[str, str, str], Cell] = {
+        (cell.way, cell.source, cell.target): cell for cell in cells
+    }
     rows = [[f"{measure}, {queries} queries", "", *short(targets)]]
     rows.append(["alone: regret", ""])
     for target in targets:
