@@ -101,6 +101,7 @@ class Prior:
         """See `rlnas.agents.protocol.Pretrained`."""
         return {
             "lookups": sum(source.lookups for source in self.sources),
+            "how": "knows",
             "trained_on": " and ".join(source.name for source in self.sources),
         }
 

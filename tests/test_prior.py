@@ -25,6 +25,8 @@ from rlnas.agents.prior import Known, benchmark_source, kind_of, resolve, scores
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.ranking import Ranking
 from rlnas.agents.spec import parse
+from rlnas.analysis.comparison.captions import trained
+from rlnas.analysis.comparison.entrants import entrants
 from rlnas.analysis.comparison.sweep import compare, identity_of
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
@@ -115,7 +117,9 @@ def test_the_identity_has_the_sources_hashes_and_the_manifest_their_look_ups() -
         small_benchmark(4), ["gp:prior=part.npz,fresh=5"], budget=3, seeds=2, out="runs"
     )
     said = run.manifest["pretraining"]
-    assert said == {"lookups": 31, "trained_on": "small"}
+    assert said == {"lookups": 31, "how": "knows", "trained_on": "small"}
+    (entrant,) = entrants([run])
+    assert trained([entrant]) == ["gp:prior=part.npz,fresh=5: knows small with 31 look-ups."]
 
 
 @pytest.mark.usefixtures("tables")

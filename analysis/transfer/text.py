@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlnas.analysis.stats import Interval
-from rlnas.analysis.text import aligned, number, plain
+from rlnas.analysis.text import aligned, plain
 from rlnas.analysis.transfer.measures import SURE, Cell
 
 WAYS = {"list": "zero-shot", "informed": "informed"}
@@ -74,7 +74,7 @@ def sentences(cells: Sequence[Cell], points: Sequence[int], agent: str) -> list[
             mine = [c for c in cells if c.way == way and c.queries == queries]
             better, worse = (sum(c.verdict == sign for c in mine) for sign in (1, -1))
             parts.append(
-                f"after {number(queries, digits=0)} queries better in {better} and worse in "
+                f"after {queries:,} queries better in {better} and worse in "
                 f"{worse} of {len(mine)} pairs"
             )
         said.append(f"{called}, against {agent} alone: {'; '.join(parts)}.")
