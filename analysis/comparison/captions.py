@@ -66,8 +66,8 @@ def learned(entrant: Entrant) -> str:
     mean = " (mean)" if len(entrant.runs) > 1 else ""
     blind = ", blind: replays what it learnt" if before.get("same_queries") == 1 else ""
     return (
-        f"{before.get('how', 'trained on')} {before.get('trained_on')} with {before.get('lookups', 0):,.0f} "
-        f"look-ups{mean}{blind}"
+        f"{before.get('how', 'trained on')} {before.get('trained_on')} with "
+        f"{before.get('lookups', 0):,.0f} look-ups{mean}{blind}"
     )
 
 
