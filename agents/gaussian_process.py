@@ -8,7 +8,7 @@ likelihood, in closed form (Rasmussen and Williams 2006, chapters 2 and 5; the a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -72,12 +72,15 @@ def process(
 
 
 def predict(
-    inverse: Float32[Array, "M M"], found: Process, correlations: Float32[Array, "M n"]
+    inverse: Float32[Array, "M M"],
+    found: Process,
+    correlations: Float32[Array, "M n"],
+    own: Any = 1.0,
 ) -> tuple[Float32[Array, " n"], Float32[Array, " n"]]:
     """Mean and standard deviation (without noise) at n places, by their correlations with the
-    points, 0 with what is not used."""
+    points, 0 with what is not used; own: those with themselves, [n]."""
     white = inverse @ correlations
-    left = jnp.maximum(1 - (white * white).sum(axis=0), SMALLEST)
+    left = jnp.maximum(own - (white * white).sum(axis=0), SMALLEST)
     return found.mean + found.residual @ white, jnp.sqrt(found.variance * left)
 
 

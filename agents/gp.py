@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float32, Int8, Int32, Key
+from jaxtyping import Array, Bool, Float32, Int32, Key, Num
 
+from rlnas.agents import asked as record
 from rlnas.agents.gaussian_process import (
     expected_improvement,
     inverse_factor,
@@ -20,41 +19,23 @@ from rlnas.agents.gaussian_process import (
     smoothed,
     with_row,
 )
+from rlnas.agents.informed import Leads, informed
+from rlnas.agents.kernels import Kernel, KernelName, kernel_of
 from rlnas.agents.occasional import when
+from rlnas.agents.prior import Known, WithPrior, resolve
 from rlnas.agents.protocol import Agent
-from rlnas.bench import graphs, memory
-from rlnas.bench.benchmark import Arch, Graphs, QueryResult, SearchSpace
+from rlnas.bench import memory
+from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 from rlnas.bench.candidates import candidates
 from rlnas.bench.errors import UserError
 from rlnas.bench.memory import Memory
 
-KernelName = Literal["paths", "wl"]
-
-LENGTHS = (2.0,)
-"""Length scales tried, in root mean squared distances of random architectures."""
-SHARES = (0.5, 0.0)
-"""Shares of the variance tried that go with the cosine, that is by linear functions."""
-NOISES = (0.1,)
-"""Noise variances tried, as shares of the process's variance."""
-HEIGHTS, BUCKETS = 2, 128
-"""Of subtrees."""
-
-
-class Kernel(NamedTuple):
-    """code: what is seen of an architecture, int8 [f]. settings: float32 [G, s], those that the
-    likelihood chooses from; the last of each is the noise. correlation: codes [m, f] and [n, f],
-    settings [s] -> [m, n]."""
-
-    code: graphs.Codes
-    settings: Float32[Array, "G s"]
-    correlation: Callable[[Any, Any, Any], Float32[Array, "m n"]]
-
 
 class Points(NamedTuple):
-    """What the process knows, with room for M. codes: int8 [M, f]. vals: [M]. used: how many.
+    """What the process knows, with room for M. codes: [M, f]. vals: [M]. used: how many.
     settings: the kernel's. inverse: [M, M], the inverse factor of their covariance."""
 
-    codes: Int8[Array, "M f"]
+    codes: Num[Array, "M f"]
     vals: Float32[Array, " M"]
     used: Int32[Array, ""]
     settings: Float32[Array, " s"]
@@ -62,14 +43,16 @@ class Points(NamedTuple):
 
 
 class State(NamedTuple):
-    """asked: the latest queries. points: those with a value."""
+    """asked: the latest queries. points: those with a value. every: all queries (`asked.nothing`),
+    where there is a prior; else ()."""
 
     asked: Memory
     points: Points
+    every: Any = ()
 
 
 @dataclass(frozen=True)
-class GP:
+class GP(WithPrior):
     """Bayesian optimisation with a Gaussian process and expected improvement, as the GP of BANANAS'
     comparison has it (White et al. 2021, arXiv 1910.11858; naszilla: exp(-d / length), d a distance
     of paths) and NAS-BOWL (Ru et al. 2021, arXiv 2006.07556; xingchenwan/nasbowl), whose kernel of
@@ -106,6 +89,11 @@ class GP:
     """Answers that the process has room for; exact for budgets up to this. Where it is full, the
     latest quarter and the best of the others stay, a half in all."""
 
+    prior: str = ""
+    """What is known of the space beforehand: benchmarks over the same architectures, or folders of
+    blind trainings, with a comma between: `gp:prior=nb201-cifar100,nb201-cifar10-valid`. Their
+    look-ups are counted as those of a training."""
+
     memory: int = 512
     """Latest queries remembered, so that none of them is asked again."""
 
@@ -120,42 +108,58 @@ class GP:
         if self.parents > self.memory:
             raise UserError(f"gp has parents={self.parents}; expected at most memory={self.memory}")
 
-    def build(self, space: SearchSpace) -> Agent:
+    def build(self, space: SearchSpace, known: Known | None = None) -> Agent:
+        """known: what is known beforehand, arrays that may be traced; else that of `prior`."""
+        if known is None and self.prior:
+            known = resolve(self.prior).known
         kernel = kernel_of(space, self.kernel)
+        leads: Leads | None = None
+        if known is not None:
+            kernel, leads = informed(kernel, space, known)
         room = self.points
 
         def init(key: Key[Array, ""]) -> State:
             somewhere = space.sample(key)  # never asked: only its shape counts
             code = jax.eval_shape(kernel.code, somewhere)
             points = Points(
-                jnp.zeros((room, *code.shape), jnp.int8),
+                jnp.zeros((room, *code.shape), code.dtype),
                 jnp.zeros(room, jnp.float32),
                 jnp.int32(0),
                 kernel.settings[0],
                 jnp.zeros((room, room), jnp.float32),
             )
-            return State(memory.empty(space, self.memory), points)
+            every = record.nothing(space) if leads else ()
+            return State(memory.empty(space, self.memory), points, every)
 
         def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
-            asked, points = state
+            asked, points, every = state
             since = asked.queries - self.initial
-            due = (since >= 0) & (since % self.refit == 0) | (points.used == room)
+            due = since % self.refit == 0
+            if leads:  # whether to believe the sources is to be settled soon
+                due |= since < self.refit
+            due = (since >= 0) & due | (points.used == room)
             points = when(due, refitted, points, kernel.settings)
             archs, allowed = candidates(
                 key, space, asked, self.parents, min(self.near, space.max_degree), self.fresh
             )
+            if leads:
+                archs, allowed = leads.beside(space, every, archs, allowed)
             gain = improvement(kernel, points, jax.vmap(kernel.code)(archs))
             # Equal candidates are equal up to rounding: the first of them, in any batch.
             gain = jnp.where(allowed, jnp.round(gain, 3), -jnp.inf)
             starting = (since < 0) | ~allowed.any()
-            return archs[jnp.where(starting, 0, jnp.argmax(gain))], State(asked, points)
+            # The sources' best in turn with a uniform draw, which tells a source that is wrong.
+            first = jnp.where(asked.queries % 2 == 0, leads.first(archs), 0) if leads else 0
+            arch = archs[jnp.where(starting, first, jnp.argmax(gain))]
+            return arch, State(asked, points, every)
 
         def refitted(points: Points, settings: Any) -> Points:
             return fitted(kernel._replace(settings=settings), halved_if_full(points))
 
         def tell(state: State, arch: Arch, result: QueryResult) -> State:
             points = with_point(kernel, state.points, kernel.code(arch), result)
-            return State(memory.remember(state.asked, arch, result), points)
+            every = record.note(space, state.every, arch) if leads else ()
+            return State(memory.remember(state.asked, arch, result), points, every)
 
         return Agent(init, ask, tell)
 
@@ -165,27 +169,38 @@ def used(points: Points) -> Bool[Array, " M"]:
     return jnp.arange(len(points.vals), dtype=jnp.int32) < points.used
 
 
-def improvement(kernel: Kernel, points: Points, codes: Int8[Array, "n f"]) -> Float32[Array, " n"]:
+def posterior(
+    kernel: Kernel, points: Points, codes: Num[Array, "n f"]
+) -> tuple[Float32[Array, " n"], Float32[Array, " n"], Float32[Array, " M"]]:
+    """What is expected of codes, and its standard deviation without noise; what is at the points,
+    noise taken off (anything where there is none). In normal scores."""
+    there, settings = used(points), points.settings
+    trend = kernel.trend(points.codes, settings)
+    left = normal_scores(points.vals, there) - trend
+    found, _ = process(points.inverse, left, there)
+    correlations = jnp.where(there[:, None], kernel.correlation(points.codes, codes, settings), 0.0)
+    own = kernel.own(codes, settings)
+    mean, deviation = predict(points.inverse, found, correlations, own)
+    at_points = trend + smoothed(points.inverse, found, left, settings[-1])
+    return mean + kernel.trend(codes, settings), deviation, at_points
+
+
+def improvement(kernel: Kernel, points: Points, codes: Num[Array, "n f"]) -> Float32[Array, " n"]:
     """Log expected improvement on the best of the points' means, in normal scores. (An answer above
     its mean is partly luck: measured from there, nothing is expected to improve.)"""
-    there = used(points)
-    scores = normal_scores(points.vals, there)
-    found, _ = process(points.inverse, scores, there)
-    correlations = kernel.correlation(points.codes, codes, points.settings)
-    mean, deviation = predict(points.inverse, found, jnp.where(there[:, None], correlations, 0.0))
-    means = smoothed(points.inverse, found, scores, points.settings[-1])
-    best = jnp.max(jnp.where(there, means, -jnp.inf), initial=-8.0)
+    mean, deviation, means = posterior(kernel, points, codes)
+    best = jnp.max(jnp.where(used(points), means, -jnp.inf), initial=-8.0)
     return jnp.log(jnp.maximum(expected_improvement(mean, deviation, best), 1e-12))
 
 
 def with_point(
-    kernel: Kernel, points: Points, code: Int8[Array, " f"], result: QueryResult
+    kernel: Kernel, points: Points, code: Num[Array, " f"], result: QueryResult
 ) -> Points:
     """With one more point; without, where there was no value."""
     codes, vals, at, settings, inverse = points
     correlations = kernel.correlation(codes, code[None], settings)[:, 0]
-    own = 1 + settings[-1]
-    added = with_row(inverse, jnp.where(used(points), correlations, 0.0), own, at)
+    own = kernel.own(code[None], settings) + settings[-1]
+    added = with_row(inverse, jnp.where(used(points), correlations, 0.0), jnp.ravel(own)[0], at)
     more = Points(codes.at[at].set(code), vals.at[at].set(result.val), at + 1, settings, added)
     return jax.tree.map(lambda a, b: jnp.where(result.valid, a, b), more, points)
 
@@ -197,9 +212,11 @@ def fitted(kernel: Kernel, points: Points) -> Points:
 
     def with_settings(settings: Float32[Array, " s"]) -> tuple[Any, Any]:
         covariance = kernel.correlation(points.codes, points.codes, settings)
-        covariance = jnp.where(jnp.eye(len(there), dtype=bool), 1 + settings[-1], covariance)
+        own = kernel.own(points.codes, settings) + settings[-1]
+        covariance = jnp.where(jnp.eye(len(there), dtype=bool), own, covariance)
         inverse = inverse_factor(covariance, there)
-        return process(inverse, scores, there)[1], inverse
+        left = scores - kernel.trend(points.codes, settings)
+        return process(inverse, left, there)[1], inverse
 
     evidence, inverses = jax.vmap(with_settings)(kernel.settings)
     best = jnp.argmax(evidence)
@@ -218,51 +235,3 @@ def halved_if_full(points: Points) -> Points:
     )
     full = points.used == room
     return jax.tree.map(lambda a, b: jnp.where(full, a, b), half, points)
-
-
-def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
-    """`paths`: partly the cosine of the codes (`graphs.parts`), partly exp(-d / length), d their
-    distance; each part of a code is scaled so that random architectures are equally far apart.
-    `wl`: the cosine of subtree counts up to a height. `encode` where the space shows no graphs."""
-    if name == "wl" and isinstance(space, Graphs):
-        return subtree_kernel(space)
-    codes = graphs.parts(space)
-    somewhere = jax.eval_shape(space.sample, jax.random.key(0))
-    ends = np.cumsum([jax.eval_shape(code, somewhere).shape[0] for code in codes])[:-1]
-
-    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
-        *weights, share, _ = settings
-        parts = [jnp.split(codes.astype(jnp.float32), ends, axis=1) for codes in (a, b)]
-        # Codes are integers: every product is exact, and so the same in any batch.
-        products = sum(w * (x @ y.T) for w, x, y in zip(weights, *parts, strict=True))
-        left, right = (
-            sum(w * (x * x).sum(1) for w, x in zip(weights, part, strict=True)) for part in parts
-        )
-        squares = jnp.maximum(left[:, None] + right - 2 * products, 0.0)
-        norms = jnp.sqrt(jnp.maximum(left[:, None] * right, 1e-6))
-        return (1 - share) * jnp.exp(-jnp.sqrt(squares)) + share * products / norms
-
-    every = graphs.known(space, graphs.together(codes))
-    scales = jnp.stack([len(codes) * graphs.apart(space, code) for code in codes])
-    settings = [
-        jnp.append(1 / (scales * length**2), jnp.array([share, noise]))
-        for share in SHARES
-        for length in LENGTHS
-        for noise in NOISES
-    ]
-    return Kernel(every, jnp.stack(settings).astype(jnp.float32), correlation)
-
-
-def subtree_kernel(space: Any) -> Kernel:
-    def code(arch: Arch) -> Int8[Array, " f"]:
-        return graphs.subtrees(space.graph(arch), HEIGHTS, BUCKETS).ravel().astype(jnp.int8)
-
-    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
-        height = jnp.repeat(jnp.arange(HEIGHTS + 1), BUCKETS)
-        a, b = (jnp.where(height <= settings[0], x, 0).astype(jnp.float32) for x in (a, b))
-        norms = (jnp.sqrt(jnp.maximum((x * x).sum(1), 1.0)) for x in (a, b))
-        left, right = norms
-        return a @ b.T / left[:, None] / right
-
-    settings = [(height, noise) for height in range(1, HEIGHTS + 1) for noise in NOISES]
-    return Kernel(graphs.known(space, code), jnp.array(settings, jnp.float32), correlation)

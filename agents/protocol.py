@@ -50,7 +50,7 @@ class Pretrained(Protocol):
         """What was looked up before the search, JSON-ready: {"lookups": how many queries,
         "trained_on": on what}; None where nothing was. "training", where it is there, is the same
         for trainings that differ by their seeds only: runs of these are one agent of a
-        comparison."""
+        comparison. "how", where it was no training: what captions say, e.g. `knows`."""
 
     def unseen(self, benchmark: Benchmark, archs: np.ndarray) -> np.ndarray | None:
         """bool: which architectures (of `benchmark`, any leading shape) were never looked up

@@ -1,6 +1,7 @@
 """Agents as words of a command line: `name`, `name:key=value,key=value`, or `name:text` for agents
-that read text. `module:Class` stands for the name of an agent that is not registered, and `label=`
-before it all says what figures and tables call it."""
+that read text. A value that is a text may have commas: what has no `=` goes on with it
+(`gp:prior=A,B,initial=4`). `module:Class` stands for the name of an agent that is not registered,
+and `label=` before it all says what figures and tables call it."""
 
 from __future__ import annotations
 
@@ -173,16 +174,21 @@ def options(settings: type, text: str) -> dict[str, Any]:
         if fields
         else "it has no options"
     )
-    found: dict[str, Any] = {}
+    words: dict[str, str] = {}
+    last = ""
     for item in text.split(",") if text else []:
         key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals and hints.get(last) is str:  # a text may have commas: it goes on
+            words[last] += f",{item.strip()}"
+            continue
         if not equals:
             raise UserError(f"found {item!r} where an option key=value should stand; {expected}")
         if key not in fields:
             raise UserError(f"unknown option {key!r}; {expected}")
-        if key in found:
+        if key in words:
             raise UserError(f"option {key!r} is given twice; expected once")
-        found[key] = convert(key, value, hints[key])
+        words[key], last = value, key
+    found = {key: convert(key, value, hints[key]) for key, value in words.items()}
     missing = [
         field.name
         for field in option_fields(settings)

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "stability": "rlnas.analysis.stability.command:Stability",
+    "transfer": "rlnas.analysis.transfer.command:Transfer",
     "reproduce": "rlnas.analysis.reproduce.command:Reproduce",
     "speed": "rlnas.analysis.speed.command:Speed",
     "agents": "rlnas.analysis.extending.agents:Agents",

@@ -100,6 +100,10 @@ LINES: dict[str, list[str]] = {
         "--benchmark table.npz --agents evolution --rates 2 3 --option tournament --budget 20 "
         "--trainings 3 --seed 1 --out out"
     ],
+    "transfer": [
+        "--benchmarks table.npz other.npz --agent gp:fresh=5,near=2,parents=2 --budget 4 "
+        "--points 3 --seeds 2 --seed 1 --out out"
+    ],
     "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],
     "speed": ["--size small --only enumeration --cores 1 --json record.json"],
     "agents": ["evolution"],
@@ -186,6 +190,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         patch.chdir(folder)
         patch.setenv("RLNAS_CACHE", str(folder / "cache"))
         small_table(4).save("table.npz")
+        small_table(4, repeats=2).save("other.npz")
         digits = Table.load(find("nb101-digits"))
         splits = {"splits": {"train": 48, "val": 12, "test": 12}}
         dataclasses.replace(digits, meta=digits.meta | splits).save("digits.npz")

@@ -151,6 +151,27 @@ def test_values_are_converted_to_the_types_of_the_fields():
         parse("needy:rate=1,cap=x")
 
 
+@dataclass(frozen=True)
+class Worded(Needy):
+    rate: float = 1.0
+    prior: str = ""
+    other: str = "x"
+
+
+def test_a_text_goes_on_behind_a_comma_until_the_next_option():
+    assert options(Worded, "prior=a,b/c, d,cap=3") == {"prior": "a,b/c,d", "cap": 3}
+    assert options(Worded, "cap=3,prior=a,,other=b,c") == {"cap": 3, "prior": "a,", "other": "b,c"}
+    assert options(Worded, "prior=,a") == {"prior": ",a"}
+    with pytest.raises(UserError, match="found 'b' where an option key=value should stand"):
+        options(Worded, "prior=a,cap=3,b")
+    with pytest.raises(UserError, match="found 'a' where an option key=value should stand"):
+        options(Worded, "a,prior=b")
+    with pytest.raises(UserError, match="unknown option 'b'"):
+        options(Worded, "prior=a,b=c")
+    with pytest.raises(UserError, match="option 'prior' is given twice"):
+        options(Worded, "prior=a,cap=3,prior=b")
+
+
 def test_types_without_a_spelling_are_named():
     with pytest.raises(UserError, match="option 'sizes' is of type"):
         convert("sizes", "1", tuple)

@@ -66,8 +66,8 @@ def learned(entrant: Entrant) -> str:
     mean = " (mean)" if len(entrant.runs) > 1 else ""
     blind = ", blind: replays what it learnt" if before.get("same_queries") == 1 else ""
     return (
-        f"trained on {before.get('trained_on')} with {before.get('lookups', 0):,.0f} "
-        f"look-ups{mean}{blind}"
+        f"{before.get('how', 'trained on')} {before.get('trained_on')} with "
+        f"{before.get('lookups', 0):,.0f} look-ups{mean}{blind}"
     )
 
 
@@ -75,7 +75,7 @@ def trainings(entrant: Entrant) -> str:
     """What an interval of a learned agent is over, where that is less than it should be; else
     ""."""
     count = len(entrant.runs)
-    if not entrant.learned or count >= ENOUGH:
+    if not entrant.learned or count >= ENOUGH or "how" in entrant.pretraining:
         return ""
     if count == 1:
         return "one training; its interval is over searches and says nothing of the next training"

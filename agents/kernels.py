@@ -1,0 +1,97 @@
+"""What makes architectures alike to a Gaussian process: paths and counts, or common subtrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, Int8
+
+from rlnas.bench import graphs
+from rlnas.bench.benchmark import Arch, Graphs, SearchSpace
+
+KernelName = Literal["paths", "wl"]
+
+LENGTHS = (2.0,)
+"""Length scales tried, in root mean squared distances of random architectures."""
+SHARES = (0.5, 0.0)
+"""Shares of the variance tried that go with the cosine, that is by linear functions."""
+NOISES = (0.1,)
+"""Noise variances tried, as shares of the process's variance."""
+HEIGHTS, BUCKETS = 2, 128
+"""Of subtrees."""
+
+
+def none(codes: Any, settings: Any) -> Any:
+    """A prior mean of 0."""
+    return 0.0
+
+
+def unit(codes: Any, settings: Any) -> Any:
+    """A prior variance of 1."""
+    return 1.0
+
+
+class Kernel(NamedTuple):
+    """code: what is seen of an architecture, [f], int8 or float32. settings: float32 [G, s], those
+    that the likelihood chooses from; the last of each is the noise. correlation: codes [m, f] and
+    [n, f], settings [s] -> [m, n], as shares of the process's variance, as `own` is: codes [n, f],
+    settings -> [n], that of each with itself. trend: the same -> [n], the mean before any answer,
+    in normal scores."""
+
+    code: graphs.Codes
+    settings: Float32[Array, "G s"]
+    correlation: Callable[[Any, Any, Any], Float32[Array, "m n"]]
+    own: Callable[[Any, Any], Any] = unit
+    trend: Callable[[Any, Any], Any] = none
+
+
+def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
+    """`paths`: partly the cosine of the codes (`graphs.parts`), partly exp(-d / length), d their
+    distance; each part of a code is scaled so that random architectures are equally far apart.
+    `wl`: the cosine of subtree counts up to a height. `encode` where the space shows no graphs."""
+    if name == "wl" and isinstance(space, Graphs):
+        return subtree_kernel(space)
+    codes = graphs.parts(space)
+    somewhere = jax.eval_shape(space.sample, jax.random.key(0))
+    ends = np.cumsum([jax.eval_shape(code, somewhere).shape[0] for code in codes])[:-1]
+
+    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
+        *weights, share, _ = settings
+        parts = [jnp.split(codes.astype(jnp.float32), ends, axis=1) for codes in (a, b)]
+        # Codes are integers: every product is exact, and so the same in any batch.
+        products = sum(w * (x @ y.T) for w, x, y in zip(weights, *parts, strict=True))
+        left, right = (
+            sum(w * (x * x).sum(1) for w, x in zip(weights, part, strict=True)) for part in parts
+        )
+        squares = jnp.maximum(left[:, None] + right - 2 * products, 0.0)
+        norms = jnp.sqrt(jnp.maximum(left[:, None] * right, 1e-6))
+        return (1 - share) * jnp.exp(-jnp.sqrt(squares)) + share * products / norms
+
+    every = graphs.known(space, graphs.together(codes))
+    scales = jnp.stack([len(codes) * graphs.apart(space, code) for code in codes])
+    settings = [
+        jnp.append(1 / (scales * length**2), jnp.array([share, noise]))
+        for share in SHARES
+        for length in LENGTHS
+        for noise in NOISES
+    ]
+    return Kernel(every, jnp.stack(settings).astype(jnp.float32), correlation)
+
+
+def subtree_kernel(space: Any) -> Kernel:
+    def code(arch: Arch) -> Int8[Array, " f"]:
+        return graphs.subtrees(space.graph(arch), HEIGHTS, BUCKETS).ravel().astype(jnp.int8)
+
+    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
+        height = jnp.repeat(jnp.arange(HEIGHTS + 1), BUCKETS)
+        a, b = (jnp.where(height <= settings[0], x, 0).astype(jnp.float32) for x in (a, b))
+        norms = (jnp.sqrt(jnp.maximum((x * x).sum(1), 1.0)) for x in (a, b))
+        left, right = norms
+        return a @ b.T / left[:, None] / right
+
+    settings = [(height, noise) for height in range(1, HEIGHTS + 1) for noise in NOISES]
+    return Kernel(graphs.known(space, code), jnp.array(settings, jnp.float32), correlation)
