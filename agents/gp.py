@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -112,6 +113,26 @@ class GP(WithPrior):
         """known: what is known beforehand, arrays that may be traced; else that of `prior`."""
         if known is None and self.prior:
             known = resolve(self.prior).known
+        model = self.model(space, known)
+        leads = model.leads
+
+        def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
+            queries = state.asked.queries
+            archs, allowed = candidates(
+                key, space, state.asked, self.parents, min(self.near, space.max_degree), self.fresh
+            )
+            archs, allowed, gain, state = model.gains(state, archs, allowed)
+            # Equal candidates are equal up to rounding: the first of them, in any batch.
+            gain = jnp.where(allowed, jnp.round(gain, 3), -jnp.inf)
+            starting = (queries < self.initial) | ~allowed.any()
+            # The sources' best in turn with a uniform draw, which tells a source that is wrong.
+            first = jnp.where(queries % 2 == 0, leads.first(archs), 0) if leads else 0
+            return archs[jnp.where(starting, first, jnp.argmax(gain))], state
+
+        return Agent(model.init, ask, model.tell)
+
+    def model(self, space: SearchSpace, known: Known | None) -> Model:
+        """What it makes of the answers, for whoever asks."""
         kernel = kernel_of(space, self.kernel)
         leads: Leads | None = None
         if known is not None:
@@ -131,7 +152,7 @@ class GP(WithPrior):
             every = record.nothing(space) if leads else ()
             return State(memory.empty(space, self.memory), points, every)
 
-        def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
+        def gains(state: State, archs: Arch, allowed: Any) -> tuple[Arch, Any, Any, State]:
             asked, points, every = state
             since = asked.queries - self.initial
             due = since % self.refit == 0
@@ -139,19 +160,10 @@ class GP(WithPrior):
                 due |= since < self.refit
             due = (since >= 0) & due | (points.used == room)
             points = when(due, refitted, points, kernel.settings)
-            archs, allowed = candidates(
-                key, space, asked, self.parents, min(self.near, space.max_degree), self.fresh
-            )
             if leads:
                 archs, allowed = leads.beside(space, every, archs, allowed)
             gain = improvement(kernel, points, jax.vmap(kernel.code)(archs))
-            # Equal candidates are equal up to rounding: the first of them, in any batch.
-            gain = jnp.where(allowed, jnp.round(gain, 3), -jnp.inf)
-            starting = (since < 0) | ~allowed.any()
-            # The sources' best in turn with a uniform draw, which tells a source that is wrong.
-            first = jnp.where(asked.queries % 2 == 0, leads.first(archs), 0) if leads else 0
-            arch = archs[jnp.where(starting, first, jnp.argmax(gain))]
-            return arch, State(asked, points, every)
+            return archs, allowed, gain, State(asked, points, every)
 
         def refitted(points: Points, settings: Any) -> Points:
             return fitted(kernel._replace(settings=settings), halved_if_full(points))
@@ -161,7 +173,18 @@ class GP(WithPrior):
             every = record.note(space, state.every, arch) if leads else ()
             return State(memory.remember(state.asked, arch, result), points, every)
 
-        return Agent(init, ask, tell)
+        return Model(init, gains, tell, leads)
+
+
+class Model(NamedTuple):
+    """init: key -> state. gains: state, candidates, which may be asked -> the candidates with what
+    the sources add, which may be asked, log expected improvement of each, state. tell: state,
+    architecture, result -> state. leads: of the sources, None without."""
+
+    init: Callable[[Any], State]
+    gains: Callable[[State, Arch, Any], tuple[Arch, Any, Any, State]]
+    tell: Callable[[State, Arch, QueryResult], State]
+    leads: Leads | None
 
 
 def used(points: Points) -> Bool[Array, " M"]:

@@ -28,7 +28,9 @@ from rlnas.agents import beliefs
 from rlnas.agents.beliefs import Seen
 from rlnas.agents.incontext_search import search
 from rlnas.agents.learner import DRAWS, Range, TrainState, View, at_least_one, spread
+from rlnas.agents.losses import future
 from rlnas.agents.networks import MASKED, NetworkConfig
+from rlnas.agents.prior import Known, resolve
 from rlnas.agents.protocol import Agent
 from rlnas.agents.tokens import CONTEXT, FLAGS, HISTORY, Network, Tokens, tokens_of
 from rlnas.agents.trained import Trained
@@ -91,17 +93,17 @@ class InContextLearner:
     """Queries of an episode."""
     read: int = 24
     """Candidates that the network reads: those of the largest expected improvement."""
-    fresh: int = 64
+    fresh: int = 100
     """Uniform draws among the candidates."""
-    parents: int = 3
+    parents: int = 5
     """The best so many are those whose neighbours are candidates."""
     near: int = 16
     """Neighbours of each of them, at most."""
-    current: int = 8
-    """Neighbours of the latest query that are candidates, at most."""
+    current: int = 0
+    """Neighbours of the latest query that are candidates, at most; it often is the best one."""
     history: bool = True
     """Whether answers are tokens of their own."""
-    steps: int = 160_000
+    steps: int = 128_000
     """Queries of training, over all episodes."""
     actors: int = 32
     """Episodes that are played together, on a table each."""
@@ -121,8 +123,8 @@ class InContextLearner:
     """Weight of the policy's entropy."""
 
     remembers: ClassVar[bool] = True
-    trains_on: ClassVar[str] = "synthetic"
-    """What `rlnas train` trains it on unless told otherwise."""
+    usual: ClassVar[dict[str, Any]] = {"benchmark": "synthetic", "evaluation_seeds": 128}
+    """Options of `rlnas train` that differ from those of other agents."""
 
     def __post_init__(self) -> None:
         at_least_one(
@@ -168,11 +170,14 @@ class InContextLearner:
         rate = optax.cosine_decay_schedule(self.learning_rate, updates, 0.1)
         return optax.chain(optax.clip_by_global_norm(self.gradient_clip), optax.adam(rate))
 
-    def tokens(self, coded: Coded, seen: Seen, state: SearchState, horizon: int) -> Tokens:
+    def tokens(
+        self, coded: Coded, seen: Seen, state: SearchState, horizon: int, gain: Any = None
+    ) -> Tokens:
+        """What the network reads; gain: see `tokens_of`."""
         near = self.parents * min(self.near, coded.space.max_degree)
         return tokens_of(
             coded, seen, state, read=self.read, horizon=horizon, fresh=self.fresh, near=near,
-            history=self.history,
+            history=self.history, gain=gain,
         )  # fmt: skip
 
     def logits(self, params: Any, tokens: Tokens) -> tuple[Any, Any]:
@@ -310,21 +315,11 @@ class InContextLearner:
         return loss, (policy_loss, entropy.mean(), value_loss)
 
 
-def future(
-    rewards: Float32[Array, "n T"], values: Float32[Array, "n T"], trace: float
-) -> tuple[Float32[Array, "n T"], Float32[Array, "n T"]]:
-    """(what each step's rewards after its own are estimated to be, [n, T], and the advantages of
-    what was done), by generalised advantage estimation (Schulman et al. 2016) without discount.
-    values: of the rewards after the step's own."""
-    after = jnp.pad(rewards[:, 1:] + values[:, 1:], ((0, 0), (0, 1)))
-    error = after - values
+class Informed(NamedTuple):
+    """What a search with a prior is compiled with: the policy's parameters, and the sources'."""
 
-    def back(later: Any, error: Any) -> Any:
-        advantage = error + trace * later
-        return advantage, advantage
-
-    _, advantage = jax.lax.scan(back, jnp.zeros(len(rewards)), error.T, reverse=True)
-    return values + advantage.T, advantage.T
+    params: Any
+    known: Known
 
 
 @dataclass(frozen=True)
@@ -334,6 +329,9 @@ class InContext(Trained):
 
     learner: ClassVar[type[InContextLearner]] = InContextLearner
 
+    prior: str = ""
+    """What is known of the space beforehand: benchmarks over the same architectures, or folders of
+    blind trainings, with a comma between. Their look-ups are counted as those of a training."""
     budget: int = 0
     """Queries that it plans for; 0: as in training. It may be asked more."""
     fresh: int = 0
@@ -359,10 +357,35 @@ class InContext(Trained):
         if not self.checkpoint:
             object.__setattr__(self, "checkpoint", str(embedded_dir() / "incontext"))
 
+    def identity(self) -> dict[str, Any]:
+        """The options, the checkpoint's sha256, and the sources'."""
+        sources = {"sources": resolve(self.prior).identity} if self.prior else {}
+        return super().identity() | sources
+
+    def parts(self) -> tuple[Any, Any]:
+        program, params = super().parts()
+        if not self.prior:
+            return program, params
+        bare = replace(program, agent=replace(program.agent, prior=""))
+        return bare, Informed(params, resolve(self.prior).known)
+
+    @property
+    def pretraining(self) -> dict[str, Any] | None:
+        """Of the policy no look-up; of the sources, all that they know."""
+        found = super().pretraining
+        if found is None or not self.prior:
+            return found
+        known = resolve(self.prior).pretraining
+        on = f"{found['trained_on']}, and knows {known['trained_on']}"
+        return found | {"lookups": found["lookups"] + known["lookups"], "trained_on": on}
+
     def search(self, space: SearchSpace, settings: Any, params: Any) -> Agent:
+        known = resolve(self.prior).known if self.prior else None
+        if isinstance(params, Informed):
+            params, known = params
         changes = {name: getattr(self, name) for name in ("fresh", "parents")}
         settings = replace(settings, **{name: value for name, value in changes.items() if value})
         return search(
             settings, space, params, budget=self.budget or settings.horizon, points=self.points,
-            latest=self.memory,
+            latest=self.memory, known=known,
         )  # fmt: skip

@@ -9,6 +9,8 @@ from jaxtyping import Array, Key
 
 from rlnas.agents import beliefs
 from rlnas.agents.beliefs import Seen
+from rlnas.agents.gp import GP
+from rlnas.agents.prior import Known
 from rlnas.agents.protocol import Agent
 from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
@@ -18,10 +20,12 @@ from rlnas.bench.search_mdp import SearchState, view
 
 
 class State(NamedTuple):
-    """asked: the latest queries. seen: those with a value, as the processes know them."""
+    """asked: the latest queries. seen: those with a value, as the processes know them. informed:
+    what the `gp` agent knows that begins with a prior; () without."""
 
     asked: Memory
     seen: Seen
+    informed: Any = ()
 
 
 def search(
@@ -32,28 +36,38 @@ def search(
     budget: int,
     points: int = 160,
     latest: int = 512,
+    known: Known | None = None,
 ) -> Agent:
-    """Greedy by the policy's scores; params: None for what it starts from, expected improvement.
-    budget: queries that it plans for. points: answers that the processes have room for. latest:
-    queries remembered, so that none is asked again."""
+    """Greedy by the policy's scores. budget: queries that it plans for. points: answers that the
+    processes have room for. latest: queries remembered, so that none is asked again. known: of
+    other tables; scores then start from the expected improvement of a `gp` with that prior."""
     coded = Coded.of(space)
+    knowing = None if known is None else GP(points=points, memory=latest).model(space, known)
 
     def init(key: Key[Array, ""]) -> State:
-        return State(memory.empty(space, latest), beliefs.nothing(coded, points))
+        return State(
+            memory.empty(space, latest),
+            beliefs.nothing(coded, points),
+            knowing.init(key) if knowing else (),
+        )
 
     def ask(key: Key[Array, ""], state: State) -> tuple[Arch, State]:
-        asked, seen = state
+        asked, seen, informed = state
         archs, allowed = view(
             key, space, asked, learner.parents, learner.near, learner.fresh, learner.current
         )
+        gain = None
+        if knowing:
+            archs, allowed, gain, informed = knowing.gains(informed, archs, allowed)
         shown = SearchState(archs, allowed, asked, jnp.float32(0), asked.queries)
-        tokens = learner.tokens(coded, seen, shown, budget)
+        tokens = learner.tokens(coded, seen, shown, budget, gain)
         scores, _ = learner.logits(params, tokens)
         arch = archs[tokens.places[jnp.argmax(jnp.round(scores, 3))]]
-        return jnp.where(allowed.any(), arch, archs[0]), state
+        return jnp.where(allowed.any(), arch, archs[0]), State(asked, seen, informed)
 
     def tell(state: State, arch: Arch, result: QueryResult) -> State:
         seen = beliefs.with_answer(coded, state.seen, arch, result.val, result.valid)
-        return State(memory.remember(state.asked, arch, result), seen)
+        informed = knowing.tell(state.informed, arch, result) if knowing else ()
+        return State(memory.remember(state.asked, arch, result), seen, informed)
 
     return Agent(init, ask, tell)

@@ -58,3 +58,20 @@ def epsilon_ladder(
     2018)."""
     share = jnp.arange(actors) / max(actors - 1, 1)
     return jnp.asarray(base, jnp.float32) ** (1.0 + exponent * share)
+
+
+def future(
+    rewards: Float32[Array, "n T"], values: Float32[Array, "n T"], trace: float
+) -> tuple[Float32[Array, "n T"], Float32[Array, "n T"]]:
+    """(what each step's rewards after its own are estimated to be, [n, T], and the advantages of
+    what was done), by generalised advantage estimation (Schulman et al. 2016) without discount.
+    values: of the rewards after the step's own."""
+    after = jnp.pad(rewards[:, 1:] + values[:, 1:], ((0, 0), (0, 1)))
+    error = after - values
+
+    def back(later: Any, error: Any) -> Any:
+        advantage = error + trace * later
+        return advantage, advantage
+
+    _, advantage = jax.lax.scan(back, jnp.zeros(len(rewards)), error.T, reverse=True)
+    return values + advantage.T, advantage.T

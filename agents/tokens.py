@@ -68,12 +68,15 @@ def tokens_of(
     fresh: int,
     near: int,
     history: bool = True,
+    gain: Float32[Array, " n"] | None = None,
 ) -> Tokens:
     """What the network reads of a state. The `read` candidates are those of the largest expected
-    improvement by any of the processes."""
+    improvement by any of the processes. gain: where scores start from, in place of the first's."""
     fit = beliefs.fitted(seen)
     codes, traits = jax.vmap(coded.code)(state.archs), jax.vmap(coded.traits)(state.archs)
     belief = beliefs.believed(coded, seen, fit, codes, traits)
+    if gain is not None:
+        belief = belief._replace(gain=gain)
     places = beliefs.chosen(belief, state.mask, read)
     number = jnp.arange(len(codes), dtype=jnp.int32)
     is_fresh, is_current = number < fresh, number >= fresh + near

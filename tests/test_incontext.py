@@ -13,8 +13,9 @@ import pytest
 
 from rlnas.agents import beliefs
 from rlnas.agents.checkpoint import Checkpoint
-from rlnas.agents.incontext import InContext, InContextLearner, Tables, future
+from rlnas.agents.incontext import InContext, InContextLearner, Tables
 from rlnas.agents.learner import View
+from rlnas.agents.losses import future
 from rlnas.agents.networks import NetworkConfig
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.spec import parse

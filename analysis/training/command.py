@@ -47,8 +47,9 @@ class Train(TrainSettings):
 
         agent = options[0] if options and not options[0].startswith("-") else cls.agent
         given = asked(options)
-        usual = getattr(learner_class(agent), "trains_on", cls.benchmark)
-        known = presets(agent, bench.family_of(given.get("--benchmark", usual)))
+        usual = getattr(learner_class(agent), "usual", {})
+        benchmark = usual.get("benchmark", cls.benchmark)
+        known = presets(agent, bench.family_of(given.get("--benchmark", benchmark)))
         preset = given.get("--preset", cls.preset)
         settings = known.get(preset, known["default"])
         if taken := {f.name for f in fields(cls)} & {f.name for f in fields(settings)}:
@@ -62,7 +63,7 @@ class Train(TrainSettings):
             cls.__name__,
             [
                 ("preset", choices, cls.preset),
-                ("benchmark", str, usual),
+                *((name, type(value), value) for name, value in usual.items()),
                 ("learner", learner, field(default=settings)),
             ],
             bases=(cls,),

@@ -90,7 +90,7 @@ def text(rows: Sequence[tuple[str, Summary]], drawn: np.ndarray) -> str:
     head = ("", "neighbours", *(f"{q:.0%} quantile" for q in QUANTILES), "repeats", "size")
     lines = ["".join(f"{word:>14}" if i else f"{word:28}" for i, word in enumerate(head))]
 
-    def line(name: str, values: Sequence[float]) -> str:
+    def line(name: str, values: Any) -> str:
         shown = ("-" if np.isnan(x) else f"{x:.2f}" for x in values)
         return f"{name:28}" + "".join(f"{word:>14}" for word in shown)
 
