@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("bench", "agents", "analysis")  # each may import those before it
 HEAVY = {
     "flax", "jax", "matplotlib", "nasbench_pytorch", "numpy", "onnx", "optax", "optuna", "pandas",
-    "pyarrow", "ray", "scipy", "sklearn", "torch", "xgboost",
+    "mlxtend", "pyarrow", "ray", "scipy", "sklearn", "torch", "xgboost",
 }  # fmt: skip
 OPTIONAL = {
-    "google.protobuf", "mctx", "nasbench_pytorch", "onnx", "optuna", "sklearn", "torch", "xgboost",
+    "google.protobuf", "mctx", "mlxtend", "nasbench_pytorch", "onnx", "optuna", "sklearn", "torch", "xgboost",
 }  # fmt: skip
 """Of an extra: what needs them imports them where it does, and runs without them otherwise."""
 TORCH_HOME = ROOT / "bench" / "retrain"

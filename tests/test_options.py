@@ -71,6 +71,10 @@ LINES: dict[str, list[str]] = {
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
         "--learning-rate 0.001 --gradient-clip 1 --target-every 16",
         f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1",
+        f"incontext {TRAIN} {NETWORK} --network.dropout 0.1 --benchmark synthetic --alpha 2 "
+        "--horizon 6 --read 8 --fresh 12 --parents 2 --near 3 --current 2 --no-history --steps 48 "
+        "--actors 4 --passes 1 --batches 2 --learning-rate 0.01 --gradient-clip 2 --clip 0.1 "
+        "--trace 0.5 --entropy 0.02",
     ],
     "landscape": [
         "--benchmark table.npz --walks 20 --length 12 --lags 4 --alphas 2 8 --seed 1 --epochs 4 "
@@ -131,6 +135,7 @@ LINES: dict[str, list[str]] = {
         "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
+    "bench synthetic": ["--tables 2 --beside nb101-digits nb101-digits --seed 1"],
     "bench tabulate": [
         "--name tiny --max-vertices 4 --cells rows.csv --dataset images.npz --seeds 1 --workers 1 "
         f"--folder trainings --out tiny.npz {TABULATE}"
@@ -143,7 +148,7 @@ def defaults(name: str) -> list[dict[str, Any]]:
     """The options of a command with their defaults; several where words decide which there are."""
     command = cli.load(cli.COMMANDS[name])
     begin: dict[str, list[list[str]]] = {
-        "train": [["dqn"], [AVERAGES]],
+        "train": [["dqn"], [AVERAGES], ["incontext"]],
         "bench import-csv": [["--family", family] for family in with_importer()],
     }
     hook = getattr(command, "for_options", lambda words: command)

@@ -222,7 +222,7 @@ def test_other_names(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is no \.npz of arrays, or damaged"):
         datasets.load(str(tmp_path / "pickled.npz"))
     with pytest.raises(
-        UserError, match=r"expected one of digits, cifar10, or the path of an \.npz file"
+        UserError, match=r"expected one of digits, mnist, cifar10, or the path of an \.npz file"
     ):
         datasets.load("cifar100")
     with pytest.raises(UserError, match="--val-images 40 of 40"):

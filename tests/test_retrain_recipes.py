@@ -16,7 +16,7 @@ from rlnas.bench.nb201.recipe import NB201  # noqa: E402
 from rlnas.bench.nb301.recipe import NB301  # noqa: E402
 from rlnas.bench.retrain import device  # noqa: E402
 from rlnas.bench.retrain.engine import Engine, Options  # noqa: E402
-from rlnas.bench.retrain.presets import DIGITS, OWN_SPLIT  # noqa: E402
+from rlnas.bench.retrain.presets import DIGITS, MNIST, OWN_SPLIT  # noqa: E402
 from rlnas.bench.retrain.recipes import origin, presets  # noqa: E402
 
 PUBLISHED = {
@@ -87,6 +87,7 @@ def test_where_tables_come_from() -> None:
     """The official table's budgets are trainings of their own, those of nb101-digits are not."""
     for name, epochs, wanted in (
         ("nb101-digits", 5, ("digits", "digits", DIGITS)),
+        ("nb101-mnist", None, ("mnist", "mnist", MNIST)),
         ("nb101-108", None, ("cifar10", "nb101", NB101)),
         ("nb101-full", 36, ("cifar10", "nb101", replace(NB101, epochs=36))),
         ("nb201-cifar10-valid", 200, ("cifar10", "nb201", NB201)),
@@ -94,10 +95,10 @@ def test_where_tables_come_from() -> None:
     ):
         found = origin(name, epochs)
         assert found is not None and (found.dataset, found.preset, found.settings) == wanted
-        assert found.repeats_are_seeds == (name == "nb101-digits")
+        assert found.repeats_are_seeds == (name in ("nb101-digits", "nb101-mnist"))
         assert found.unused < set(asdict(NB101))
     assert origin("mine", None) is None
-    assert {"digits"} == OWN_SPLIT
+    assert {"digits", "mnist"} == OWN_SPLIT
 
 
 def test_the_engine_of_a_machine_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

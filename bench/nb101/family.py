@@ -16,7 +16,7 @@ from rlnas.bench.retrain.plan import NetworkPlan, Origin
 class NasBench101(Family):
     name = "nb101"
     title = "NAS-Bench-101"
-    names = ("nb101-digits",)
+    names = ("nb101-digits", "nb101-mnist")
     downloads = DOWNLOADS
     recipe = "nb101"
     recipes = MappingProxyType(RECIPES)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.plan import Origin
-from rlnas.bench.retrain.presets import DIGITS, Settings
+from rlnas.bench.retrain.presets import DIGITS, MNIST, Settings
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,18 @@ class Recipe:
 NB101 = Settings()
 """Ying et al. 2019: the defaults of `Settings`."""
 RECIPES = {"nb101": NB101}
+EMBEDDED = {"nb101-digits": ("digits", "digits"), "nb101-mnist": ("mnist", "mnist")}
+"""The tables that are shipped: data set and preset of their trainings."""
 UNUSED = frozenset({"layers"})
 """Settings that mean nothing to a network of NAS-Bench-101 cells."""
 
 
 def origin(name: str, epochs: int | None) -> Origin | None:
     """Of the trainings behind a table at a budget of `epochs`; None where they are not known."""
-    if name == "nb101-digits":
-        return Origin("digits", "digits", DIGITS, repeats_are_seeds=True, unused=UNUSED)
+    if name in EMBEDDED:
+        dataset, preset = EMBEDDED[name]
+        settings = {"digits": DIGITS, "mnist": MNIST}[preset]
+        return Origin(dataset, preset, settings, repeats_are_seeds=True, unused=UNUSED)
     if name in ("nb101-108", "nb101-full"):  # there every budget is a training of its own
         settings = replace(NB101, epochs=epochs) if epochs else NB101
         return Origin("cifar10", "nb101", settings, unused=UNUSED)

