@@ -169,6 +169,12 @@ def believed(coded: Coded, seen: Seen, fit: Fitted, codes: Any, traits: Any) -> 
     return Belief(gain[0], jnp.clip(found, -BOUND, BOUND))
 
 
+def without_processes(belief: Belief) -> Belief:
+    """What is left for an ablation: how near the answers it lies, and the traits."""
+    features = belief.features.at[:, : 3 * len(PROCESSES)].set(0.0)
+    return Belief(jnp.zeros_like(belief.gain), features)
+
+
 def chosen(belief: Belief, allowed: Bool[Array, " n"], many: int) -> Int32[Array, " many"]:
     """Places of the most promising: half of them by the first process, a quarter by each other,
     of whose equals the first process's best."""

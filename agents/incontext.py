@@ -103,6 +103,9 @@ class InContextLearner:
     """Neighbours of the latest query that are candidates, at most; it often is the best one."""
     history: bool = True
     """Whether answers are tokens of their own."""
+    surrogate: bool = True
+    """Whether scores start from expected improvement and the processes' posteriors are read; for
+    an ablation."""
     steps: int = 128_000
     """Queries of training, over all episodes."""
     actors: int = 32
@@ -177,7 +180,7 @@ class InContextLearner:
         near = self.parents * min(self.near, coded.space.max_degree)
         return tokens_of(
             coded, seen, state, read=self.read, horizon=horizon, fresh=self.fresh, near=near,
-            history=self.history, gain=gain,
+            history=self.history, surrogate=self.surrogate, gain=gain,
         )  # fmt: skip
 
     def logits(self, params: Any, tokens: Tokens) -> tuple[Any, Any]:

@@ -68,6 +68,7 @@ def tokens_of(
     fresh: int,
     near: int,
     history: bool = True,
+    surrogate: bool = True,
     gain: Float32[Array, " n"] | None = None,
 ) -> Tokens:
     """What the network reads of a state. The `read` candidates are those of the largest expected
@@ -77,6 +78,8 @@ def tokens_of(
     belief = beliefs.believed(coded, seen, fit, codes, traits)
     if gain is not None:
         belief = belief._replace(gain=gain)
+    if not surrogate:
+        belief = beliefs.without_processes(belief)
     places = beliefs.chosen(belief, state.mask, read)
     number = jnp.arange(len(codes), dtype=jnp.int32)
     is_fresh, is_current = number < fresh, number >= fresh + near
@@ -93,7 +96,10 @@ def tokens_of(
     ago = (seen.used - 1 - chosen).astype(jnp.float32) / horizon
     is_best = (jnp.arange(2 * HISTORY) < HISTORY).astype(jnp.float32)
     known = jnp.stack([ones, 0 * ones, 0 * ones, fit.scores[chosen], ago, is_best], 1)
-    answers = jnp.concatenate([beliefs.remembered(coded, seen, fit, chosen), known], 1)
+    found = beliefs.Belief(zeros, beliefs.remembered(coded, seen, fit, chosen))
+    if not surrogate:
+        found = beliefs.without_processes(found)
+    answers = jnp.concatenate([found.features, known], 1)
     real = jnp.tile(jnp.arange(HISTORY) < seen.used, 2) & history
 
     used = jnp.minimum(state.t.astype(jnp.float32) / horizon, 1.0)

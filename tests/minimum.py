@@ -19,7 +19,8 @@ for package in (rlnas.bench, rlnas.agents, rlnas.analysis):
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:
-            if error.name.split(".")[0] not in {"torch", "nasbench_pytorch", "sklearn", "mlxtend", "onnx"}:
+            extras = {"torch", "nasbench_pytorch", "sklearn", "mlxtend", "onnx"}
+            if error.name.split(".")[0] not in extras:
                 raise
 """
 LINES = """

@@ -270,7 +270,8 @@ def load(name: str, *, data_dir: Path | None = None, val_images: int = VAL_IMAGE
     if name.endswith(".npz"):
         return npz(Path(name), val_images)
     raise UserError(
-        f"unknown data set {name!r}; expected one of digits, mnist, cifar10, or the path of an .npz file"
+        f"unknown data set {name!r}; expected one of digits, mnist, cifar10, or the path of an "
+        ".npz file"
     )
 
 
