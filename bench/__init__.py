@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rlnas.bench.check import check_benchmark
     from rlnas.bench.mdp import IncrementalMDP
     from rlnas.bench.rewards import Exponential, Linear
+    from rlnas.bench.search_mdp import SearchMDP
     from rlnas.bench.table_benchmark import TableBenchmark
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Linear",
     "Noise",
     "QueryResult",
+    "SearchMDP",
     "SearchSpace",
     "TableBenchmark",
     "UserError",
@@ -42,6 +44,7 @@ _LAZY = {
     "IncrementalMDP": "mdp",
     "Linear": "rewards",
     "QueryResult": "benchmark",
+    "SearchMDP": "search_mdp",
     "SearchSpace": "benchmark",
     "TableBenchmark": "table_benchmark",
     "check_benchmark": "check",
