@@ -58,8 +58,8 @@ def summary(
     own: Any = getattr(benchmark, "val", np.zeros((len(val), 1)))
     columns = np.asarray(own if repeats is None else repeats)
     both = columns[~np.isnan(columns[:, :2]).any(1), :2]
-    again = spearman(both[:, 0], both[:, 1]) if columns.shape[1] > 1 else np.nan
-    with_size = np.nan
+    again: Any = spearman(both[:, 0], both[:, 1]) if columns.shape[1] > 1 else np.nan
+    with_size: Any = np.nan
     if operations is not None:
         has = ~np.isnan(val)
         with_size = spearman(operations[has], val[has])
