@@ -122,8 +122,11 @@ class InContextLearner:
     """Of the ratio of chances."""
     trace: float = 0.9
     """Lambda of the advantages' estimate."""
-    entropy: float = 0.01
+    entropy: float = 0.002
     """Weight of the policy's entropy."""
+    sharpness: float = 4.0
+    """In training a candidate is asked with a chance as exp(sharpness x score): the larger, the
+    more like the search, which asks the best."""
 
     remembers: ClassVar[bool] = True
     usual: ClassVar[dict[str, Any]] = {"benchmark": "synthetic", "evaluation_seeds": 128}
@@ -187,7 +190,7 @@ class InContextLearner:
         """Scores of the candidates [C], `MASKED` where they may not be asked, and the value."""
         added, value = self.module().apply(params, tokens)
         real = tokens.mask[..., : self.read]
-        return jnp.where(real, tokens.gain + added, MASKED), value
+        return jnp.where(real, self.sharpness * (tokens.gain + added), MASKED), value
 
     def fresh_params(self, key: Key[Array, ""]) -> Any:
         items = self.read + 2 * HISTORY
