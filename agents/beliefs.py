@@ -66,11 +66,12 @@ def nothing(coded: Coded, room: int) -> Seen:
 
 
 def correlations(
-    coded: Coded, a: tuple[Any, Any], b: tuple[Any, Any]
+    weights: Float32[Array, " f"], a: tuple[Any, Any], b: tuple[Any, Any]
 ) -> tuple[Float32[Array, "G m n"], Float32[Array, "m n"]]:
-    """Of (codes [m, f], traits [m, t]) and others [n]: each process's, and exp(-d)."""
+    """Of (codes [m, f], traits [m, t]) and others [n]: each process's, and exp(-d). weights: of
+    `Coded`."""
     # Codes are small integers: sums of products differ by rounding at most, in any batch.
-    x, y = (codes.astype(jnp.float32) * jnp.sqrt(coded.weights) for codes in (a[0], b[0]))
+    x, y = (codes.astype(jnp.float32) * jnp.sqrt(weights) for codes in (a[0], b[0]))
     products = x @ y.T
     left, right = ((z * z).sum(1) for z in (x, y))
     squares = jnp.maximum(left[:, None] + right - 2 * products, 0.0)
@@ -85,11 +86,11 @@ def with_answer(
     coded: Coded, seen: Seen, arch: Any, val: Float32[Array, ""], valid: Bool[Array, ""]
 ) -> Seen:
     """With one more answer, where it was `valid`."""
-    seen = when(seen.used == len(seen.vals), halved, seen, coded)
+    seen = when(seen.used == len(seen.vals), halved, seen, coded.weights)
     codes, traits, vals, at, inverse = seen
     code, trait = coded.code(arch), coded.traits(arch)
     there = jnp.arange(len(vals), dtype=jnp.int32) < at
-    found, _ = correlations(coded, (codes, traits), (code[None], trait[None]))
+    found, _ = correlations(coded.weights, (codes, traits), (code[None], trait[None]))
     found = jnp.where(there, found[..., 0], 0.0)
     added = jax.vmap(lambda w, row: with_row(w, row, jnp.float32(1 + NOISE), at))(inverse, found)
     more = Seen(
@@ -98,7 +99,7 @@ def with_answer(
     return jax.tree.map(lambda a, b: jnp.where(valid, a, b), more, seen)
 
 
-def halved(seen: Seen, coded: Coded) -> Seen:
+def halved(seen: Seen, weights: Float32[Array, " f"]) -> Seen:
     """Of a full one the latest quarter and the best of the others, a half in all."""
     room = len(seen.vals)
     late = jnp.arange(room, dtype=jnp.int32) >= room - room // 4
@@ -106,7 +107,7 @@ def halved(seen: Seen, coded: Coded) -> Seen:
     kept = jnp.pad(jnp.sort(kept), (0, room - room // 2))
     codes, traits, vals = (x[kept] for x in (seen.codes, seen.traits, seen.vals))
     there = jnp.arange(room) < room // 2
-    every, _ = correlations(coded, (codes, traits), (codes, traits))
+    every, _ = correlations(weights, (codes, traits), (codes, traits))
     every = jnp.where(jnp.eye(room, dtype=bool), 1 + NOISE, every)
     inverse = jax.vmap(lambda covariance: inverse_factor(covariance, there))(every)
     return Seen(codes, traits, vals, jnp.int32(room // 2), inverse)
@@ -150,7 +151,7 @@ def fitted(seen: Seen) -> Fitted:
 
 def believed(coded: Coded, seen: Seen, fit: Fitted, codes: Any, traits: Any) -> Belief:
     """Of architectures that may be asked. codes: int8 [n, f]; traits: [n, t]."""
-    every, near = correlations(coded, (seen.codes, seen.traits), (codes, traits))
+    every, near = correlations(coded.weights, (seen.codes, seen.traits), (codes, traits))
     every = jnp.where(fit.there[:, None], every, 0.0)
     mean, deviation = jax.vmap(predict)(seen.inverse, fit.found, every)
     gain = jax.vmap(expected_improvement)(mean, deviation, fit.best)
@@ -194,7 +195,7 @@ def chosen(belief: Belief, allowed: Bool[Array, " n"], many: int) -> Int32[Array
 def remembered(coded: Coded, seen: Seen, fit: Fitted, places: Int32[Array, " h"]) -> Any:
     """float32 [h, d]: the same of answers by place; at a point nothing is left to gain."""
     _, near = correlations(
-        coded, (seen.codes, seen.traits), (seen.codes[places], seen.traits[places])
+        coded.weights, (seen.codes, seen.traits), (seen.codes[places], seen.traits[places])
     )
     near = jnp.where(fit.there[:, None], near, 0.0)
     top = jnp.argmax(jnp.where(fit.there, seen.vals, -jnp.inf))

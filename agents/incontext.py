@@ -106,7 +106,7 @@ class InContextLearner:
     surrogate: bool = True
     """Whether scores start from expected improvement and the processes' posteriors are read; for
     an ablation."""
-    steps: int = 128_000
+    steps: int = 96_000
     """Queries of training, over all episodes."""
     actors: int = 32
     """Episodes that are played together, on a table each."""

@@ -49,7 +49,9 @@ def asked(answers: int = 7) -> Any:
 
 def test_the_processes_are_those_fitted_at_once():
     known, _, seen = asked()
-    both, _ = beliefs.correlations(known, (seen.codes, seen.traits), (seen.codes, seen.traits))
+    both, _ = beliefs.correlations(
+        known.weights, (seen.codes, seen.traits), (seen.codes, seen.traits)
+    )
     n = int(seen.used)
     for process, inverse in zip(both, seen.inverse, strict=True):
         covariance = np.asarray(process)[:n, :n] + beliefs.NOISE * np.eye(n)
@@ -62,7 +64,7 @@ def test_the_processes_are_those_fitted_at_once():
 def test_correlations_are_those_of_their_formulas():
     known, _, seen = asked()
     found, near = beliefs.correlations(
-        known, (seen.codes[:3], seen.traits[:3]), (seen.codes[:3], seen.traits[:3])
+        known.weights, (seen.codes[:3], seen.traits[:3]), (seen.codes[:3], seen.traits[:3])
     )
     x = np.asarray(seen.codes[:3], float) * np.sqrt(np.asarray(known.weights))
     far = np.linalg.norm(x[:, None] - x, axis=-1)
@@ -83,7 +85,9 @@ def test_full_processes_keep_the_latest_and_the_best():
         seen = add(known, seen, arch, jnp.float32(val), jnp.bool_(True))
     assert int(seen.used) == 5
     np.testing.assert_allclose(seen.vals[:5], [0.9, 0.8, 0.5, 0.6, 0.7])
-    both, _ = beliefs.correlations(known, (seen.codes, seen.traits), (seen.codes, seen.traits))
+    both, _ = beliefs.correlations(
+        known.weights, (seen.codes, seen.traits), (seen.codes, seen.traits)
+    )
     covariance = np.asarray(both)[0, :5, :5] + beliefs.NOISE * np.eye(5)
     np.testing.assert_allclose(
         np.asarray(seen.inverse)[0, :5, :5] @ np.linalg.cholesky(covariance), np.eye(5), atol=2e-3
