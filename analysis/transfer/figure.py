@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.style import RC
-from rlnas.analysis.text import number
+from rlnas.analysis.text import percent
 from rlnas.analysis.transfer.measures import Cell
 from rlnas.analysis.transfer.text import WAYS, sentences, short
 
@@ -70,10 +70,10 @@ def panel(axes: Any, there: dict[Any, Cell], without: dict[str, Cell], targets: 
             left = without[target].regret.value
             cell = there.get((source, target))
             if cell is None:
-                said, colour = number(left, 100), "#777777"
+                said, colour = percent(left), "#777777"
             else:
                 shares[i, j] = share(cell.gain.value, left)
-                said = f"{'+' if cell.gain.value >= 0 else ''}{number(cell.gain.value, 100)}"
+                said = f"{'+' if cell.gain.value >= 0 else ''}{percent(cell.gain.value)}"
                 said += "*" if cell.verdict else ""
                 colour = "white" if abs(shares[i, j]) > DARK else "#222222"
             axes.text(j, i, said, ha="center", va="center", color=colour, fontsize=9)
