@@ -12,7 +12,7 @@ import pytest
 from rlnas import bench
 from rlnas.analysis import cli
 from rlnas.analysis.stats import Interval
-from rlnas.analysis.transfer.figure import share
+from rlnas.analysis.transfer.figure import figure, share
 from rlnas.analysis.transfer.measures import Cell, adjusted, measure, with_prior
 from rlnas.analysis.transfer.text import matrix, sentences, short
 from rlnas.bench.errors import UserError
@@ -61,6 +61,18 @@ def test_a_matrix_has_sources_as_rows_and_targets_as_columns() -> None:
     assert lines[3].split()[:3] == ["zero-shot", "a", "."]
     assert lines[3].endswith("-2.00 [-2.10, -1.90]*")
     assert lines[6].split()[:2] == ["informed", "b"] and lines[6].endswith(".")
+
+
+def test_a_map_has_the_cells_of_its_way_and_the_regret_alone_on_its_diagonal() -> None:
+    drawn = figure(adjusted(MADE), [5], "gp")
+    maps = [axes for axes in drawn.axes if axes.images]
+    assert [axes.get_title(loc="left") for axes in maps] == [
+        "zero-shot, 5 queries", "informed, 5 queries",
+    ]  # fmt: skip
+    assert [[text.get_text() for text in axes.texts] for axes in maps] == [
+        ["1.00", "-2.00*", "+0.10", "1.00"],
+        ["1.00", "+0.80*", "-0.10*", "1.00"],
+    ]
 
 
 def test_shares_of_the_regret() -> None:

@@ -12,11 +12,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.style import RC
-from rlnas.analysis.text import number
+from rlnas.analysis.text import percent
 from rlnas.analysis.transfer.measures import Cell
 from rlnas.analysis.transfer.text import WAYS, sentences, short
 
-COLOURS = "PuOr_r"
+COLOURS = "RdBu"
+"""Blue where it helps."""
 DARK = 0.65
 """Beyond it, of colours from -1 to 1, text is white."""
 
@@ -34,8 +35,9 @@ def figure(cells: Sequence[Cell], points: Sequence[int], agent: str) -> Figure:
         panels = drawn.subplots(len(points), len(WAYS), squeeze=False, sharex=True, sharey=True)
         for row, queries in zip(panels, points, strict=True):
             for axes, (way, called) in zip(row, WAYS.items(), strict=True):
-                mine = {(c.source, c.target): c for c in cells if c.queries == queries}
-                shown = {k: c for k, c in mine.items() if c.way == way}
+                shown = {
+                    (c.source, c.target): c for c in cells if (c.way, c.queries) == (way, queries)
+                }
                 image = panel(axes, shown, {t: alone(cells, t, queries) for t in targets}, targets)
                 axes.set_title(f"{called}, {queries} queries", loc="left", fontweight="bold")
                 axes.set_xticks(range(len(targets)), names)
@@ -43,9 +45,7 @@ def figure(cells: Sequence[Cell], points: Sequence[int], agent: str) -> Figure:
             row[0].set_ylabel("source")
         for axes in panels[-1]:
             axes.set_xlabel("target")
-        drawn.colorbar(
-            image, ax=panels, shrink=0.5, label="share of the regret alone that is removed"
-        )
+        drawn.colorbar(image, ax=panels, shrink=0.8, label="share of regret removed")
         said = sentences(cells, points, agent)[0]
         note = (
             "Numbers: gain in validation over searching alone, percentage points, * sure (Holm). "
@@ -70,10 +70,10 @@ def panel(axes: Any, there: dict[Any, Cell], without: dict[str, Cell], targets: 
             left = without[target].regret.value
             cell = there.get((source, target))
             if cell is None:
-                said, colour = number(left, 100), "#777777"
+                said, colour = percent(left), "#777777"
             else:
                 shares[i, j] = share(cell.gain.value, left)
-                said = f"{'+' if cell.gain.value >= 0 else ''}{number(cell.gain.value, 100)}"
+                said = f"{'+' if cell.gain.value >= 0 else ''}{percent(cell.gain.value)}"
                 said += "*" if cell.verdict else ""
                 colour = "white" if abs(shares[i, j]) > DARK else "#222222"
             axes.text(j, i, said, ha="center", va="center", color=colour, fontsize=9)
