@@ -65,6 +65,8 @@ def learned(entrant: Entrant) -> str:
     before = entrant.pretraining
     mean = " (mean)" if len(entrant.runs) > 1 else ""
     blind = ", blind: replays what it learnt" if before.get("same_queries") == 1 else ""
+    if not before.get("lookups", 0):
+        return f"trained on {before.get('trained_on')}: 0 look-ups on this one"
     return (
         f"{before.get('how', 'trained on')} {before.get('trained_on')} with "
         f"{before.get('lookups', 0):,.0f} look-ups{mean}{blind}"
