@@ -67,7 +67,7 @@ def write(
         panels[0].set_ylabel(measure)
         losses = [row["loss"] or math.nan for row in rows]  # 0: nothing learnt from so far
         last.plot(steps, losses, color=own)
-        if not all(map(math.isnan, losses)):
+        if not all(map(math.isnan, losses)) and min(losses) > 0:
             last.set_yscale("log")
             plain_ticks(last.yaxis)
         last.set_title("loss")

@@ -36,7 +36,10 @@ def summary(folder: Path) -> str:
         f"peak memory {manifest.get('peak_mb', math.nan):,.0f} MB",
         f"looked up {facts['lookups']:,} accuracies, {of_evaluations:,} of them in evaluations; up "
         f"to the best checkpoint (by validation, at step {facts['step']}) "
-        f"{facts['lookups_to_checkpoint']:,}{distinct}",
+        f"{facts['lookups_to_checkpoint']:,}{distinct}"
+        if not facts.get("invented")
+        else f"looked up no accuracy; {last['step'] + of_evaluations:,.0f} answers of invented "
+        f"tables; best checkpoint by validation at step {facts['step']}",
         "",
         f"tested on {called(manifest['benchmark'])}{trained_on(facts)}: validation "
         f"accuracy of the incumbent, then {reports} (%), mean of {manifest['judged_by']} searches",
