@@ -67,7 +67,7 @@ def write(
         panels[0].set_ylabel(measure)
         losses = [row["loss"] or math.nan for row in rows]  # 0: nothing learnt from so far
         last.plot(steps, losses, color=own)
-        if not all(map(math.isnan, losses)) and min(losses) > 0:
+        if all(x > 0 for x in losses if not math.isnan(x)) and not all(map(math.isnan, losses)):
             last.set_yscale("log")
             plain_ticks(last.yaxis)
         last.set_title("loss")
