@@ -130,7 +130,8 @@ def _parsed(folder: Path, text: bytes, weights: bytes, digest: str) -> Checkpoin
         ) from None
     seen = tensors.pop(SEEN, None)
     rest = {key: value for key, value in facts.items() if key not in OF_THE_FILE}
-    params = jax.tree.map(jnp.asarray, unflatten_dict(tensors, sep="/"))
+    with jax.ensure_compile_time_eval():  # it is kept, so nothing of a trace may be in it
+        params = jax.tree.map(jnp.asarray, unflatten_dict(tensors, sep="/"))
     decisive = json.dumps([facts["agent"], facts["settings"], digest], sort_keys=True)
     whole = hashlib.sha256(decisive.encode()).hexdigest()
     return Checkpoint(facts["agent"], settings, params, rest, seen, whole)
