@@ -72,7 +72,8 @@ class GP(WithPrior):
     """What makes architectures alike: `paths` and counts, or `wl`, their common subtrees."""
 
     initial: int = 2
-    """Uniform draws before the process is asked."""
+    """Uniform draws before the process is asked; with a prior, every other one is the sources'
+    best."""
 
     parents: int = 5
     """The best so many are those whose neighbours are candidates."""
