@@ -179,10 +179,15 @@ def without_processes(belief: Belief) -> Belief:
 def chosen(belief: Belief, allowed: Bool[Array, " n"], many: int) -> Int32[Array, " many"]:
     """Places of the most promising: half of them by the first process, a quarter by each other,
     of whose equals the first process's best."""
-    order = jnp.where(allowed, jnp.round(belief.gain, 3), -jnp.inf)
+    # Equal ones are equal up to rounding: the first of them, in any batch.
+    order = jnp.where(allowed, jnp.round(belief.gain, 2), -jnp.inf)
     others = belief.features[:, 2 * len(PROCESSES) + 1 : 3 * len(PROCESSES)].T
     columns = [order] + [
-        jnp.where(allowed, jnp.round(other, 2) + 1e-3 * jnp.maximum(belief.gain, -8.0), -jnp.inf)
+        jnp.where(
+            allowed,
+            jnp.round(other, 2) + 1e-3 * jnp.round(jnp.maximum(belief.gain, -8.0), 1),
+            -jnp.inf,
+        )
         for other in others
     ]
     ranks = [jnp.argsort(jnp.argsort(-column, stable=True), stable=True) for column in columns]

@@ -62,7 +62,9 @@ def search(
         shown = SearchState(archs, allowed, asked, jnp.float32(0), asked.queries)
         tokens = learner.tokens(coded, seen, shown, budget, gain)
         scores, _ = learner.logits(params, tokens)
-        arch = archs[tokens.places[jnp.argmax(jnp.round(scores, 3))]]
+        # Equal ones are equal up to rounding: the first of them, in any batch.
+        best = jnp.argmax(jnp.round(scores / learner.sharpness, 2))
+        arch = archs[tokens.places[best]]
         return jnp.where(allowed.any(), arch, archs[0]), State(asked, seen, informed)
 
     def tell(state: State, arch: Arch, result: QueryResult) -> State:

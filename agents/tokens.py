@@ -111,6 +111,6 @@ def tokens_of(
         jnp.clip(context, -beliefs.BOUND, beliefs.BOUND),
         jnp.concatenate([candidates, answers]),
         jnp.concatenate([state.mask[places], real]),
-        jnp.round(belief.gain, 3)[places],
+        jnp.round(belief.gain, 2)[places],
         places,
     )
