@@ -1,0 +1,34 @@
+"""Training on invented tables by the command: nothing is looked up, and it goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlnas.analysis import cli
+
+SMALL = (
+    "train incontext --preset smoke --network.width 8 --horizon 6 --read 4 --fresh 8 --parents 2 "
+    "--steps 48 --actors 4 --batches 2 --evaluation-seeds 2 --evaluation-queries 2 4 "
+    "--judging-seeds 2 --evaluate-every 24 --out"
+)
+
+
+def test_a_training_looks_nothing_up_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli.main([*SMALL.split(), str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "looked up no accuracy; " in said and "answers of invented tables" in said
+    (folder,) = tmp_path.glob("train-*")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    facts = json.loads((folder / "checkpoint.json").read_text())
+    assert facts["lookups"] == 0 and facts["invented"] and facts["distinct"] is None
+    assert manifest["controls"] == [] and set(manifest["judged"]) >= {"incontext", "local_search"}
+    assert (folder / "curve.png").exists()
+    words = ["compare", "--benchmark", "nb101-digits", "--budget", "6", "--seeds", "2"]
+    words += ["--agents", "random_search", f"incontext:{folder}", "--out", str(tmp_path)]
+    assert cli.main(words) == 0
+    assert "invented tables: 0 look-ups on this one" in " ".join(capsys.readouterr().out.split())
