@@ -253,3 +253,14 @@ def test_bad_options_are_one_line():
         InContext(points=3)
     with pytest.raises(UserError, match="fresh"):
         InContextLearner(fresh=8)
+
+
+def test_a_table_that_is_known_is_searched_at_once():
+    name = "synthetic-tnb101-1"
+    config = parse(f"incontext:prior={name}")[1]
+    assert config.pretraining["lookups"] == 4096
+    assert config.pretraining["trained_on"].endswith(f"knows {name}")
+    assert [source["name"] for source in config.identity()["sources"]] == [name]
+    table = load(name)
+    history = run_seeds(config, table, 6, seed_keys(0, 4))
+    assert (np.asarray(history.val).max(1) >= float(table.mean_val.max()) - 1e-6).all()
