@@ -137,6 +137,8 @@ class InContextLearner:
         at_least_one(
             self, "horizon", "read", "fresh", "parents", "steps", "actors", "passes", "batches"
         )
+        if self.horizon < HISTORY:
+            raise UserError(f"found horizon = {self.horizon}; expected at least {HISTORY}")
         if self.fresh < self.read:
             raise UserError(
                 f"found fresh = {self.fresh}, fewer than read = {self.read}; at first all are "

@@ -19,10 +19,14 @@ import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float32, Int32
 
+from rlnas import bench
+from rlnas.agents.checkpoint import Checkpoint
+from rlnas.agents.learner import View
 from rlnas.bench.benchmark import Indexed, SearchSpace, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
+from rlnas.bench.landscape import values_of
 
 LIMIT = 1 << 20
 """Spaces up to this size can have a prior: every architecture's value is in memory."""
@@ -167,7 +171,6 @@ def source_of(word: str) -> Source:
 
 def of_benchmark(word: str) -> Source:
     """Its mean validation values at its largest training budget."""
-    from rlnas import bench
 
     there = bench.load(word)
     facts = there.describe()
@@ -176,7 +179,6 @@ def of_benchmark(word: str) -> Source:
 
 def benchmark_source(benchmark: Any, name: str, sha256: str) -> Source:
     """Every value of a benchmark; each is a look-up."""
-    from rlnas.bench.landscape import values_of
 
     kind, numbers = kind_of(benchmark.space), numbers_of(benchmark.space)
     values = np.asarray(values_of(benchmark)[0], np.float32)
@@ -194,8 +196,6 @@ def of_training(folder: Path) -> Source:
     score for moving there, mean over the views of all architectures (each with the neighbours that
     training would draw for it) in which it is a neighbour. Ours; only for agents that do not look
     at answers. Worked out once a process."""
-    from rlnas import bench
-    from rlnas.agents.checkpoint import Checkpoint
 
     saved = Checkpoint.load(folder)
     if saved.settings.remembers:
@@ -239,7 +239,6 @@ def scores_of(learner: Any, params: Any, space: Any) -> Float32[np.ndarray, " si
 def _looked(learner: Any, slots: int, space: Any, params: Any, rows: Any, keys: Any) -> Any:
     """Views of architectures number `rows`: the numbers of their neighbours, the scores, which of
     them are real; [rows, slots] each."""
-    from rlnas.agents.learner import View
 
     def view(row: Any, key: Any) -> View:
         arch = space.at(row)

@@ -42,6 +42,7 @@ TRAIN = (
     "--rehearsal --evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5 "
     "--judging-seeds 4"
 )
+INVENTED = TRAIN.replace("table.npz", "synthetic").replace("--rehearsal ", "")
 RECIPE = (
     "--epochs 1 --batch-size 20 --optimiser sgd --learning-rate 0.1 --momentum 0.5 --nesterov "
     "--decay 0.8 --epsilon 0.5 --weight-decay 0.001 --gradient-clip 5 --no-drop-last "
@@ -71,8 +72,8 @@ LINES: dict[str, list[str]] = {
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
         "--learning-rate 0.001 --gradient-clip 1 --target-every 16",
         f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1",
-        f"incontext {TRAIN} {NETWORK} --network.dropout 0.1 --benchmark synthetic --alpha 2 "
-        "--horizon 6 --read 8 --fresh 12 --parents 2 --near 3 --current 2 --no-history "
+        f"incontext {INVENTED} {NETWORK} --network.dropout 0.1 --alpha 2 "
+        "--horizon 9 --read 8 --fresh 12 --parents 2 --near 3 --current 2 --no-history "
         "--no-surrogate --steps 48 --actors 4 --passes 1 --batches 2 "
         "--learning-rate 0.01 --gradient-clip 2 --clip 0.1 --trace 0.5 --entropy 0.02 "
         "--sharpness 2",

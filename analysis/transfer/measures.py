@@ -17,6 +17,7 @@ from rlnas.analysis.paired import difference, holm
 from rlnas.analysis.stats import Interval, bootstrap, mean
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
+from rlnas.bench.landscape import values_of
 
 Way = Literal["alone", "list", "informed"]
 RANKING = "rlnas.agents.ranking:Ranking"
@@ -106,7 +107,6 @@ def with_prior(agent: str, source: str) -> str:
 
 
 def validation_values(benchmark: Any) -> Float[np.ndarray, " M"]:
-    from rlnas.bench.landscape import values_of
 
     return np.asarray(values_of(benchmark)[0])
 
