@@ -27,7 +27,7 @@ def test_a_training_looks_nothing_up_and_says_so(
     facts = json.loads((folder / "checkpoint.json").read_text())
     assert facts["lookups"] == 0 and facts["invented"] and facts["distinct"] is None
     assert manifest["controls"] == [] and set(manifest["judged"]) >= {"incontext", "local_search"}
-    assert (folder / "curve.png").exists()
+    assert (folder / "curve" / "figure.png").exists()
     words = ["compare", "--benchmark", "nb101-digits", "--budget", "6", "--seeds", "2"]
     words += ["--agents", "random_search", f"incontext:{folder}", "--out", str(tmp_path)]
     assert cli.main(words) == 0
