@@ -129,7 +129,7 @@ def of_memory(coded: Coded, asked: Memory) -> Seen:
 class Fitted(NamedTuple):
     """The processes given all answers. scores: [M], the answers as normal scores. found: of G
     processes. best: [G], the best of the means at the points. means: [G, M]. weight: [G], how
-    likely each is, given the others. order: [M], best answer first."""
+    likely each is, given the others."""
 
     scores: Float32[Array, " M"]
     there: Bool[Array, " M"]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from rlnas import bench
 from rlnas.agents.protocol import Agent, AgentConfig, Outside, Parametrised
 from rlnas.agents.random_search import RandomSearch
 from rlnas.agents.spec import members, parse
@@ -62,7 +63,9 @@ def variants(config: AgentConfig, benchmark: Any) -> dict[str, Any]:
         name: Misled(config, benchmark, heard) for name, heard in answers.items()
     }
     if isinstance(config, Trained) and config.checkpoint:
-        found[TWIN] = Untrained(config, benchmark)
+        # What a learner of its own tables is trained on; others begin on any benchmark.
+        own = getattr(config.learner, "usual", {}).get("benchmark")
+        found[TWIN] = Untrained(config, bench.load(own) if own else benchmark)
     if getattr(config, "revisit", None) is False:
         # Settings of an agent are a dataclass.
         freed: Any = dataclasses.replace(config, revisit=True)  # type: ignore[type-var]
