@@ -170,9 +170,13 @@ def believed(coded: Coded, seen: Seen, fit: Fitted, codes: Any, traits: Any) -> 
     return Belief(gain[0], jnp.clip(found, -BOUND, BOUND))
 
 
-def without_processes(belief: Belief) -> Belief:
-    """What is left for an ablation: how near the answers it lies, and the traits."""
-    features = belief.features.at[:, : 3 * len(PROCESSES)].set(0.0)
+def without_processes(belief: Belief, blind: bool) -> Belief:
+    """What is left for an ablation: how near the answers it lies, and the traits. blind: not how
+    near the best one."""
+    first = 3 * len(PROCESSES)
+    features = belief.features.at[:, :first].set(0.0)
+    if blind:
+        features = features.at[:, first + 1].set(0.0)
     return Belief(jnp.zeros_like(belief.gain), features)
 
 

@@ -72,14 +72,15 @@ def tokens_of(
     gain: Float32[Array, " n"] | None = None,
 ) -> Tokens:
     """What the network reads of a state. The `read` candidates are those of the largest expected
-    improvement by any of the processes. gain: where scores start from, in place of the first's."""
-    fit = beliefs.fitted(seen)
+    improvement by any of the processes. gain: where scores start from, in place of the first's.
+    With neither history nor surrogate no answer is read."""
+    fit, blind = beliefs.fitted(seen), not (history or surrogate)
     codes, traits = jax.vmap(coded.code)(state.archs), jax.vmap(coded.traits)(state.archs)
     belief = beliefs.believed(coded, seen, fit, codes, traits)
     if gain is not None:
         belief = belief._replace(gain=gain)
     if not surrogate:
-        belief = beliefs.without_processes(belief)
+        belief = beliefs.without_processes(belief, blind)
     places = beliefs.chosen(belief, state.mask, read)
     number = jnp.arange(len(codes), dtype=jnp.int32)
     is_fresh, is_current = number < fresh, number >= fresh + near
@@ -98,7 +99,7 @@ def tokens_of(
     known = jnp.stack([ones, 0 * ones, 0 * ones, fit.scores[chosen], ago, is_best], 1)
     found = beliefs.Belief(zeros, beliefs.remembered(coded, seen, fit, chosen))
     if not surrogate:
-        found = beliefs.without_processes(found)
+        found = beliefs.without_processes(found, blind)
     answers = jnp.concatenate([found.features, known], 1)
     real = jnp.tile(jnp.arange(HISTORY) < seen.used, 2) & history
 
@@ -106,7 +107,10 @@ def tokens_of(
     top = jnp.argmax(jnp.where(there, seen.vals, -jnp.inf))
     since = (seen.used - 1 - top).astype(jnp.float32) / horizon
     times = jnp.stack([used, 1 - used, jnp.log1p(state.t.astype(jnp.float32)) / 4, since])
-    context = jnp.concatenate([beliefs.summary(seen, fit), times])
+    said = beliefs.summary(seen, fit)
+    if blind:
+        said, times = jnp.zeros_like(said), times.at[3].set(0.0)
+    context = jnp.concatenate([said, times])
     return Tokens(
         jnp.clip(context, -beliefs.BOUND, beliefs.BOUND),
         jnp.concatenate([candidates, answers]),

@@ -217,6 +217,15 @@ class Graphs(Protocol):
 
 
 @runtime_checkable
+class Weighed(Graphs, Protocol):
+    """A space that says how large its operations are."""
+
+    graph_weights: tuple[float, ...]
+    """[K]: trainable parameters of each operation, in those of a 3x3 convolution of as many
+    channels, about."""
+
+
+@runtime_checkable
 class Costed(Protocol):
     """A space that knows what its networks compute. jit- and vmap-safe."""
 

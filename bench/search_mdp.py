@@ -57,10 +57,10 @@ class SearchMDP:
     floor: accuracy that the best so far starts from, e.g. the median of the space; below it nothing
     is a rise. NaN: the first answer sets the level. horizon: the budget, in queries; then the
     episode terminates. current, near: neighbours of the latest query, and of each of the best
-    `parents`, that are candidates, at most; fresh: uniform draws among them. anytime: rewards count
-    the share of the budget that is left, so that the return is the best so far, averaged over the
-    budget. judged: rewards are by `Benchmark.reported`, which no state shows, in place of what the
-    look-up answers.
+    `parents`, that are candidates, at most; fresh: uniform draws among them. anytime: 0, the return
+    is the best at the end; 1, rewards count the share of the budget that is left, so that it is the
+    best so far, averaged over the budget; or between. judged: rewards are by `Benchmark.reported`,
+    which no state shows, in place of what the look-up answers.
     """
 
     benchmark: Benchmark
@@ -71,7 +71,7 @@ class SearchMDP:
     parents: int = field(default=3, metadata={"static": True})
     near: int = field(default=16, metadata={"static": True})
     fresh: int = field(default=64, metadata={"static": True})
-    anytime: bool = field(default=False, metadata={"static": True})
+    anytime: float = field(default=0.0, metadata={"static": True})
     judged: bool = field(default=False, metadata={"static": True})
 
     def __post_init__(self) -> None:
@@ -148,7 +148,7 @@ class SearchMDP:
         # An unknown start has no value to improve on: the first known one sets the level.
         rise = jnp.where(jnp.isnan(before), 0.0, self.shaping(after) - self.shaping(before))
         rise = jnp.where(jnp.isnan(rise), 0.0, rise)
-        return rise * (self.horizon - t) / self.horizon if self.anytime else rise
+        return rise * (1 - self.anytime * t / self.horizon)
 
     def _start(self) -> Float32[Array, ""]:
         return jnp.asarray(self.floor, jnp.float32)

@@ -13,7 +13,8 @@ import pytest
 
 from rlnas.agents import beliefs
 from rlnas.agents.checkpoint import Checkpoint
-from rlnas.agents.incontext import InContext, InContextLearner, Tables
+from rlnas.agents.incontext import InContext
+from rlnas.agents.incontext_learner import InContextLearner, Tables
 from rlnas.agents.learner import View
 from rlnas.agents.losses import future
 from rlnas.agents.networks import NetworkConfig

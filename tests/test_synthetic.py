@@ -11,8 +11,11 @@ import pytest
 
 from rlnas import bench
 from rlnas.bench import rank
-from rlnas.bench.coded import TRAITS, Coded
+from rlnas.bench.benchmark import Graph, Weighed
+from rlnas.bench.coded import TRAITS, Coded, traits
 from rlnas.bench.errors import UserError
+from rlnas.bench.nb301.genotype import DartsSpace
+from rlnas.bench.synthetic import landscape
 from rlnas.bench.synthetic.landscape import Prior, invent
 from rlnas.bench.synthetic.summary import beside, summary
 from rlnas.bench.synthetic.tables import Inventor, coded, is_inventive, table_for
@@ -87,8 +90,8 @@ def test_accuracies_are_fractions_and_noise_grows_away_from_the_top():
 
 
 def test_trends_in_size_go_either_way_mostly_up():
-    operations = np.asarray(coded("tnb101").measured[:, 0])
-    with_size = np.array([spearman(operations, truth) for truth in np.asarray(tables().truth)])
+    sizes = np.asarray(coded("tnb101").measured[:, TRAITS.index("weights")])
+    with_size = np.array([spearman(sizes, truth) for truth in np.asarray(tables().truth)])
     assert (with_size > 0.1).any() and (with_size < -0.1).any()
     assert (with_size > 0).mean() > 0.5
 
@@ -97,8 +100,6 @@ def test_a_trend_alone_ranks_by_what_is_measured():
     """A known answer: with nothing but linear effects of the traits, neighbours are alike."""
     known = coded("tnb101")
     prior = Prior(failing=0.0)
-    from rlnas.bench.synthetic import landscape
-
     traits = (known.measured - known.centre) / known.spread
     u = landscape.trend(jax.random.key(0), jax.random.key(1), traits, prior)
     same = (np.asarray(known.measured) == np.asarray(known.measured)[17]).all(1)
@@ -122,7 +123,69 @@ def test_traits_are_those_counted_by_hand():
     assert len(raw) == len(TRAITS)
     graph = space.graph(arch)
     assert int(graph.edges.sum()) == round(float(raw[1]))
-    assert [round(float(raw[i])) for i in (0, 2, 4)] == [2, 2, 2]
+    assert [round(float(raw[TRAITS.index(name)])) for name in ("operations", "longest path")] == [
+        2,
+        2,
+    ]
+    assert float(raw[TRAITS.index("kinds of operations")]) == pytest.approx(2)
+
+
+def test_weights_are_those_of_the_convolutions_and_depth_is_of_the_heaviest_path():
+    space = coded("nb101").space
+    # A pooling, then a 3x3 convolution; beside them a 1x1 convolution.
+    arch = space.parse("1100101011 input,maxpool3x3,conv3x3-bn-relu,conv1x1-bn-relu,output")
+    graph = space.graph(arch)
+    known = traits(graph, 3, space.graph_weights)
+    found = dict(zip(TRAITS, np.asarray(known), strict=True))
+    labels = np.asarray(graph.labels)[0]
+    assert found["weights"] == pytest.approx((labels == 0).sum() + (labels == 1).sum() / 9)
+    assert found["depth of weights"] == pytest.approx(heaviest(graph, {0: 1.0, 1: 1 / 3, 2: 0.0}))
+    unknown = traits(graph, 3)
+    for name in ("weights", "depth of weights"):
+        assert unknown[TRAITS.index(name)] == 0
+
+
+def heaviest(graph, sides):
+    """By walking every path."""
+    labels, edges = np.asarray(graph.labels)[0], np.asarray(graph.edges)[0]
+
+    def below(vertex):
+        after = np.flatnonzero(edges[vertex])
+        mine = sides.get(int(labels[vertex]), 0.0)
+        return mine + max((below(other) for other in after), default=0.0)
+
+    return below(int(np.flatnonzero(labels == 4)[0]))
+
+
+def test_spaces_say_a_weight_for_each_of_their_operations():
+    for space in (coded("nb101").space, coded("nb201").space, coded("tnb101").space, DartsSpace()):
+        assert isinstance(space, Weighed)
+        assert len(space.graph_weights) == space.graph_operations
+        assert max(space.graph_weights) > 0 == min(space.graph_weights)
+
+
+def test_a_graph_network_says_the_same_of_isomorphic_graphs_and_tells_others_apart():
+    known = coded("tnb101")
+    order = np.random.default_rng(0).permutation(known.graphs.labels.shape[-1])
+    other = Graph(known.graphs.labels[..., order], known.graphs.edges[..., order, :][..., order])
+    say = jax.jit(lambda graph: landscape.messages(jax.random.key(3), graph, 3))
+    mine, theirs = (np.asarray(say(graph)) for graph in (known.graphs, other))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+    assert len(np.unique(mine.round(3))) > 500
+
+
+def test_a_trend_may_be_all_there_is():
+    """At the end of its range it decides; at zero it is not there."""
+    known = coded("tnb101")
+    sizes = np.asarray(known.measured[:, TRAITS.index("weights")])
+    keys = jax.random.split(jax.random.key(4), 8)
+
+    def with_size(share):
+        prior = Prior(trend=(share, share), kernels=1e3, rising=1.0, failing=0.0)
+        drawn = jax.vmap(lambda key: invent(key, known, prior).truth)(keys)
+        return [spearman(sizes, truth) for truth in np.asarray(drawn)]
+
+    assert min(with_size(0.999)) > 0.7 and abs(np.mean(with_size(0.0))) < 0.4
 
 
 def test_worked_out_once_or_when_asked_for_they_are_the_same():

@@ -12,7 +12,7 @@ class Synthetic:
     """Invented tables beside real ones: how alike they are in a few summary numbers.
 
     `rlnas train incontext` learns on such tables alone. Printed: how neighbours correlate, the
-    quantiles from the median (0) to the best (1), how repeats and the number of operations
+    quantiles from the median (0) to the best (1), how repeats and the size of the operations
     correlate with accuracy; of the invented ones, the spread over many.
     """
 

@@ -53,6 +53,7 @@ class CellSpace(NeighbourLists):
     num_features = NUM_FEATURES
     graph_operations = len(OPS)
     graph_inputs = 1
+    graph_weights = (1.0, 1 / 9, 0.0)
 
     @property
     def whole(self) -> int:

@@ -78,6 +78,10 @@ class CellSpace:
     graph_inputs = 1
 
     @property
+    def graph_weights(self) -> tuple[float, ...]:
+        return (0.0, 1 / 9, 1.0, 0.0)[: self.graph_operations]
+
+    @property
     def num_distinct(self) -> int:
         """How many cells are left when isomorphic ones count as one: 6,466 of NAS-Bench-201."""
         return len(set(cell.representatives(self.variant)))
@@ -183,6 +187,11 @@ class CellPart(PartSpace):
     @property
     def graph_operations(self) -> int:
         return int(self.full.graph_operations)
+
+    @property
+    def graph_weights(self) -> tuple[float, ...]:
+        found: tuple[float, ...] = self.full.graph_weights
+        return found
 
     graph_inputs = CellSpace.graph_inputs
 

@@ -28,6 +28,17 @@ OPS = (
 )
 """The seven operations, in the order of NAS-Bench-301's indices; DARTS' `none` is not in the
 space."""
+WEIGHTS = {
+    "max_pool_3x3": 0.0,
+    "avg_pool_3x3": 0.0,
+    "skip_connect": 0.0,
+    "sep_conv_3x3": 2 * (1 / 9 + 1 / 36),
+    "sep_conv_5x5": 2 * (1 / 9 + 25 / 9 / 36),
+    "dil_conv_3x3": 1 / 9 + 1 / 36,
+    "dil_conv_5x5": 1 / 9 + 25 / 9 / 36,
+}
+"""Trainable parameters in those of a 3x3 convolution, with 36 channels: a depthwise and a 1x1
+convolution, and twice that."""
 NODES = (2, 3, 4, 5)
 CELLS = ("normal", "reduce")
 PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}

@@ -25,7 +25,7 @@ from rlnas.bench.benchmark import Graph
 from rlnas.bench.draw import draw
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301 import darts
-from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, Genotype
+from rlnas.bench.nb301.darts import CELLS, NODES, OPS, PAIRS, WEIGHTS, Genotype
 from rlnas.bench.nb301.decisions import NodeDecisions, node_by_node
 from rlnas.bench.nb301.texts import FIELDS
 
@@ -61,6 +61,7 @@ class DartsSpace:
     arch_shape = (NUM_DIGITS,)
     graph_operations = len(OPS)
     graph_inputs = 2
+    graph_weights = tuple(WEIGHTS[op] for op in OPS)
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 22"]:
         """Every architecture equally likely: so are all values of a digit."""

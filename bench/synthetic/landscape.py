@@ -16,38 +16,46 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int8, Key
 
-from rlnas.bench.coded import Coded
+from rlnas.bench.benchmark import Graph
+from rlnas.bench.coded import TRAITS, Coded
 
 FEATURES = 96
 """Random Fourier features of a Gaussian process."""
 HIDDEN = 24
 """Width of the random networks."""
-LARGER = 3
-"""The first so many traits measure size: operations, edges, the longest path."""
-KINDS = ("trend", "linear", "smooth", "rough", "network")
+LARGER = 5
+"""The first so many traits measure size."""
+WEIGHTS = (TRAITS.index("weights"), TRAITS.index("depth of weights"))
+WIDTH, ROUNDS = 12, 4
+"""Of the random graph networks."""
+KINDS = ("linear", "smooth", "rough", "network", "messages")
 
 
 @dataclass(frozen=True)
 class Prior:
     """Ranges that landscapes are drawn from, uniformly or uniformly in the logarithm."""
 
-    rising: float = 0.75
+    rising: float = 0.85
     """Share of landscapes that rise with size."""
+    trend: tuple[float, float] = (0.1, 0.95)
+    """How the trend in size correlates with the whole."""
+    kernels: float = 4.0
+    """How much likelier a trend is one in weights than in anything else that is measured: the
+    number of parameters alone is a hard baseline on real tables (White et al. 2021, "How powerful
+    are performance predictors in NAS?"; Ning et al. 2021, arXiv 2008.03064)."""
     concentration: float = 0.5
     """Of the Dirichlet draw that mixes the kinds of functions: small, one or two rule."""
     rough: float = 0.15
     """Weight of the rough function beside the others."""
-    trend: float = 0.5
-    """Weight of the trend in size."""
     length: tuple[float, float] = (2.0, 10.0)
     """Length scales, in distances of random architectures; of rough ones a quarter."""
-    skew: tuple[float, float] = (0.3, 2.0)
+    skew: tuple[float, float] = (0.3, 2.5)
     """exp(-skew u) below the median: how long the low tail is."""
-    crowd: tuple[float, float] = (-0.2, 0.4)
+    crowd: tuple[float, float] = (-0.2, 1.0)
     """The same above it, of either sign: how crowded the top is."""
-    failing: float = 0.4
+    failing: float = 0.25
     """Share of landscapes with architectures that fail."""
-    noise: tuple[float, float] = (0.05, 1.0)
+    noise: tuple[float, float] = (0.1, 1.0)
     """Deviation of a repeat, in deviations of the landscape near its top."""
 
 
@@ -68,7 +76,8 @@ def field(
     prior: Prior,
 ) -> Float32[Array, " M"]:
     """A random function of all architectures, mean 0 and deviation 1."""
-    keys = dict(zip((*KINDS, "parts", "mix", "sign"), jax.random.split(key, 8), strict=True))
+    names = (*KINDS, "parts", "mix", "trend", "sign", "share")
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     # Each part of the code matters more or less, and so does each entry.
     bounds = (0, *coded.ends, codes.shape[1])
     lengths = [b - a for a, b in pairwise(bounds)]
@@ -82,18 +91,20 @@ def field(
 
     found = jnp.stack(
         [
-            trend(keys["trend"], keys["sign"], traits, prior),
             linear(keys["linear"], x),
             process(keys["smooth"], x, prior.length, 1.0),
             process(keys["rough"], x, prior.length, 0.25),
             network(keys["network"], x),
+            messages(keys["messages"], coded.graphs, coded.space.graph_operations),
         ]
     )
     weights = jax.random.dirichlet(keys["mix"], jnp.full(len(KINDS), prior.concentration))
     weights = jnp.sqrt(weights)
     weights = weights.at[KINDS.index("rough")].multiply(prior.rough)
-    weights = weights.at[KINDS.index("trend")].multiply(prior.trend)
-    return standardised(weights @ jax.vmap(standardised)(found))
+    others = standardised(weights @ jax.vmap(standardised)(found))
+    share = jax.random.uniform(keys["share"], (), jnp.float32, *prior.trend)
+    grown = standardised(trend(keys["trend"], keys["sign"], traits, prior))
+    return standardised(share * grown + jnp.sqrt(1 - share**2) * others)
 
 
 def trend(
@@ -102,7 +113,8 @@ def trend(
     """In size and shape, often saturating; of either sign."""
     a, b, c = jax.random.split(key, 3)
     many = traits.shape[1]
-    weights = jax.random.dirichlet(a, jnp.ones(many))
+    likely = jnp.ones(many, jnp.float32).at[jnp.array(WEIGHTS)].set(prior.kernels)
+    weights = jax.random.dirichlet(a, likely / 2)
     signs = jax.random.rademacher(b, (many,), jnp.float32)
     rising = jax.random.bernoulli(sign_key, prior.rising)
     # What is larger goes up together; how short the shortest path is may go either way.
@@ -143,6 +155,28 @@ def network(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M
     square = jax.random.normal(b, (HIDDEN, HIDDEN), jnp.float32) / jnp.sqrt(HIDDEN)
     hidden = jnp.tanh(gain * hidden @ square)
     return hidden @ jax.random.normal(c, (HIDDEN,), jnp.float32)
+
+
+def messages(key: Key[Array, ""], drawn: Graph, operations: int) -> Float32[Array, " M"]:
+    """A random graph network: each vertex takes in, round after round, what those before it say."""
+    a, b, c, d, e, f = jax.random.split(key, 6)
+    shape, root = (WIDTH, WIDTH), jnp.sqrt(jnp.float32(WIDTH))
+    gain = jnp.exp(jax.random.uniform(d, (), jnp.float32, -1.0, 0.7))
+    known = jax.random.normal(a, (32, WIDTH), jnp.float32)  # more kinds than any space has
+    own = jnp.where((drawn.labels >= 0)[..., None], known[drawn.labels], 0.0)
+    edges = drawn.edges.astype(jnp.float32)
+    share = edges / jnp.maximum(edges.sum(-2, keepdims=True), 1.0) ** jax.random.uniform(e)
+    told, said = jax.random.normal(b, (2, *shape), jnp.float32) / root
+    hidden = jnp.tanh(gain * own)
+    for _ in range(ROUNDS):
+        heard = jnp.einsum("mcuv,mcuw->mcvw", share, hidden)
+        hidden = jnp.tanh(gain * (own @ said + 2 * heard @ told))
+    # The first and largest reading is of the output.
+    reads, all_ = jax.random.normal(c, (2, WIDTH), jnp.float32)
+    at_end, there = drawn.labels == operations, drawn.labels >= 0
+    share_all = jax.random.uniform(f, (), jnp.float32, 0.0, 0.5)
+    ends = jnp.where(at_end, hidden @ reads, 0.0).sum((1, 2))
+    return ends + share_all * jnp.where(there, hidden @ all_, 0.0).sum((1, 2))
 
 
 def standardised(values: Float32[Array, " M"]) -> Float32[Array, " M"]:

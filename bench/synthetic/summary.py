@@ -11,7 +11,7 @@ import numpy as np
 from rlnas import bench
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark
-from rlnas.bench.coded import Coded
+from rlnas.bench.coded import TRAITS, Coded
 from rlnas.bench.errors import UserError
 from rlnas.bench.landscape import lists_of, values_of
 from rlnas.bench.rank import spearman
@@ -21,8 +21,8 @@ from rlnas.bench.synthetic.tables import InventedBenchmark
 class Summary(NamedTuple):
     """walk: correlation of the accuracies of neighbours (one step of a random walk). low, upper,
     high: the 2 %, 75 % and 99 % quantiles, counted from the median (0) to the best (1). repeats:
-    rank correlation between two repeats, NaN with one. size: of accuracy with the number of
-    operations."""
+    rank correlation between two repeats, NaN with one. size: of accuracy with the trainable
+    parameters of the operations (`rlnas.bench.coded.TRAITS`)."""
 
     walk: float
     low: float
@@ -35,10 +35,8 @@ class Summary(NamedTuple):
 QUANTILES = (0.02, 0.75, 0.99)
 
 
-def summary(
-    benchmark: Benchmark, operations: np.ndarray | None = None, repeats: Any = None
-) -> Summary:
-    """Of a benchmark of numbered architectures with neighbour lists. operations: [M], of each.
+def summary(benchmark: Benchmark, sizes: np.ndarray | None = None, repeats: Any = None) -> Summary:
+    """Of a benchmark of numbered architectures with neighbour lists. sizes: [M], of each.
     repeats: [M, R], in place of the benchmark's own."""
     lists = lists_of(benchmark)
     if lists is None:
@@ -60,9 +58,9 @@ def summary(
     both = columns[~np.isnan(columns[:, :2]).any(1), :2]
     again: Any = spearman(both[:, 0], both[:, 1]) if columns.shape[1] > 1 else np.nan
     with_size: Any = np.nan
-    if operations is not None:
+    if sizes is not None:
         has = ~np.isnan(val)
-        with_size = spearman(operations[has], val[has])
+        with_size = spearman(sizes[has], val[has])
     walk = pair[0, 1] / np.sqrt(pair[0, 0] * pair[1, 1])
     return Summary(*(float(x) for x in (walk, low, upper, high, again, with_size)))
 
@@ -70,19 +68,19 @@ def summary(
 def invented(benchmark: InventedBenchmark, tables: int, seed: int) -> np.ndarray:
     """float64 [tables, summary]: of so many tables over the first space that `synthetic` draws."""
     inventor = benchmark.inventors[0]
-    operations = operations_of(inventor.coded)
+    sizes = sizes_of(inventor.coded)
     draw = jax.jit(lambda key: (inventor.draw(key), inventor.repeats(key)))
     root = keys.root(seed, "synthetic")
     found = []
     for number in range(tables):
         table, repeats = draw(jax.random.fold_in(root, number))
-        found.append(summary(table, operations, repeats))
+        found.append(summary(table, sizes, repeats))
     return np.array(found)
 
 
-def operations_of(coded: Any) -> np.ndarray:
-    """float [M]: operations of every architecture."""
-    return np.asarray(coded.measured[:, 0])
+def sizes_of(coded: Any) -> np.ndarray:
+    """float [M]: trainable parameters of every architecture's operations, about."""
+    return np.asarray(coded.measured[:, TRAITS.index("weights")])
 
 
 def text(rows: Sequence[tuple[str, Summary]], drawn: np.ndarray) -> str:
@@ -102,9 +100,9 @@ def text(rows: Sequence[tuple[str, Summary]], drawn: np.ndarray) -> str:
 
 
 def of_space(benchmark: Benchmark) -> np.ndarray | None:
-    """float [M]: operations of the architectures of a benchmark; None where it has no numbers."""
+    """float [M]: `sizes_of` a benchmark's architectures; None where they have no numbers."""
     made = jax.jit(Coded.of)(benchmark.space)
-    return None if isinstance(made.measured, tuple) else operations_of(made)
+    return None if isinstance(made.measured, tuple) else sizes_of(made)
 
 
 def beside(names: Sequence[str], tables: int, seed: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -107,7 +107,7 @@ def table_for(benchmark: Any, key: Key[Array, ""]) -> Any:
 @cache
 def coded(space: str) -> Coded:
     """Of a space by the name that benchmarks have it in theirs."""
-    found: Coded = jax.jit(Coded.of)(_space(space))
+    found: Coded = jax.jit(partial(Coded.of, whole=True))(_space(space))
     return found
 
 
