@@ -87,8 +87,8 @@ class InContextLearner:
     """Shaping exp(alpha u), u from the table's median (0) to its best (1)."""
     horizon: int = 50
     """Queries of an episode."""
-    anytime: float = 1.0
-    """What is learnt for: 1 the best so far, averaged over the episode; 0 the best at its end."""
+    anytime: float = 0.3
+    """What is learnt for: 1, the best so far, averaged over the episode; 0, the best at its end."""
     read: int = 24
     """Candidates that the network reads: those of the largest expected improvement."""
     fresh: int = 100
@@ -104,7 +104,7 @@ class InContextLearner:
     surrogate: bool = True
     """Whether scores start from expected improvement and the processes' posteriors are read; for
     an ablation. With neither history nor surrogate the policy is blind."""
-    steps: int = 96_000
+    steps: int = 192_000
     """Queries of training, over all episodes."""
     actors: int = 32
     """Episodes that are played together, on a table each."""
@@ -150,7 +150,7 @@ class InContextLearner:
         smoke = cls(
             network=NetworkConfig(width=16, feed_forward=32), steps=1_600, actors=4, horizon=20
         )
-        return {"default": cls(), "smoke": smoke, "grid": cls(steps=48_000)}
+        return {"default": cls(), "smoke": smoke, "grid": cls(steps=96_000)}
 
     @property
     def warm_iterations(self) -> int:

@@ -45,7 +45,7 @@ class Prior:
     are performance predictors in NAS?"; Ning et al. 2021, arXiv 2008.03064)."""
     concentration: float = 0.5
     """Of the Dirichlet draw that mixes the kinds of functions: small, one or two rule."""
-    rough: float = 0.15
+    rough: float = 0.3
     """Weight of the rough function beside the others."""
     length: tuple[float, float] = (2.0, 10.0)
     """Length scales, in distances of random architectures; of rough ones a quarter."""
@@ -55,7 +55,7 @@ class Prior:
     """The same above it, of either sign: how crowded the top is."""
     failing: float = 0.25
     """Share of landscapes with architectures that fail."""
-    noise: tuple[float, float] = (0.1, 1.0)
+    noise: tuple[float, float] = (0.2, 1.6)
     """Deviation of a repeat, in deviations of the landscape near its top."""
 
 
