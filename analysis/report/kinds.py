@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rlnas.analysis.training.data import CURVE
 from rlnas.analysis.training.text import summary
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
+from rlnas.bench.reading import read_json
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
@@ -92,12 +92,10 @@ def why_not(folder: Path) -> str:
 
 def is_comparison(folder: Path) -> bool:
     """Whether a comparison, or something damaged that may have been one, lies there."""
-    try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except OSError:
+    if not (folder / SUMMARY).is_file():
         return False
-    except ValueError:
+    try:
+        summary = read_json(folder / SUMMARY, seal=None)
+    except UserError:
         return not (folder / REPORT).is_file()
-    return isinstance(summary, dict) and summary.get("format", "rlnas-comparison").endswith(
-        "-comparison"
-    )
+    return str(summary.get("format", "rlnas-comparison")).endswith("-comparison")

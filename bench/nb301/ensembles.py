@@ -97,9 +97,9 @@ def open_ensemble(
 
 
 def _open(path: Path, kinds: tuple[str, ...]) -> tuple[TreeEnsemble, dict[str, Any]]:
-    arrays, meta = load_npz(path)
+    arrays, meta = load_npz(path, seal=2)
     found = (meta["format"], meta["version"])
-    if found != FORMAT or meta.get("kind") not in kinds:
+    if found[0] != FORMAT[0] or found[1] not in (1, 2) or meta.get("kind") not in kinds:
         kind = f"{meta.get('kind') or found[0] or 'no known format'} version {found[1]}"
         raise UserError(
             f"{path} is {kind}; expected {kinds[0]} version {FORMAT[1]} made by `rlnas bench "

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int8
 
+from rlnas.bench.checks import ArrayOf, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.darts import NODES, OPS, PAIRS
 from rlnas.bench.nb301.forms import BY_NAME
@@ -130,6 +131,13 @@ def read_onnx(path: Path) -> dict[str, np.ndarray]:
     kept["epoch_scale"] = np.array(scales["Mul"][0], np.float32)
     kept["runtime_scale"] = np.array([scales["Mul"][1], adds[0], scales["Sub"][0]], np.float32)
     return kept
+
+
+def check(arrays: dict[str, np.ndarray], where: Path | str) -> None:
+    """`UserError` where the network's numbers are not all there, or are no numbers."""
+    shapes = expected_shapes() | {"epoch_scale": (), "runtime_scale": (3,)}
+    rules = {name: ArrayOf("float32", shape) for name, shape in shapes.items()}
+    check_arrays(arrays, rules, where, "convert the ONNX file again")
 
 
 def expected_shapes() -> dict[str, tuple[int, ...]]:
