@@ -179,7 +179,7 @@ def save_history(path: Path, history: History) -> None:
 def load_history(path: Path, seeds: int, budget: int) -> History:
     """The history of [seeds, budget]; `DamagedRun` names the file and what is wrong with it."""
     try:
-        arrays, meta = load_npz(path, hint=AGAIN, seal=1)
+        arrays, meta = load_npz(path, hint=AGAIN, seal=HISTORY_FORMAT)
         if (meta["format"], meta["version"]) != HISTORY_FORMAT:
             raise UserError(f"{path} is no history of this version; {AGAIN}")
         sizes = {"seeds": seeds, "budget": budget}

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from rlnas.bench.errors import UserError
 MOST = (1 << 63) - 1
 
 
+@runtime_checkable
 class Rule(Protocol):
     """What a value must be."""
 
@@ -54,8 +55,8 @@ class Whole:
 class Number:
     """A number, which JSON keeps finite."""
 
-    least: float = -math.inf
-    most: float = math.inf
+    least: int | float = -math.inf
+    most: int | float = math.inf
     null: bool = False
 
     def wrong(self, value: Any, at: str) -> str:
@@ -155,8 +156,8 @@ class ArrayOf:
 
     dtype: str
     shape: tuple[Any, ...]
-    least: float = -math.inf
-    most: float = math.inf
+    least: int | float = -math.inf
+    most: int | float = math.inf
     nan: bool = False
     anything: bool = False
 

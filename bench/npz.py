@@ -80,26 +80,29 @@ def load_npz(
     *,
     only_meta: bool = False,
     hint: str = "make it again",
-    seal: int | None = None,
+    seal: tuple[str, int] = ("", 0),
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """(arrays, metadata); arrays may have hundreds of megabytes and are left alone with
-    `only_meta`. seal: the first version of the format whose files must have a digest. hint: what
-    `UserError` says to do about a missing or damaged file."""
+    `only_meta`. seal: a format, and its first version whose files must have digests; what has some
+    is compared with them in any case. hint: what `UserError` says to do about a missing or damaged
+    file."""
     arrays = read_arrays(path, hint=hint, names=("meta",) if only_meta else None)
-    text = arrays.pop("meta", None)
-    if text is None or text.shape or text.dtype.kind != "U":
+    found = arrays.pop("meta", None)
+    if found is None or found.shape or found.dtype.kind != "U":
         raise UserError(f"{path} was not made by rlnas (no array 'meta'); {hint}")
     try:
-        meta = parse_json(str(text), path, hint)
+        text = str(found)
     except UNREADABLE as error:
         raise UserError(f"{path} is damaged ({reason(error)}); {hint}") from None
-    meta = check_seal(meta, f"the metadata in {path}", hint, required=False)
+    where = f"{path} (its metadata)"
+    meta = check_seal(parse_json(text, where, hint), where, hint, required=False)
     meta = {"format": "", "version": 0} | meta
     if not isinstance(meta["format"], str) or type(meta["version"]) is not int:
-        raise UserError(f"{path} is damaged (its format is no name, or its version no number)")
-    if DIGEST not in meta and seal is not None and meta["version"] >= seal:
-        raise UserError(f"{path} was edited or damaged (its metadata have no {DIGEST}); {hint}")
-    if DIGEST in meta and not only_meta and meta.get(ARRAYS) != digest_of_arrays(arrays):
+        raise UserError(f"{where} is damaged (no name of a format, or no version); {hint}")
+    digests = meta.pop(DIGEST, None), meta.pop(ARRAYS, None)
+    if not digests[0] and meta["format"] == seal[0] and meta["version"] >= seal[1]:
+        raise UserError(f"{where} was edited or damaged: it has no {DIGEST}; {hint}")
+    if digests[0] and not only_meta and digests[1] != digest_of_arrays(arrays):
         raise UserError(f"{path} was edited or damaged: its arrays are others; {hint}")
     return arrays, meta
 

@@ -47,7 +47,7 @@ def reason(error: BaseException) -> str:
         return "nested too deeply"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return (str(error).strip("'\"").splitlines() or [type(error).__name__])[0][:120]
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def content(path: Path | str, hint: str, most: int = MOST_JSON) -> bytes:

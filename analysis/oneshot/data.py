@@ -204,7 +204,7 @@ def recipe_of(table: Table) -> Recipe:
 def read_scored(path: Path, seed: int, cells: int) -> Scored:
     """A finished seed; `UserError` when its file is damaged."""
     hint = "delete it and run again"
-    arrays, meta = load_npz(path, hint=hint, seal=1)
+    arrays, meta = load_npz(path, hint=hint, seal=SCORED)
     if (meta["format"], meta["version"], meta.get("seed")) != (*SCORED, seed):
         raise UserError(f"{path} holds no scores of seed {seed}; {hint}")
     check_arrays(arrays, SCORED_ARRAYS, path, hint, sizes={"cells": cells})

@@ -95,7 +95,7 @@ def load_state(path: Path, like: TrainState) -> Progress:
     another program."""
     bare = like._replace(key=jax.random.key_data(like.key))
     leaves, structure = jax.tree.flatten(bare)
-    arrays, meta = load_npz(path, hint=AGAIN, seal=1)
+    arrays, meta = load_npz(path, hint=AGAIN, seal=STATE_FORMAT)
     saved = [arrays.get(f"leaf{i:04d}") for i in range(len(leaves))]
     same = [x is not None and (x.shape, x.dtype) == (y.shape, y.dtype)
             for x, y in zip(saved, leaves, strict=True)]  # fmt: skip

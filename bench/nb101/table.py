@@ -129,7 +129,7 @@ class Table:
     def load(cls, path: Path | str) -> Table:
         """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
         hint = "`rlnas bench list` shows the tables that are there"
-        arrays, meta = load_npz(path, hint=hint, seal=2)
+        arrays, meta = load_npz(path, hint=hint, seal=(FORMAT, 2))
         missing = [key for key in ARRAYS if key not in arrays and key not in CURVE]
         if missing:
             raise UserError(
@@ -144,8 +144,7 @@ class Table:
         """Write the whole table or nothing."""
         arrays = {key: getattr(self, key) for key in ARRAYS if getattr(self, key) is not None}
         arrays = {key: np.asarray(value, ARRAYS[key].dtype) for key, value in arrays.items()}
-        of_the_file = ("format", "version", "arrays", "digest")
-        meta = {key: value for key, value in self.meta.items() if key not in of_the_file}
+        meta = {key: value for key, value in self.meta.items() if key not in ("format", "version")}
         whole_meta = meta | {"format": FORMAT, "version": VERSION}
         replace(self, **arrays, meta=whole_meta).validate(f"table {self.name!r}")
         small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES

@@ -103,7 +103,7 @@ class Table:
 
 def load(path: Path) -> Table:
     """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
-    arrays, meta = load_npz(path, hint=HOW, seal=2)
+    arrays, meta = load_npz(path, hint=HOW, seal=FORMAT)
     found = meta["format"], meta["version"]
     missing = [key for key in MEASURES if key not in arrays]
     if found[0] != FORMAT[0] or found[1] not in READ or missing:

@@ -97,7 +97,7 @@ def open_ensemble(
 
 
 def _open(path: Path, kinds: tuple[str, ...]) -> tuple[TreeEnsemble, dict[str, Any]]:
-    arrays, meta = load_npz(path, seal=2)
+    arrays, meta = load_npz(path, seal=FORMAT)
     found = (meta["format"], meta["version"])
     if found[0] != FORMAT[0] or found[1] not in (1, 2) or meta.get("kind") not in kinds:
         kind = f"{meta.get('kind') or found[0] or 'no known format'} version {found[1]}"

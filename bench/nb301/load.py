@@ -61,7 +61,7 @@ def load(
     label = store.PREFIX + path.stem.removeprefix(store.PREFIX)
     if found == (NETWORK[0], True):
         epochs = yahpo.EPOCHS if epochs is None else epochs
-        arrays, _ = load_npz(path, hint=store.HOW, seal=2)
+        arrays, _ = load_npz(path, hint=store.HOW, seal=NETWORK)
         yahpo.check(arrays, path)
         built = yahpo.build(arrays, epochs)
         return SurrogateBenchmark(built, label, epochs, noise, sha256=sha256(path))
@@ -72,7 +72,7 @@ def load(
         both = "+".join(map(sha256, files))
         return SurrogateBenchmark(ensemble, label, TRAINED_EPOCHS, noise, sha256=both)
     if found == (distilled.FORMAT[0], True):
-        arrays, _ = load_npz(path, hint=store.HOW, seal=2)
+        arrays, _ = load_npz(path, hint=store.HOW, seal=distilled.FORMAT)
         model = distilled.checked(arrays, meta, path)
         of = meta["of"]
         _only_budget(label, epochs, of["epochs"])
