@@ -12,6 +12,7 @@ from rlnas.bench.nb301 import distilled, store, yahpo
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.ensembles import open_ensemble
 from rlnas.bench.nb301.grouping import FORMAT as TREES
+from rlnas.bench.nb301.published import PUBLISHED_NETWORK
 from rlnas.bench.noise import Noise
 from rlnas.bench.npz import load_meta, load_npz, save_npz
 
@@ -22,12 +23,28 @@ TRAINED_EPOCHS = 100
 """What the official ensembles predict the end of (Zela et al. 2022, arXiv 2008.09777)."""
 
 
-def convert_network(source: Path, out: Path | None = None) -> Path:
-    """YAHPO's ONNX file -> `.npz`; returns where. `UserError` when it is another file."""
+def convert_network(source: Path, out: Path | None = None, expected: str | None = None) -> Path:
+    """YAHPO's ONNX file -> `.npz`; returns where. expected: its SHA-256, by default that of the
+    published file; "any" accepts another. `UserError` when it is another file."""
     out = out or store.folder() / "yahpo.npz"
+    digest = check_published(source, expected, PUBLISHED_NETWORK)
     arrays = yahpo.read_onnx(source)
-    save_npz(out, NETWORK, arrays, source=source.name, source_sha256=sha256(source))
+    save_npz(out, NETWORK, arrays, source=source.name, source_sha256=digest)
     return out
+
+
+def check_published(source: Path, expected: str | None, published: str | None) -> str:
+    """The SHA-256 of a foreign file; `UserError` where it is not `expected`, nor, where nothing is
+    expected, the published one."""
+    if not source.is_file():
+        raise UserError(f"{source}: no such file; {store.HOW}")
+    digest, wanted = sha256(source), expected or published or "any"
+    if wanted.lower() not in ("any", digest):
+        raise UserError(
+            f"{source}: sha256 {digest}, expected {shown(wanted)}; this is another file: download "
+            "it again, or pass --sha256 any to convert it all the same"
+        )
+    return digest
 
 
 def budgets(meta: dict[str, Any]) -> str:
