@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import is_file
@@ -166,7 +166,7 @@ def opened(path: Path) -> Iterator[CsvFile]:
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[TextIO]:
+def _text(path: Path) -> Iterator[io.TextIOWrapper]:
     with open(path, "rb") as raw:
         zipped = raw.read(len(GZIP)) == GZIP
     opener: Any = gzip.open if zipped else open
@@ -185,7 +185,7 @@ def _text(path: Path) -> Iterator[TextIO]:
             yield text
 
 
-def _lines(file: TextIO, path: Path) -> Iterator[str]:
+def _lines(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
     """The lines of a text, none of which is longer than all of a table's should be; nor are they
     together much longer than the file, which may be packed."""
     left = max(ALWAYS_FINE, MOST_TIMES * path.stat().st_size)
