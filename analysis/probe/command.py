@@ -70,7 +70,7 @@ class Probe:
         from rlnas.analysis.probe.variants import identity, probed
         from rlnas.analysis.probe.write import write
         from rlnas.analysis.rehearsal import check_rehearsal
-        from rlnas.analysis.text import REPORT, places
+        from rlnas.analysis.text import kept, places
         from rlnas.bench.checks import Fields, check
         from rlnas.bench.reading import read_json
 
@@ -88,6 +88,6 @@ class Probe:
             print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
         else:
             write(folder, who, there, label, config, source, **settings)
-        said = (folder / REPORT).read_text(encoding="utf-8")
+        said = kept(folder)
         paths = {"figure": "figure.png", "": "figure.svg", "numbers": "numbers.json"}
         print(f"{said}\n{places({what: folder / name for what, name in paths.items()})}")

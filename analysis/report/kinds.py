@@ -13,7 +13,7 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.retrain.data import is_retraining
 from rlnas.analysis.retrain.write import write as write_retraining
-from rlnas.analysis.text import REPORT, places
+from rlnas.analysis.text import REPORT, kept, places
 from rlnas.analysis.training.data import CURVE
 from rlnas.analysis.training.text import summary
 from rlnas.bench.errors import UserError
@@ -57,8 +57,7 @@ def reported(folder: Path) -> bool:
     elif (folder / CURVE).is_file():
         print(of_a_training(folder))
     elif (folder / REPORT).is_file():
-        said = (folder / REPORT).read_text(encoding="utf-8")
-        print(f"{said}\n{places({'folder': folder})}")
+        print(f"{kept(folder)}\n{places({'folder': folder})}")
     elif store.is_done(folder) and kind_of(folder) not in PARTS:
         return False
     else:

@@ -15,7 +15,7 @@ from rlnas.bench.arguments import shown
 from rlnas.bench.checks import Each, Fields, Text, Whole, check
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
-from rlnas.bench.reading import check_seal, read_json
+from rlnas.bench.reading import UNREADABLE, check_seal, read_json, reason
 from rlnas.bench.retrain.job import FAILED
 
 FORMAT, VERSION = "rlnas-retrain", 2
@@ -149,8 +149,12 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         if sha256(folder / RESULTS) != manifest["results_sha256"]:
             raise UserError(f"{folder / RESULTS} is not what {MANIFEST} says; {AGAIN}")
         return manifest, pd.read_parquet(folder / RESULTS)
-    except OSError as error:
-        raise UserError(f"{folder} holds no finished retraining ({error}); {AGAIN}") from None
+    except UserError:
+        raise
+    except UNREADABLE as error:
+        raise UserError(
+            f"{folder} holds no finished retraining ({reason(error)}); {AGAIN}"
+        ) from None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -104,6 +104,9 @@ def load_state(path: Path, like: TrainState) -> Progress:
     check(meta, STATE_META, path, AGAIN)
     names, whole = meta["names"], meta["whole"]
     check_arrays(arrays, STATE_ARRAYS, path, AGAIN, sizes={"names": len(names)})
+    counted = arrays["rows"][:, [name in whole for name in names]]
+    if not (np.abs(counted) < 1 << 53).all():
+        raise UserError(f"{path} is damaged: a count in its rows is no number; {AGAIN}")
     rows = [
         {name: int(x) if name in whole else x for name, x in zip(names, row, strict=True)}
         for row in arrays["rows"].tolist()
