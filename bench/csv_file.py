@@ -35,7 +35,7 @@ NO_TEXT = {
     b"(\xb5/\xfd": "compressed with Zstandard; decompress it",
 }
 MOST_LINE, MOST_COLUMNS, MOST_NAME = 1 << 20, 4096, 200
-ALWAYS_FINE, MOST_TIMES = 1 << 28, 50
+ALWAYS_FINE, MOST_TIMES = 1 << 22, 100
 """Unpacked, a file may have so many characters, or so many times as many as it has bytes."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 UNITS = {"%": True, "percent": True, "percentage": True, "pct": True, "fraction": False}

@@ -25,6 +25,8 @@ from rlnas.analysis.retrain import data as retrain
 from rlnas.analysis.text import keep, kept
 from rlnas.analysis.training import data as training
 from rlnas.bench.nb101 import graph, table, trainings
+from rlnas.bench.nb101.assemble import cell_list
+from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb201 import table as nb201_table
 from rlnas.bench.nb301 import distilled, load, yahpo
 from rlnas.bench.nb301.grouping import FORMAT as TREES
@@ -120,15 +122,19 @@ def read_state(folder: Path) -> Any:
     return tree(state), repr(found.rows), found.best, found.seconds, tree(found.recent)
 
 
-def make_training(folder: Path) -> None:
+def training_manifest() -> dict[str, Any]:
+    """Of a training, as far as it is read."""
     listed = {"val": [0.5, 0.6], "reported": [0.4, 0.5]}
-    manifest = {
+    return {
         "kind": training.KIND, "agent": AGENT, "evaluation_seeds": 4, "judged_by": 8,
         "benchmark": {"name": "made", "reports": "test accuracy"}, "judged": {AGENT: listed},
         "baselines": {"random_search": listed}, "controls": [{**listed, "name": "x"}],
-        "curve": [{"step": 8, "seconds": 1.5, "val_3": 0.5}] * 2,
+        "curve": [{"step": 8, "seconds": 1.5, "val_3": 0.5}] * 2, **MADE,
     }  # fmt: skip
-    store.write_json(folder / store.MANIFEST, manifest | MADE)
+
+
+def make_training(folder: Path) -> None:
+    store.write_json(folder / store.MANIFEST, training_manifest())
 
 
 def make_cell(folder: Path) -> None:
@@ -150,14 +156,18 @@ def make_scores(folder: Path) -> None:
 
 def make_records(folder: Path) -> None:
     recipe = {"epochs": 3, "checkpoints": [1, 3]}
-    about = {"format": trainings.FORMAT, "version": trainings.VERSION, "dataset": "digits"}
+    about: dict[str, Any] = {
+        "format": trainings.FORMAT,
+        "version": trainings.VERSION,
+        "dataset": "digits",
+    }
     splits = {"train": 300, "val": 797, "test": 700}
-    write_json(folder / trainings.MANIFEST,
-               about | {"recipe": recipe, "splits": splits, "versions": {"torch": "2"}})  # fmt: skip
-    fractions = dict.fromkeys(("val", "test", "train"), [0.5, 0.6])
+    about |= {"recipe": recipe, "splits": splits, "versions": {"torch": "2"}}
+    write_json(folder / trainings.MANIFEST, about)
+    fractions = {key: [0.5, 0.6] for key in ("val", "test", "train")}
     lines = [
-        {"hash": f"{i:032x}", "seed": 0, **fractions, "seconds": [1, 2], "curve": [0.1, 0.2, 0.3],
-         "params": 100 + i}
+        {"hash": f"{i:032x}", "seed": 0, "seconds": [1, 2], "curve": [0.1, 0.2, 0.3],
+         "params": 100 + i, **fractions}
         for i in range(3)
     ]  # fmt: skip
     text = "".join(json.dumps(sealed(line)) + "\n" for line in lines)
@@ -190,7 +200,8 @@ def edited_line(folder: Path, rng: np.random.Generator) -> bool:
 
 
 def the_job(folder: Path) -> Job:
-    return Job("a", None, 3, Data("digits", None, 1), QUICK, Engine(), folder)  # type: ignore[arg-type]
+    model = CellNetwork(cell_list(3)[1][-1])
+    return Job("a", model, 3, Data("digits", None, 1), QUICK, Engine(), folder)
 
 
 def make_record(folder: Path) -> None:

@@ -1,5 +1,5 @@
-"""Inputs that are damaged, edited or hostile, drawn from seeds; and what may come of them: one line,
-or what the file said before. Never a traceback, a hang, or another value in silence."""
+"""Inputs that are damaged, edited or hostile, drawn from seeds; and what may come of them: one
+line, or what the file said before. Never a traceback, a hang, or another value in silence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.npz import digest_of_arrays
-from rlnas.bench.reading import DIGEST, sealed
+from rlnas.bench.reading import sealed
 
 SECONDS = 10
 """Longer than that, with a file of a few kilobytes, is a hang."""
@@ -68,7 +68,9 @@ def attack(kind: Kind, count: int, seed: int, scratch: Path) -> Count:
     shutil.rmtree(scratch, ignore_errors=True)
     sound.mkdir(parents=True)
     kind.make(sound)
-    expected = kind.read(sound)
+    shutil.copytree(sound, scratch / "read")
+    with quiet():
+        expected = kind.read(scratch / "read")
     mutators = (flipped, truncated, spliced, *kind.mutators * 2)
     for number in range(count):
         rng = np.random.default_rng([seed, number])
@@ -177,6 +179,17 @@ STRANGE = (
     "a\nb", "\ud800", "x" * 5000, [], [1], ["a", None], [[1], "b"], {}, {"a": []}, DEEP,
     float("nan"), float("inf"),
 )  # fmt: skip
+
+
+TEXTS = (
+    "", "x", "-1", "nan", "inf", "1e999", "1e400", "-0.0", "0.5%", "9" * 400, "1_0",
+    "\0", "\x1b[2J", '"',
+    "a" * 140_000, "[[0, 1], [0, 0]]", "input|output", "1" * 70_000, "\ud7ff", "=1+1", "1,2", ";",
+)  # fmt: skip
+
+
+def one(rng: Rng, of: Any) -> Any:
+    return of[int(rng.integers(len(of)))]
 
 
 def changed_json(value: Any, rng: Rng) -> Any:
@@ -322,6 +335,3 @@ def write_zip(
                 archive.writestr(f"{name}.npy", data)
         if bomb:
             archive.writestr("zeros.npy", header("(50000000,)") + bytes(200_000_000))
-
-
-__all__ = ["DIGEST", "Count", "Kind", "attack", "flipped", "json_of", "npz_of", "write_zip"]

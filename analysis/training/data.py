@@ -147,6 +147,6 @@ def read(folder: Path) -> tuple[dict[str, Any], list[Row]]:
     return manifest, [{key: nan_of(x) for key, x in row.items()} for row in manifest["curve"]]
 
 
-def nan_of(value: float | None) -> float:
+def nan_of(value: float | int | None) -> float:
     """JSON's null is NaN."""
     return float("nan") if value is None else float(value)

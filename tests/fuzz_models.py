@@ -1,14 +1,10 @@
-"""What others write and rlnas reads: sound files for `fuzzing`, and hostile ones of each format."""
+"""Models that others write and rlnas reads: sound files for `fuzzing`, and hostile ones."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import shutil
 import struct
-import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -19,35 +15,17 @@ import numpy as np
 
 import yahpo_onnx
 from forests import random_forest
-from fuzzing import STRANGE, Kind, Rng, changed_json, npz_of, write_zip
-from records import payloads, with_metrics
+from fuzzing import TEXTS, Kind, Rng, changed_json, one
 from rlnas.bench.files import sha256
-from rlnas.bench.nb101.assemble import cell_list
-from rlnas.bench.nb101.convert import convert
-from rlnas.bench.nb101.export import export
-from rlnas.bench.nb101.import_csv import import_csv
-from rlnas.bench.nb101.synthetic import write_synthetic
-from rlnas.bench.nb101.table import Table
-from rlnas.bench.nb101.tfrecord import frame, masked_crc
-from rlnas.bench.nb201.import_csv import import_csv as import_cells
 from rlnas.bench.nb301.ensembles import convert_ensembles
 from rlnas.bench.nb301.legacy import read_member
 from rlnas.bench.nb301.load import convert_network
 from rlnas.bench.nb301.xgboost_format import read_xgboost
 from rlnas.bench.nb301.yahpo import read_onnx
 from rlnas.bench.npz import digest_of_arrays
-from tables import small_table
+from rlnas.bench.reading import content
 from test_nb301_ensembles import lightgbm_pickle, official, zipped
 from test_nb301_legacy import legacy, pickled
-
-TEXTS = (
-    "", "x", "-1", "nan", "inf", "1e999", "1e400", "-0.0", "0.5%", "9" * 400, "1_0", "\0", "\x1b[2J", '"',
-    "a" * 140_000, "[[0, 1], [0, 0]]", "input|output", "1" * 70_000, "\ud7ff", "=1+1", "1,2", ";",
-)  # fmt: skip
-
-
-def one(rng: Rng, of: Any) -> Any:
-    return of[int(rng.integers(len(of)))]
 
 
 def forest_of(found: Any) -> str:
@@ -62,17 +40,21 @@ DOUBLED = b"\x80\x04(K\x01t\x94" + b"".join(b"h%ch%c\x86\x94" % (i, i) for i in 
 PIECES = (
     b"(", b"}", b"]", b")", b"t", b"l", b"d", b"0", b"K\x01", b"X\x01\x00\x00\x00a", b"\x85",
     b"\x86", b"\x87", b"a", b"e", b"s", b"u", b"\x93", b"R", b"\x81", b"b", b"h\x00", b"q\x00",
-    b"\x94", b"N", b"\x88", b"h\x28", b"\x8c\x01b", b"cxgboost.core\nBooster\n", b"i", b"o", b"\x82\x01",
-    b"cbuiltins\nbytearray\n", b"\x8a\xff" + b"\xff" * 255, b"I" + b"9" * 5000 + b"\n", b"c\x1b[2J\nx\n",
-    b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", b"L1\n", b"G\x7f\xf0\0\0\0\0\0\0", b"V\\ud800\n", b"S'x'\n",
+    b"\x94", b"N", b"\x88", b"h\x28", b"\x8c\x01b", b"cxgboost.core\nBooster\n", b"i", b"o",
+    b"\x82\x01",
+    b"cbuiltins\nbytearray\n", b"\x8a\xff" + b"\xff" * 255, b"I" + b"9" * 5000 + b"\n",
+    b"c\x1b[2J\nx\n",
+    b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", b"L1\n", b"G\x7f\xf0\0\0\0\0\0\0", b"V\\ud800\n",
+    b"S'x'\n",
 )  # fmt: skip
 
 
 def crafted_pickle(folder: Path, rng: Rng) -> bool:
     """Opcodes at random, often behind a tuple that is doubled forty times."""
     before = DOUBLED if rng.random() < 0.5 else b"\x80\x04"
-    ends = (b"}h\x28K\x01s.", b"h\x28h\x28\x93.", b"}(h\x28h\x28u.", b"cxgboost.core\nBooster\nh\x28R.",
-            b"cxgboost.core\nBooster\n)\x81}h\x28h\x28sb.", b"h\x28\x8c\x01a\x93.", b".")  # fmt: skip
+    made = b"cxgboost.core\nBooster\n"
+    ends = (b"}h\x28K\x01s.", b"h\x28h\x28\x93.", b"}(h\x28h\x28u.", made + b"h\x28R.",
+            made + b")\x81}h\x28h\x28sb.", b"h\x28\x8c\x01a\x93.", b".")  # fmt: skip
     middle = b"".join(one(rng, PIECES) for _ in range(int(rng.integers(0, 30))))
     (folder / "m.pickle").write_bytes(before + middle + one(rng, ends))
     return True
@@ -111,7 +93,8 @@ def document() -> dict[str, Any]:
     for a, b in zip(forest.offsets[:-1], forest.offsets[1:], strict=True):
         inner = forest.left[a:b] >= 0
         trees.append({
-            "left_children": forest.left[a:b].tolist(), "right_children": forest.right[a:b].tolist(),
+            "left_children": forest.left[a:b].tolist(),
+            "right_children": forest.right[a:b].tolist(),
             "split_indices": forest.feature[a:b].tolist(),
             "split_conditions": np.where(inner, forest.threshold[a:b], forest.value[a:b]).tolist(),
         })  # fmt: skip
@@ -228,156 +211,6 @@ def read_zip(folder: Path) -> str:
         return str(file["meta"])
 
 
-# --- CSV and TFRecord ----------------------------------------------------------------------------
-
-
-def field_of(name: str) -> Callable[[Path, Rng], bool]:
-    def edited_csv(folder: Path, rng: Rng) -> bool:
-        """A field, often of the header, with something else in it; or a column more."""
-        path = folder / name
-        opened: Any = gzip.open if name.endswith(".gz") else open
-        with opened(path, "rt", newline="") as file:
-            lines = list(csv.reader(file))
-        line = lines[0] if rng.random() < 0.3 else one(rng, lines)
-        place = int(rng.integers(len(line)))
-        extra = ("validation_accuracy_999999999999ep", "cifar100_val_repeat999999999", "_" * 150_000,
-                 "val_4ep_repeat_1", *(f"{c}_1e9" for c in line[:1]))  # fmt: skip
-        line[place] = one(rng, extra) if line is lines[0] else one(rng, TEXTS)
-        if rng.random() < 0.1:
-            lines = [[x, "9" * int(rng.integers(1, 12))] for x, *_ in lines]
-        with opened(path, "wt", newline="", encoding="utf-8", errors="replace") as file:
-            csv.writer(file).writerows(lines)
-        return True
-
-    return edited_csv
-
-
-def sparse_csv(folder: Path, rng: Rng) -> bool:
-    """Every line of its own epochs and repeat: a table of nothing but gaps."""
-    path = folder / "t.csv"
-    with open(path, newline="") as file:
-        header, *lines = csv.reader(file)
-    lines = lines * 20
-    for i, line in enumerate(lines):
-        line = lines[i] = [*line]
-        line[header.index("epochs")], line[header.index("repeat")] = str(i), str(i)
-    with open(path, "w", newline="") as file:
-        csv.writer(file).writerows([header, *lines])
-    return True
-
-
-def packed_csv(folder: Path, rng: Rng) -> bool:
-    """One very long line, or very many, well packed."""
-    body = one(rng, (b"a" * (1 << 26), b"a,b\n" * (1 << 22), b"\n" * (1 << 24), b"\0" * (1 << 22)))
-    (folder / "t.csv.gz").write_bytes(gzip.compress(b"module_hash,val_4ep\n" + body, 1))
-    return True
-
-
-def read_cells_csv(name: str) -> Callable[[Path], str]:
-    def read(folder: Path) -> str:
-        out = import_csv(folder / name, folder / "o.npz", name="x", max_vertices=4, progress=False)
-        return digest_of_arrays({k: getattr(Table.load(out), k) for k in ("row", "val", "seconds")})
-
-    return read
-
-
-def make_nb201(folder: Path) -> None:
-    rows = [["idx", "cifar100_val", "cifar100_test", "cifar100_time_repeat0"]]
-    rows += [[i, 50 + i / 10, 40.5, 12] for i in range(40)]  # type: ignore[list-item]
-    with open(folder / "t.csv", "w", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
-def read_nb201(folder: Path) -> str:
-    (found,) = import_cells(folder / "t.csv", folder / "out").tables
-    return digest_of_arrays({"val": found.val, "test": found.test, "seconds": found.seconds})
-
-
-def edited_record(folder: Path, rng: Rng) -> bool:
-    """A record that says something else, its checksums right."""
-    path = folder / "t.tfrecord"
-    records = payloads(path)
-    i = 0 if rng.random() < 0.3 else int(rng.integers(len(records)))
-    which = int(rng.integers(6))
-    if which == 0:
-        fields = json.loads(records[i])
-        fields[int(rng.integers(5))] = one(rng, STRANGE[:-2])
-        records[i] = json.dumps(fields).encode()
-    elif which == 1:
-        records[i] = one(rng, (records[i] + b"x", b"\xff" + records[i], b"[" * 100_000, b"",
-                               records[i].replace(b", 4, ", b", 1000000000000, "),
-                               records[i].replace(b", 4, ", b", 4_0, ")))  # fmt: skip
-    elif which == 2:
-
-        def change(data: bytes) -> bytes:
-            at = int(rng.integers(len(data)))
-            return (
-                data[:at]
-                + struct.pack("<d", one(rng, (np.nan, np.inf, -1, 1e300)))
-                + data[at + 8 :]
-            )
-
-        records[i] = with_metrics(records[i], change)
-    elif which == 3:
-        more = one(rng, (b"\x11" + struct.pack("<d", np.inf), b"\x10" + b"\xff" * 8 + b"\x7f",
-                         b"\x12\x01x", b"\x18\x80", b"\x0a\xff\xff\xff\xff\x7f"))  # fmt: skip
-        records[i] = with_metrics(records[i], lambda data: data + more)
-    elif which == 4:
-        records[i] = with_metrics(records[i], lambda data: rng.bytes(len(data)))
-    else:
-        records.insert(0, records[i])
-    data = b"".join(map(frame, records))
-    if rng.random() < 0.05:
-        length = struct.pack("<Q", 1 << int(rng.integers(20, 63)))
-        data = length + struct.pack("<I", masked_crc(length)) + data
-    path.write_bytes(data)
-    return True
-
-
-def read_tfrecord(folder: Path) -> str:
-    out = convert(folder / "t.tfrecord", folder / "o.npz", max_vertices=3, progress=False)
-    return digest_of_arrays(
-        {k: getattr(Table.load(out), k) for k in ("row", "val", "test", "seconds")}
-    )
-
-
-def make_rows(folder: Path) -> None:
-    (folder / "t.csv").write_text("row\n" + "".join(f"{i}\n" for i in range(9)))
-
-
-# --- images --------------------------------------------------------------------------------------
-
-
-def make_images(folder: Path) -> None:
-    labels = np.arange(20) % 3
-    images = np.tile(labels[:, None, None], (1, 4, 4)).astype(np.uint8)
-    parts = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
-    write_zip(folder / "t.npz", parts, {})
-
-
-def read_images(folder: Path) -> str:
-    from rlnas.bench.retrain.datasets import load
-
-    found = load(str(folder / "t.npz"))
-    return digest_of_arrays({p: getattr(found, p).images.numpy() for p in ("train", "val", "test")})
-
-
-def make_cifar(folder: Path) -> None:
-    from rlnas.bench.retrain import cifar
-
-    with tarfile.open(folder / "c.tar.gz", "w:gz") as tar:
-        for name in (*cifar.TRAIN_FILES, *cifar.TEST_FILES):
-            info = tarfile.TarInfo(name)
-            info.size = 2 * cifar.RECORD_BYTES
-            tar.addfile(info, io.BytesIO(bytes(info.size)))
-
-
-def read_cifar(folder: Path) -> str:
-    from rlnas.bench.retrain.cifar import read_archive
-
-    return digest_of_arrays({str(i): x for i, x in enumerate(read_archive(folder / "c.tar.gz", 2))})
-
-
 # --- the kinds -----------------------------------------------------------------------------------
 
 PUBLISHED: dict[str, str] = {}
@@ -408,14 +241,14 @@ def pickle_of() -> bytes:
 
 
 def read_pickle(folder: Path) -> str:
-    return forest_of(read_member((folder / "m.pickle").read_bytes(), "there"))
+    return forest_of(read_member(content(folder / "m.pickle", "make it again"), "there"))
 
 
 def read_document(folder: Path) -> str:
-    return forest_of(read_xgboost((folder / "m.bin").read_bytes(), "there"))
+    return forest_of(read_xgboost(content(folder / "m.bin", "make it again"), "there"))
 
 
-FOREIGN = (
+MODELS = (
     Kind("xgboost pickle", written("m.pickle", pickle_of), read_pickle,
          (crafted_pickle, spliced_model), checked=False),
     Kind("LightGBM pickle", written("m.pickle", lightgbm_pickle), read_pickle,
@@ -428,16 +261,4 @@ FOREIGN = (
          checked=False),
     Kind("ONNX, published", make_onnx, read_published),
     Kind("ensembles' zip", make_zip, read_zip, (crafted_zip,), checked=False),
-    Kind("CSV of nb101, long", lambda f: export(small_table(4), f / "t.csv", progress=False),
-         read_cells_csv("t.csv"), (field_of("t.csv"), sparse_csv), checked=False),
-    Kind("CSV of nb101, wide, gzip",
-         lambda f: export(small_table(4), f / "t.csv.gz", shape="wide", progress=False),
-         read_cells_csv("t.csv.gz"), (field_of("t.csv.gz"), packed_csv), checked=False),
-    Kind("CSV of nb201", make_nb201, read_nb201, (field_of("t.csv"),), checked=False),
-    Kind("TFRecord", lambda f: write_synthetic(f / "t.tfrecord", max_vertices=3, budgets=(4, 12)),
-         read_tfrecord, (edited_record,), checked=False),
-    Kind("CSV of rows", make_rows, lambda f: repr(cell_list(4, f / "t.csv")),
-         (field_of("t.csv"),), checked=False),
-    Kind("images", make_images, read_images, (npz_of("t.npz"),), checked=False),
-    Kind("CIFAR-10", make_cifar, read_cifar, checked=False),
 )  # fmt: skip
