@@ -10,10 +10,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from safetensors.numpy import load as load_numpy
+from safetensors.numpy import save
 
 from averages import AGENT, AveragesLearner
 from forests import random_forest
 from fuzzing import Kind, json_of, npz_of
+from made_runs import training_manifest
 from nb201_tables import invented
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.protocol import History
@@ -38,9 +41,8 @@ from rlnas.bench.retrain.engine import Engine
 from rlnas.bench.retrain.job import DONE, Data, Job, finished, record_of
 from rlnas.bench.retrain.job import keep as keep_record
 from rlnas.bench.retrain.presets import QUICK
+from rlnas.bench.tensors import read_tensors, save_tensors
 from tables import small_benchmark, small_table
-
-MADE = {"versions": {"rlnas": "1"}, "created": "2026-01-02T03:04:05+00:00"}
 
 
 def tree(value: Any) -> str:
@@ -120,17 +122,6 @@ def read_state(folder: Path) -> Any:
     found = training.load_state(folder / training.STATE, progress().state)
     state = found.state._replace(key=jax.random.key_data(found.state.key))
     return tree(state), repr(found.rows), found.best, found.seconds, tree(found.recent)
-
-
-def training_manifest() -> dict[str, Any]:
-    """Of a training, as far as it is read."""
-    listed = {"val": [0.5, 0.6], "reported": [0.4, 0.5]}
-    return {
-        "kind": training.KIND, "agent": AGENT, "evaluation_seeds": 4, "judged_by": 8,
-        "benchmark": {"name": "made", "reports": "test accuracy"}, "judged": {AGENT: listed},
-        "baselines": {"random_search": listed}, "controls": [{**listed, "name": "x"}],
-        "curve": [{"step": 8, "seconds": 1.5, "val_3": 0.5}] * 2, **MADE,
-    }  # fmt: skip
 
 
 def make_training(folder: Path) -> None:
@@ -239,6 +230,24 @@ def read_retraining(folder: Path) -> Any:
     return canonical(manifest), results.to_csv()
 
 
+def make_tensors(folder: Path) -> None:
+    save_tensors(folder / "t.safetensors", {"a": np.ones((3, 4), np.float32)}, {"epoch": 3}, save)
+
+
+def read_kept_tensors(folder: Path) -> Any:
+    tensors, about = read_tensors(folder / "t.safetensors", load_numpy)
+    return tree(tensors), canonical(about)
+
+
+def edited_tensors(folder: Path, rng: np.random.Generator) -> bool:
+    """Its JSON with another value of the same length, or of another."""
+    path = folder / "t.safetensors"
+    data = path.read_bytes()
+    new = (b'\\"epoch\\":7', b'\\"epoch\\":77', b"[[[[", b"")[int(rng.integers(4))]
+    path.write_bytes(data.replace(b'\\"epoch\\":3', new))
+    return False
+
+
 # --- tables, surrogates, caches ------------------------------------------------------------------
 
 
@@ -337,6 +346,7 @@ OWN = (
     Kind("tabulate's records", make_records, read_records,
          (edited_line, *edits("manifest.json")), heals=True),
     Kind("retrained model", make_record, read_record, edits(RECORD), heals=True),
+    Kind("safetensors", make_tensors, read_kept_tensors, (edited_tensors,)),
     Kind("retraining", make_retraining, read_retraining, edits("manifest.json")),
     Kind("nb101 table", lambda f: small_table(4).save(f / "t.npz"), read_table, NPZ),
     Kind("nb201 table", lambda f: invented().save(f / "t.npz"), read_cells, NPZ),

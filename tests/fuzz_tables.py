@@ -188,6 +188,9 @@ TABLES = (
          read_tfrecord, (edited_record,), checked=False),
     Kind("CSV of rows", make_rows, lambda f: repr(cell_list(4, f / "t.csv")),
          (field_of("t.csv"),), checked=False),
+)  # fmt: skip
+IMAGES = (
     Kind("images", make_images, read_images, (npz_of("t.npz"),), checked=False),
     Kind("CIFAR-10", make_cifar, read_cifar, checked=False),
-)  # fmt: skip
+)
+"""They take torch."""

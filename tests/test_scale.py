@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fuzz_kinds import training_manifest
+from made_runs import training_manifest
 from rlnas.analysis.cli import main
 from rlnas.analysis.scale.data import grouped, read
 from rlnas.analysis.scale.measures import line
