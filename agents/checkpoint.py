@@ -17,13 +17,48 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
 from rlnas.agents.learner import Learner, learner_class
+from rlnas.bench.arguments import shown
+from rlnas.bench.checks import Fields, Flag, Number, Text, Whole, check
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.reading import (
+    DIGEST,
+    UNREADABLE,
+    check_seal,
+    content,
+    parse_json,
+    reason,
+    write_json,
+)
 
-FORMAT, VERSION = "rlnas-checkpoint", 1
+FORMAT, VERSION = "rlnas-checkpoint", 2
+READ = (1, 2)
+"""Version 1, of older rlnas, is read too; its JSON has no digest."""
 WEIGHTS, FACTS = "best.safetensors", "checkpoint.json"
 SEEN = "seen_rows"
-OF_THE_FILE = ("format", "version", "agent", "settings", "sha256")
+MOST_WEIGHTS = 1 << 32
+OF_THE_FILE = ("format", "version", "agent", "settings", "sha256", DIGEST)
+HOW = "train it again"
+RULES = Fields(
+    {
+        "agent": Text(),
+        "settings": Fields(),
+        "sha256": Text(),
+        "benchmark": Fields(
+            {"name": Text(), "epochs": Whole(null=True), "noise": Text()}, {"family": Text()}
+        ),
+        "lookups": Whole(),
+        "distinct": Whole(null=True),
+    },
+    {
+        "shown": Text(),
+        "step": Whole(),
+        "lookups_to_checkpoint": Whole(),
+        "validation": Number(null=True),
+        "same_queries": Number(0, 1, null=True),
+        "invented": Flag(),
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +114,7 @@ class Checkpoint:
             **self.facts,
         }
         facts["sha256"] = sha256(folder / WEIGHTS)
-        with atomic_path(folder / FACTS) as path:
-            path.write_text(json.dumps(facts, indent=1) + "\n")
+        write_json(folder / FACTS, facts)
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:
@@ -88,12 +122,10 @@ class Checkpoint:
         `UserError` when there is none, its files do not belong together, or it is of another
         version or an agent that is not installed."""
         try:
-            text, weights = (folder / FACTS).read_bytes(), (folder / WEIGHTS).read_bytes()
-        except FileNotFoundError as error:
-            raise UserError(
-                f"no checkpoint in {folder} ({Path(error.filename).name} is missing); expected "
-                "one of `rlnas train`"
-            ) from None
+            text = content(folder / FACTS, "expected one of `rlnas train`")
+            weights = content(folder / WEIGHTS, "expected one of `rlnas train`", MOST_WEIGHTS)
+        except UserError as error:
+            raise UserError(f"no checkpoint in {folder} ({error})") from None
         digest = hashlib.sha256(weights).hexdigest()
         known = _loaded.get((text, digest))
         if known is None or type(known.settings) is not learner_class(known.agent):
@@ -106,29 +138,28 @@ _loaded: dict[tuple[bytes, str], Checkpoint] = {}
 
 def _parsed(folder: Path, text: bytes, weights: bytes, digest: str) -> Checkpoint:
     """The checkpoint in `folder`, of the contents of its files. digest: the weights' sha256."""
-    try:
-        facts = json.loads(text)
-        tensors = load(weights)
-    except (json.JSONDecodeError, SafetensorError, UnicodeDecodeError) as error:
+    path = folder / FACTS
+    facts = check_seal(parse_json(text, path, HOW), path, HOW, required=False)
+    found = f"{shown(facts.get('format'))} version {shown(facts.get('version'))}"
+    if facts.get("format") != FORMAT or facts.get("version") not in READ:
         raise UserError(
-            f"the checkpoint in {folder} is damaged ({error}); train it again"
-        ) from None
-    found = f"{facts.get('format')} version {facts.get('version')}"
-    if found != f"{FORMAT} version {VERSION}":
-        raise UserError(
-            f"the checkpoint in {folder} is {found}, expected {FORMAT} version {VERSION}; "
-            "train it again"
+            f"the checkpoint in {folder} is {found}, expected {FORMAT!r} version {VERSION}; {HOW}"
         )
-    if facts.get("sha256") != digest:
-        raise UserError(f"the weights in {folder} are not those its {FACTS} speaks of; train again")
+    check_seal(facts, path, HOW, required=facts["version"] > 1)
+    check(facts, RULES, path, HOW)
+    if facts["sha256"] != digest:
+        raise UserError(f"the weights in {folder} are not those its {FACTS} speaks of; {HOW}")
+    tensors = tensors_of(weights, folder / WEIGHTS)
     try:
         settings = settings_of(learner_class(facts["agent"]), facts["settings"])
-    except (UserError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(
-            f"the settings in {folder / FACTS} cannot be used here ({error}); expected those "
+            f"the settings in {path} cannot be used here ({reason(error)}); expected those "
             "of an agent that is installed, in its version"
         ) from None
     seen = tensors.pop(SEEN, None)
+    if seen is not None and (seen.dtype != np.int32 or seen.ndim != 1 or (seen < 0).any()):
+        raise UserError(f"{folder / WEIGHTS} is damaged ({SEEN} are no numbers of rows); {HOW}")
     rest = {key: value for key, value in facts.items() if key not in OF_THE_FILE}
     with jax.ensure_compile_time_eval():  # it is kept, so nothing of a trace may be in it
         params = jax.tree.map(jnp.asarray, unflatten_dict(tensors, sep="/"))
@@ -137,14 +168,32 @@ def _parsed(folder: Path, text: bytes, weights: bytes, digest: str) -> Checkpoin
     return Checkpoint(facts["agent"], settings, params, rest, seen, whole)
 
 
+def tensors_of(data: bytes, path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file, all finite."""
+    try:
+        tensors: dict[str, np.ndarray] = dict(load(data))
+    except (SafetensorError, *UNREADABLE) as error:
+        raise UserError(f"{path} is damaged ({reason(error)}); {HOW}") from None
+    for name, array in tensors.items():
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise UserError(f"{path} is damaged ({name[:40]} holds what is no number); {HOW}")
+    return tensors
+
+
 def settings_of(cls: type[Any], fields: dict[str, Any]) -> Any:
-    """The settings of `dataclasses.asdict`, once through JSON."""
+    """The settings of `dataclasses.asdict`, once through JSON. Raises `TypeError` for one of
+    another type."""
     hints = get_type_hints(cls)
+    plain: dict[Any, tuple[type, ...]] = {
+        bool: (bool,), int: (int,), float: (int, float), str: (str,)
+    }  # fmt: skip
 
     def value(name: str, found: Any) -> Any:
         hint = hints.get(name)
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             return settings_of(hint, found)
+        if hint in plain and type(found) not in plain[hint]:
+            raise TypeError(f"{name} is {shown(found)}, expected {hint.__name__}")
         return tuple(found) if get_origin(hint) is tuple else found
 
     return cls(**{name: value(name, found) for name, found in fields.items()})

@@ -6,12 +6,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import json
-import math
 import platform
 import resource
 import sys
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,14 +21,59 @@ import jax
 import numpy as np
 
 from rlnas.agents.protocol import History
+from rlnas.bench.arguments import shown
+from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Text, Whole, check, check_arrays
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
 from rlnas.bench.jax_setup import configuration
+from rlnas.bench.npz import load_npz, save_npz
+from rlnas.bench.reading import canonical, check_seal, read_json, to_json, write_json
 
 FORMAT = "rlnas-run"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+HISTORY_FORMAT = ("rlnas-history", 1)
 MANIFEST, HISTORY, PART = "manifest.json", "history.npz", "part"
+AGAIN = "run the comparison again"
+HISTORY_ARRAYS = {
+    "arch": ArrayOf("", ("seeds", "budget", ...)),
+    "val": ArrayOf("float32", ("seeds", "budget"), nan=True),
+    "reported": ArrayOf("float32", ("seeds", "budget"), nan=True),
+    "sim_seconds": ArrayOf("float32", ("seeds", "budget"), nan=True),
+    "valid": ArrayOf("bool", ("seeds", "budget")),
+    "is_new": ArrayOf("bool", ("seeds", "budget")),
+    "incumbent": ArrayOf("int32", ("seeds", "budget"), -1),
+}
+MADE = {
+    "versions": Fields({"rlnas": Text()}, others=Text()),
+    "created": Text(form=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"),
+}
+"""Of every manifest that `reused` speaks of."""
+MANIFEST_RULES = Fields(
+    {
+        "benchmark": Fields({"name": Text()}),
+        "agent": Text(),
+        "config": Fields(),
+        "code": Text(),
+        "jax": Fields(),
+        "budget": Whole(1),
+        "seed": Whole(),
+        "seeds": Whole(1),
+        "hash": Text(),
+        "label": Text(),
+        "reports": Text(),
+        "optimum": Number(null=True),
+        "architectures": Number(0, null=True),
+        "pretraining": Fields(
+            {"lookups": Number(0), "trained_on": Text()},
+            {"unseen_incumbents": Each(Number(0, 1)), "same_queries": Number(0, 1, null=True)},
+            null=True,
+        ),
+        "history_sha256": Text(),
+        "wall_seconds": Number(0),
+    }
+    | MADE
+)
 
 
 class DamagedRun(UserError):
@@ -79,28 +121,9 @@ class Run:
     new: bool = False
 
 
-def to_json(value: Any) -> Any:
-    """`value` in JSON's own types: NaN and infinities become null, tuples lists, numpy scalars
-    numbers, paths text."""
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"no JSON for a {type(value).__name__}: {value!r}")
-
-
 def hash_of(value: Any) -> str:
     """16 hex digits of the SHA-256 of canonical JSON: sorted keys, no spaces."""
-    text = json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
 def folder_of(out: Path, kind: str, identity: Any) -> Path:
@@ -114,14 +137,6 @@ def decided_by(*things: Any) -> dict[str, Any]:
     plain = jax.config.read("jax_disable_most_optimizations")
     how = configuration() | ({"optimised": False} if plain else {})
     return {"code": code_of(*things), "jax": how}
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Indented JSON, written whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(
-            json.dumps(to_json(value), indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -157,31 +172,23 @@ def peak_mb() -> float:
 def save_history(path: Path, history: History) -> None:
     """One array a field, not compressed: equal histories are equal bytes, whatever zlib is
     installed."""
-    with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            allow_pickle=False,
-            **{name: np.asarray(x) for name, x in history._asdict().items()},
-        )
+    arrays = {name: np.asarray(x) for name, x in history._asdict().items()}
+    save_npz(path, HISTORY_FORMAT, arrays)
 
 
 def load_history(path: Path, seeds: int, budget: int) -> History:
     """The history of [seeds, budget]; `DamagedRun` names the file and what is wrong with it."""
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            history = History(**{name: file[name] for name in History._fields})
-    except FileNotFoundError:
-        raise DamagedRun(f"{path} is missing; run the comparison again") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).strip("'\"").splitlines()[0] if str(error) else type(error).__name__
-        raise DamagedRun(f"{path} is damaged ({reason}); run the comparison again") from None
-    for name, array in history._asdict().items():
-        if array.shape[:2] != (seeds, budget):
-            raise DamagedRun(
-                f"{path} is damaged ({name} has shape {array.shape}, expected ({seeds}, {budget}, "
-                "...))"
-            )
-    return history
+        arrays, meta = load_npz(path, hint=AGAIN, seal=HISTORY_FORMAT)
+        if (meta["format"], meta["version"]) != HISTORY_FORMAT:
+            raise UserError(f"{path} is no history of this version; {AGAIN}")
+        sizes = {"seeds": seeds, "budget": budget}
+        check_arrays(arrays, HISTORY_ARRAYS, path, AGAIN, sizes=sizes)
+        if arrays["incumbent"].max(initial=-1) >= budget:
+            raise UserError(f"{path} is damaged: an incumbent is beyond the budget; {AGAIN}")
+        return History(**{name: arrays[name] for name in History._fields})
+    except UserError as error:
+        raise DamagedRun(str(error)) from None
 
 
 def save(
@@ -260,33 +267,39 @@ def load(folder: Path, label: str | None = None) -> Run:
     """The run in `folder`; `DamagedRun` when its files are not what the manifest says."""
     path = folder / MANIFEST
     if not path.is_file():
-        raise DamagedRun(f"{folder} is no finished run (no {MANIFEST}); run the comparison again")
+        raise DamagedRun(f"{folder} is no finished run (no {MANIFEST}); {AGAIN}")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["format"], manifest["version"]
+        manifest = read_json(path, hint=AGAIN, seal=None)
+        found = manifest.get("format"), manifest.get("version")
         if found != (FORMAT, FORMAT_VERSION):
             expected = f"{FORMAT} version {FORMAT_VERSION}"
-            raise DamagedRun(
-                f"{path} is {found[0]} version {found[1]}, expected {expected}; run the "
-                "comparison again"
+            raise UserError(
+                f"{path} is {shown(found[0])} version {shown(found[1])}, expected {expected}; "
+                f"{AGAIN}"
             )
+        check_seal(manifest, path, AGAIN)
+        check(manifest, MANIFEST_RULES, path, AGAIN)
         fields = {field.name: manifest[field.name] for field in dataclasses.fields(RunSpec)}
         if RunSpec(**fields).hash != manifest["hash"]:
-            raise DamagedRun(
+            raise UserError(
                 f"{path} was edited: its settings do not have the hash {manifest['hash']}"
             )
-        if (
-            not (folder / HISTORY).is_file()
-            or sha256(folder / HISTORY) != manifest["history_sha256"]
-        ):
-            raise DamagedRun(
-                f"{folder / HISTORY} is missing or not what {MANIFEST} says; run the comparison "
-                "again"
-            )
+        if sha256_of(folder / HISTORY) != manifest["history_sha256"]:
+            raise UserError(f"{folder / HISTORY} is missing or not what {MANIFEST} says; {AGAIN}")
         history = load_history(folder / HISTORY, manifest["seeds"], manifest["budget"])
+        unseen = (manifest["pretraining"] or {}).get("unseen_incumbents")
+        if unseen is not None and len(unseen) != manifest["budget"]:
+            raise UserError(f"{path} is damaged: unseen_incumbents has another length; {AGAIN}")
         return Run(folder, manifest, history, manifest["label"] if label is None else label)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise DamagedRun(
-            f"{path} is no manifest of a run ({reason}); run the comparison again"
-        ) from None
+    except DamagedRun:
+        raise
+    except UserError as error:
+        raise DamagedRun(str(error)) from None
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file that may be missing: ""."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""

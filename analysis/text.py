@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rlnas.analysis.stats import Interval
-from rlnas.bench.files import atomic_path, quoted
+from rlnas.bench.errors import UserError
+from rlnas.bench.files import atomic_path, quoted, sha256
+from rlnas.bench.reading import content
 
-REPORT = "report.txt"
-"""In the folders of what is not drawn again from its numbers: what was printed."""
+REPORT, DIGEST = "report.txt", "report.sha256"
+"""In the folders of what is not drawn again from its numbers: what was printed, and its SHA-256 as
+`sha256sum` writes it."""
 
 
 def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
@@ -70,9 +74,27 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
 
 def tell(said: str, folder: Path, paths: Mapping[str, Path]) -> None:
     """Print a report, which the folder keeps for `rlnas report`, and what lies where."""
+    keep(said, folder)
+    print(f"{said}\n\n{places(paths)}")
+
+
+def keep(said: str, folder: Path) -> None:
+    """Write a report into its folder, the digest last."""
     with atomic_path(folder / REPORT) as temporary:
         temporary.write_text(f"{said}\n", encoding="utf-8")
-    print(f"{said}\n\n{places(paths)}")
+    digest = sha256(folder / REPORT)
+    with atomic_path(folder / DIGEST) as temporary:
+        temporary.write_text(f"{digest}  {REPORT}\n", encoding="utf-8")
+
+
+def kept(folder: Path) -> str:
+    """The report that `keep` wrote; `UserError` where it is another one now."""
+    path, hint = folder / REPORT, "run the same command again"
+    found = content(path, hint)
+    written = content(folder / DIGEST, hint).split(b" ")[0].decode("ascii", "replace")
+    if hashlib.sha256(found).hexdigest() != written:
+        raise UserError(f"{path} was edited or damaged: its {DIGEST} is of another; {hint}")
+    return found.decode("utf-8", "replace")
 
 
 def places(paths: Mapping[str, Path]) -> str:

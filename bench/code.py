@@ -24,7 +24,10 @@ from typing import Any
 
 OURS = ("rlnas.bench", "rlnas.agents")
 """Followed from everywhere; the rest of rlnas shows and stores results, and decides none."""
-NOT_COUNTED = {"rlnas.bench.errors", "rlnas.bench.fetch", "rlnas.bench.progress"} | {
+NOT_COUNTED = {
+    "rlnas.bench.checks", "rlnas.bench.errors", "rlnas.bench.fetch", "rlnas.bench.npz",
+    "rlnas.bench.progress", "rlnas.bench.reading", "rlnas.bench.tensors",
+} | {
     "beartype", "jaxtyping", "safetensors", "tqdm", "typing_extensions", "tyro"
 }  # fmt: skip
 """What computes no number: modules of ours, and installed packages."""

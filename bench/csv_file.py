@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import is_file
+from rlnas.bench.reading import reason
 
 BATCH_LINES = 1 << 14
 DELIMITERS = ",;\t"
@@ -33,6 +34,9 @@ NO_TEXT = {
     b"\xfd7zX": "compressed with xz; decompress it",
     b"(\xb5/\xfd": "compressed with Zstandard; decompress it",
 }
+MOST_LINE, MOST_COLUMNS, MOST_NAME = 1 << 20, 4096, 200
+ALWAYS_FINE, MOST_TIMES = 1 << 22, 100
+"""Unpacked, a file may have so many characters, or so many times as many as it has bytes."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 UNITS = {"%": True, "percent": True, "percentage": True, "pct": True, "fraction": False}
 """What stands after a measurement's name, `accuracy (%)` or `accuracy_percent` -> whether values
@@ -138,23 +142,31 @@ def opened(path: Path) -> Iterator[CsvFile]:
     try:
         with _text(path) as file:
             skipped = 0
-            header = file.readline()
+            lines = _lines(file, path)
+            header = next(lines, "")
             if match := re.fullmatch(r'"?sep=(.)"?\s*', header):
-                skipped, header = 1, file.readline()
+                skipped, header = 1, next(lines, "")
             delimiter = match[1] if match else _delimiter(header)
             rows = csv.reader(
-                chain([header], file), delimiter=delimiter, skipinitialspace=True, strict=True
+                chain([header], lines), delimiter=delimiter, skipinitialspace=True, strict=True
             )
             names = tuple(name.strip() for name in next(rows, []))
             if not any(names):
                 raise UserError(f"{path}: empty file; expected a header line and lines below it")
+            if len(names) > MOST_COLUMNS or max(map(len, names)) > MOST_NAME:
+                raise UserError(
+                    f"{path}: {len(names):,} columns, with names of {max(map(len, names)):,} "
+                    f"characters; expected at most {MOST_COLUMNS:,}, and {MOST_NAME}"
+                )
             yield CsvFile(path, names, delimiter, rows, skipped)
-    except (OSError, EOFError, UnicodeError, zlib.error, csv.Error) as error:
-        raise UserError(f"{path}: {error}; expected CSV text in UTF-8 (.gz: gzipped)") from None
+    except (OSError, EOFError, UnicodeError, zlib.error, csv.Error, MemoryError) as error:
+        raise UserError(
+            f"{path}: {reason(error)}; expected CSV text in UTF-8 (.gz: gzipped)"
+        ) from None
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[IO[str]]:
+def _text(path: Path) -> Iterator[io.TextIOWrapper]:
     with open(path, "rb") as raw:
         zipped = raw.read(len(GZIP)) == GZIP
     opener: Any = gzip.open if zipped else open
@@ -171,6 +183,19 @@ def _text(path: Path) -> Iterator[IO[str]]:
             )
         with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
             yield text
+
+
+def _lines(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """The lines of a text, none of which is longer than all of a table's should be; nor are they
+    together much longer than the file, which may be packed."""
+    left = max(ALWAYS_FINE, MOST_TIMES * path.stat().st_size)
+    while line := file.readline(MOST_LINE):
+        left -= len(line)
+        if len(line) == MOST_LINE or left < 0:
+            what = "a line of" if left >= 0 else "unpacked"
+            raise UserError(f"{path}: {what} more than {MOST_LINE if left >= 0 else ALWAYS_FINE:,} "
+                            "characters; expected a table")  # fmt: skip
+        yield line
 
 
 def _delimiter(header: str) -> str:

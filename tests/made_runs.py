@@ -72,3 +72,15 @@ def searches(level: float, seeds: int = 8, budget: int = 12) -> np.ndarray:
     """[seeds, budget], rising, to below `level`."""
     rng = np.random.default_rng(round(1000 * level))
     return np.sort(level - 0.1 * rng.random((seeds, budget)), axis=1)
+
+
+def training_manifest() -> dict[str, Any]:
+    """Of a training, as far as it is read."""
+    listed = {"val": [0.5, 0.6], "reported": [0.4, 0.5]}
+    return {
+        "kind": "train", "agent": "averages", "evaluation_seeds": 4, "judged_by": 8,
+        "benchmark": {"name": "made", "reports": "test accuracy"}, "judged": {"averages": listed},
+        "baselines": {"random_search": listed}, "controls": [{**listed, "name": "x"}],
+        "curve": [{"step": 8, "seconds": 1.5, "val_3": 0.5}] * 2,
+        "versions": {"rlnas": "1"}, "created": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip

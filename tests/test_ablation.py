@@ -19,7 +19,6 @@ from rlnas import agents, bench
 from rlnas.agents.dqn import DQNLearner
 from rlnas.agents.learner import changed
 from rlnas.agents.protocol import run_seeds, seed_keys
-from rlnas.analysis import store
 from rlnas.analysis.ablation import data, jobs, measures, text
 from rlnas.analysis.ablation.command import Ablate
 from rlnas.analysis.ablation.plan import GRIDS, Row, plan
@@ -183,7 +182,7 @@ def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, dict[str, int]]) 
     assert sorted((folder / "cells").iterdir()) == sorted(row.cell(alpha) for alpha in ALPHAS)
     by_alpha = {}
     for alpha in ALPHAS:
-        lines = json.loads(row.cell(alpha).read_text())
+        lines = data.read_cell(row.cell(alpha), 2)
         assert [(line["alpha"], line["neighbours"], line["seed"]) for line in lines] == [
             (alpha, 3, 0),
             (alpha, 3, 1),
@@ -245,7 +244,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
     )
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
     written = {"cells", "results.parquet", "results.csv", "figure.png", "figure.svg"}
-    written |= {"report.txt"}
+    written |= {"report.txt", "report.sha256"}
     assert {path.name for path in folder.iterdir()} == written
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
@@ -263,7 +262,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
         check_exact=False,
         rtol=1e-5,
     )
-    lines = json.loads(row.cell(1.0).read_text()) + json.loads(missing)
+    lines = data.read_cell(row.cell(1.0), 2) + json.loads(missing)["results"]
     pd.testing.assert_frame_equal(results[[*lines[0]]], pd.DataFrame(lines))
 
 
@@ -302,7 +301,9 @@ def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
     if row.settings.neighbours == 4:
         jobs.run_row(row, tell)
     for alpha in row.alphas:
-        store.write_json(row.cell(alpha), [])
+        numbers = dict.fromkeys(data.CELL.required["results"].item.required, 0.5)
+        lines = [numbers | {"seed": seed, "lookups": 1} for seed in range(row.seeds)]
+        data.write_cell(row.cell(alpha), lines)
 
 
 def test_a_job_that_fails_or_dies_does_not_stop_the_rest(

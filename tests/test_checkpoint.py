@@ -20,6 +20,7 @@ from rlnas.agents.protocol import run_search, run_seeds, seed_keys
 from rlnas.agents.spec import parse
 from rlnas.analysis.comparison import sweep
 from rlnas.bench.errors import UserError
+from rlnas.bench.reading import write_json
 from rlnas.bench.stand_ins import neighbour_lists
 from tables import small_benchmark
 
@@ -101,7 +102,8 @@ def test_a_checkpoint_is_read_once(folder, monkeypatch):
 def test_a_checkpoint_that_changed_meanwhile_is_refused(folder, benchmark):
     """At every use: the run would be stored as that of the one that was asked for."""
     config = parse(f"{AGENT}:{folder}")[1]
-    Checkpoint(AGENT, SETTINGS, {"value": PARAMS["value"] * 2}, {}, None).save(folder)
+    facts = Checkpoint.load(folder).facts
+    Checkpoint(AGENT, SETTINGS, {"value": PARAMS["value"] * 2}, facts, None).save(folder)
     uses = (
         lambda: run_seeds(config, benchmark, 3, seed_keys(0, 2)),
         lambda: config.build(benchmark.space),
@@ -127,7 +129,7 @@ def test_trainings_share_a_program(folder, benchmark, tmp_path):
     others = [tmp_path / name for name in "ab"]
     for i, path in enumerate(others):
         params = {"value": np.roll(PARAMS["value"], 30 * (i + 1))}
-        Checkpoint(AGENT, SETTINGS, params, {}, None).save(path)
+        Checkpoint(AGENT, SETTINGS, params, Checkpoint.load(folder).facts, None).save(path)
     archs = []
     assert searches() == 1
     assert len({x.tobytes() for x in archs}) == 3  # each with its own parameters all the same
@@ -180,9 +182,12 @@ def test_missing_and_damaged_checkpoints_are_named(folder, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": "rlnas-dqn"}, "is rlnas-dqn version 1, expected rlnas-checkpoint version 1"),
-        ({"version": 2}, "is rlnas-checkpoint version 2, expected"),
-        ({"format": None}, "is None version 1, expected"),
+        ({"format": "rlnas-dqn"}, "is 'rlnas-dqn' version 2, expected 'rlnas-checkpoint' version"),
+        ({"version": 3}, "is 'rlnas-checkpoint' version 3, expected"),
+        ({"format": None}, "is None version 2, expected"),
+        ({"lookups": "many"}, "lookups is 'many', expected a whole number"),
+        ({"benchmark": []}, "benchmark is [], expected an object"),
+        ({"settings": {"steps": "3"}}, "steps is '3', expected int"),
         ({"agent": "somebody"}, "cannot be used here (unknown agent 'somebody'"),
         ({"agent": "evolution"}, "cannot be used here (evolution is not trained"),
         ({"settings": {"depth": 3}}, "unexpected keyword argument 'depth'"),
@@ -192,6 +197,9 @@ def test_missing_and_damaged_checkpoints_are_named(folder, tmp_path):
 def test_old_and_foreign_checkpoints_are_refused_in_one_line(folder, changes, reason):
     facts = json.loads((folder / FACTS).read_text())
     (folder / FACTS).write_text(json.dumps(facts | changes))
+    with pytest.raises(UserError, match="was edited or damaged: its digest is another"):
+        AveragesAgent.from_spec(str(folder))
+    write_json(folder / FACTS, facts | changes)
     with pytest.raises(UserError) as caught:
         AveragesAgent.from_spec(str(folder))
     assert reason in str(caught.value) and "\n" not in str(caught.value)

@@ -30,6 +30,7 @@ FILES = {
     "figure.png",
     "figure.svg",
     "report.txt",
+    "report.sha256",
     "summary.json",
     "autocorrelation.csv",
     "optima.csv",

@@ -163,6 +163,7 @@ def test_files_of_a_run(finished: tuple[OneShot, Path]) -> None:
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "report.txt",
+        "report.sha256",
         "scores.parquet",
         "manifest.json",
         "figure.png",
@@ -202,7 +203,7 @@ def test_finished_seeds_are_kept_and_more_may_come(
     assert (folder / "seed-1.npz").read_bytes() == before
     assert "mean of 2 seeds" in capsys.readouterr().out
     (folder / "seed-2.npz").write_bytes(b"nothing")
-    with pytest.raises(UserError, match=r"seed-2\.npz is damaged"):
+    with pytest.raises(UserError, match=r"seed-2\.npz: damaged"):
         replace(config, seeds=2).run()
     (folder / "seed-2.npz").unlink()
 

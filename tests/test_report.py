@@ -55,7 +55,7 @@ def test_another_folder_says_what_it_said(tmp_path: Path, capsys: Said) -> None:
         (None, "no folders given"),
         ("empty", "is no finished run"),
         ("missing", "no folder .*missing"),
-        ("torn", "is no summary of a comparison"),
+        ("torn", "summary.json is damaged"),
     ],
 )
 def test_what_is_no_folder_of_ours_is_refused(

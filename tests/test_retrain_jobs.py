@@ -16,17 +16,17 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
+import fuzz_kinds  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
+from rlnas.bench.reading import read_json, sealed, write_json  # noqa: E402
 from rlnas.bench.retrain import checkpoint, energy, jobs, throughput  # noqa: E402
 from rlnas.bench.retrain.engine import Engine  # noqa: E402
 from rlnas.bench.retrain.job import (  # noqa: E402
     DIVERGED,
     DONE,
     FAILED,
-    FORMAT,
-    VERSION,
     Data,
     Job,
     finished,
@@ -134,24 +134,25 @@ def test_how_trainings_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert record["status"] == FAILED and "parameters; expected 1" in record["reason"]
 
 
-def test_what_is_finished(tmp_path: Path) -> None:
+def test_what_is_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = job(tmp_path)
     assert finished(one) is None
-    record = {
-        "format": FORMAT,
-        "version": VERSION,
-        "arch": "a",
-        "seed": 0,
-        "status": DONE,
-    }
+    fuzz_kinds.make_record(tmp_path)
+    (made,) = tmp_path.glob("*.json")
+    record = json.loads(made.read_text()) | {"seed": 0}
     for changes, done in (
         ({}, True),
         ({"status": DIVERGED}, True),
         ({"status": FAILED}, False),
         ({"arch": "b"}, False),
     ):
-        one.record.write_text(json.dumps(record | changes))
+        write_json(one.record, record | changes)
         assert (finished(one) is not None) == done, changes
+    write_json(one.record, record)
+    said = one.record.read_text()
+    one.record.write_text(said.replace("0.91", "0.11"))
+    assert "0.91" in said and finished(one) is None
+    assert "was edited or damaged" in capsys.readouterr().err
     for text in ("", "{", "[]", '{"format": 1}'):
         one.record.write_text(text)
         assert finished(one) is None
@@ -178,7 +179,7 @@ def test_jobs_go_on_after_a_bad_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [record["status"] for record in records] == [DIVERGED, FAILED, DONE]
     assert epochs[-3:] == [(2, 1, False), (2, 2, False), (2, 3, False)]
     for one, record in zip(todo, records, strict=True):
-        assert json.loads(one.record.read_text()) == record
+        assert read_json(one.record) == sealed(record)
     assert sorted(path.suffix for path in tmp_path.glob("*.*")) == [".json"] * 3
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from made_runs import training_manifest
 from rlnas.analysis.cli import main
 from rlnas.analysis.scale.data import grouped, read
 from rlnas.analysis.scale.measures import line
 from rlnas.analysis.scale.text import finding
+from rlnas.bench.reading import write_json
 
 
 def write_training(
@@ -21,25 +23,20 @@ def write_training(
 ) -> Path:
     """What `rlnas train` leaves, as far as this command reads it."""
     folder.mkdir()
-    manifest = {
-        "kind": "train", "benchmark": {"name": benchmark}, "cells_shown": cells, "seed": seed,
+    curve = [
+        {"step": i, "seconds": 1.0, "lookups": 100 * (i + 1), "val_10": 0.1, "val_20": accuracy,
+         "val_50": accuracy}
+        for i, accuracy in enumerate(accuracies)
+    ]  # fmt: skip
+    manifest = training_manifest() | {
+        "benchmark": {"name": benchmark, "reports": "test accuracy"}, "cells_shown": cells,
+        "seed": seed, "curve": curve,
         "baselines": {
-            "random_search": {"val": [0.5, 0.6, 0.7]}, "local_search": {"val": [0.5, 0.6, 0.8]}
+            "random_search": {"val": [0.5, 0.6, 0.7], "reported": []},
+            "local_search": {"val": [0.5, 0.6, 0.8], "reported": []},
         }, **more,
     }  # fmt: skip
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    with open(folder / "curve.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, ["step", "lookups", "val_10", "val_20", "val_50"])
-        writer.writeheader()
-        for i, accuracy in enumerate(accuracies):
-            row = {
-                "step": i,
-                "lookups": 100 * (i + 1),
-                "val_10": 0.1,
-                "val_20": accuracy,
-                "val_50": accuracy,
-            }
-            writer.writerow(row)
+    write_json(folder / "manifest.json", manifest)
     return folder
 
 
@@ -76,6 +73,7 @@ def test_figure_and_table(
         "figure.png",
         "figure.svg",
         "report.txt",
+        "report.sha256",
         "table.csv",
     }
     with open(tmp_path / "out" / "table.csv", newline="") as file:
@@ -111,7 +109,7 @@ def test_one_benchmark_is_not_another_of_the_same_name(tmp_path: Path) -> None:
     for folder in folders:
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["benchmark"]["epochs"] = int(folder.name)
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        write_json(folder / "manifest.json", manifest)
     groups = grouped([read(folder, 20) for folder in folders])
     assert list(groups) == ["small, epochs 4", "small, epochs 12"]
 

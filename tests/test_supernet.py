@@ -191,7 +191,7 @@ def test_resuming_is_not_stopping(digits: datasets.Dataset, tmp_path: Path) -> N
     with pytest.raises(UserError, match="another training"):
         supernet.train(CELLS[:91], digits, RECIPE, TINY, 6, path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match="no checkpoint"):
+    with pytest.raises(UserError, match="edited or damaged"):
         supernet.train(CELLS[:91], digits, RECIPE, TINY, 5, path)
 
 

@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
+import fuzz_kinds  # noqa: E402
 from rlnas.analysis import cli  # noqa: E402
 from rlnas.bench.commands.tabulate import Tabulate  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
@@ -31,6 +32,7 @@ from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
 from rlnas.bench.nb101.recipe import Recipe  # noqa: E402
 from rlnas.bench.nb101.table import Table  # noqa: E402
 from rlnas.bench.nb101.trainings import MANIFEST, RECORDS, read_records, tabulate  # noqa: E402
+from rlnas.bench.reading import sealed  # noqa: E402
 from rlnas.bench.retrain import datasets, networks  # noqa: E402
 from rlnas.bench.retrain.fit import Fit  # noqa: E402
 from torch_fixtures import kept, one_thread, run_here  # noqa: E402, F401
@@ -282,8 +284,19 @@ def test_a_training_that_fails_is_told_and_the_rest_done(
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
-    (tmp_path / RECORDS).write_text(
-        '{"hash": "a", "seed": 0}\n{"hash": \n{"hash": "b", "seed": 0}\n'
-    )
-    with pytest.raises(UserError, match=r"records\.jsonl, line 2: not a record"):
-        list(read_records(tmp_path))
+    fuzz_kinds.make_records(tmp_path)
+    path = tmp_path / RECORDS
+    first, second, third = path.read_text().splitlines()
+    changed = json.loads(second) | {"val": [0.9, 0.95]}
+    twice = json.dumps(sealed(json.loads(first) | {"val": [0.9, 0.95]}))
+    for lines, reason in (
+        ((first, '{"hash": ', third), "line 2 is damaged"),
+        ((first, json.dumps(changed), third), "line 2 was edited or damaged"),
+        ((first, second, twice), "line 3 is the training of line 1 with other values"),
+        ((first, json.dumps(sealed(changed | {"seed": -1})), third), "seed is -1"),
+    ):
+        path.write_text("\n".join(lines) + "\n")
+        with pytest.raises(UserError, match=reason):
+            list(read_records(tmp_path))
+    path.write_text("\n".join((first, second, first)) + "\n")
+    assert len(list(read_records(tmp_path))) == 2  # the same again

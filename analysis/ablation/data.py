@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,33 @@ from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
 from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
+from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
+from rlnas.bench.reading import read_json, write_json
 
+FORMAT, VERSION = "rlnas-ablation-cell", 2
+AGAIN = "delete it and run again"
+MEASURED = ("val", "reported")
+_NUMBERS = {f"{name}_{q}": Number(null=True) for name in MEASURED for q in QUERIES}
+CELL = Fields(
+    {
+        "format": Text(),
+        "version": Whole(),
+        "results": Each(
+            Fields(
+                {
+                    "alpha": Number(),
+                    "seed": Whole(),
+                    "loss": Number(null=True),
+                    "actors_val": Number(null=True),
+                    "lookups": Whole(),
+                    **_NUMBERS,
+                }
+            )
+        ),
+    }
+)
 REFERENCE = "random_search"
 """The agent that stands beside every training, in columns that begin with its name."""
 
@@ -35,7 +61,38 @@ def _results(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     for row in rows:
         for alpha in row.alphas:
             if row.cell(alpha).exists():
-                yield from json.loads(row.cell(alpha).read_text())
+                yield from read_cell(row.cell(alpha), row.seeds)
+
+
+def write_cell(path: Path, results: Sequence[dict[str, Any]]) -> None:
+    """The trainings of one alpha, a line each."""
+    write_json(path, {"format": FORMAT, "version": VERSION, "results": list(results)})
+
+
+def read_cell(path: Path, seeds: int) -> list[dict[str, Any]]:
+    """What `write_cell` wrote; `UserError` where it is damaged."""
+    found = check(read_json(path, hint=AGAIN), CELL, path, AGAIN)
+    if (found["format"], found["version"]) != (FORMAT, VERSION):
+        raise UserError(f"{path} is of another version; {AGAIN}")
+    if [result["seed"] for result in found["results"]] != list(range(seeds)):
+        raise UserError(f"{path} holds other seeds; {AGAIN}")
+    numbers = ("loss", "actors_val", *(f"{name}_{q}" for name in MEASURED for q in QUERIES))
+    return [
+        {name: math.nan if x is None and name in numbers else x for name, x in result.items()}
+        for result in found["results"]
+    ]
+
+
+def is_sound(path: Path, seeds: int) -> bool:
+    """Whether a cell is there and can be read; of a damaged one stderr is told."""
+    if not path.exists():
+        return False
+    try:
+        read_cell(path, seeds)
+    except UserError as error:
+        print(f"rlnas: trained again: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def accuracies(found: Incumbents) -> dict[str, float]:

@@ -14,7 +14,7 @@ from rlnas.agents.evaluate import evaluate
 from rlnas.agents.learner import Learner, iterations, run
 from rlnas.agents.protocol import seed_keys
 from rlnas.analysis import store
-from rlnas.analysis.ablation.data import accuracies
+from rlnas.analysis.ablation.data import accuracies, is_sound, write_cell
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
 from rlnas.bench.jax_setup import pinned
@@ -43,8 +43,8 @@ def run_jobs(rows: Sequence[Row], workers: int) -> list[str]:
 
 
 def missing(row: Row) -> list[float]:
-    """The alphas of a row that are not done."""
-    return [alpha for alpha in row.alphas if not row.cell(alpha).exists()]
+    """The alphas of a row that are not done, or whose file is damaged."""
+    return [alpha for alpha in row.alphas if not is_sound(row.cell(alpha), row.seeds)]
 
 
 @pinned()
@@ -91,5 +91,5 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
                 }
             )
         row.cell(alpha).parent.mkdir(parents=True, exist_ok=True)
-        store.write_json(row.cell(alpha), results)
+        write_cell(row.cell(alpha), results)
         tell(alpha)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,9 +9,14 @@ from typing import Any
 
 from rlnas.analysis import store
 from rlnas.analysis.store import Run
+from rlnas.bench.checks import Each, Fields, Text, check
 from rlnas.bench.errors import UserError
+from rlnas.bench.reading import read_json
 
 SUMMARY = "summary.json"
+HOW = "give the run folders themselves, or compare again"
+ENTRY = Fields({"hash": Text(form=r"[0-9a-f]{16}-\d+x\d+"), "agent": Text()})
+SUMMARY_RULES = Fields({"runs": Each(ENTRY)}, {"reference": Text(null=True)})
 
 
 def collect(folders: Sequence[Path]) -> list[Run]:
@@ -36,31 +40,29 @@ def collect(folders: Sequence[Path]) -> list[Run]:
 
 def comparison_runs(folder: Path) -> list[Run]:
     """The runs a comparison lists; they lie beside it."""
-    path = folder / SUMMARY
-    try:
-        listed = [
-            (entry["hash"], entry["agent"])
-            for entry in json.loads(path.read_text(encoding="utf-8"))["runs"]
-        ]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        raise UserError(
-            f"{path} is no summary of a comparison; give the run folders themselves"
-        ) from None
+    listed = [(entry["hash"], entry["agent"]) for entry in summary_in(folder)["runs"]]
     return [store.load(folder.parent / name, label) for name, label in listed]
+
+
+def summary_in(folder: Path) -> dict[str, Any]:
+    """What a comparison, of one benchmark or several, says of itself; `UserError` where there is
+    none, or a damaged one."""
+    path = folder / SUMMARY
+    found = read_json(path, hint=HOW)
+    return dict(check(found, SUMMARY_RULES, path, HOW))
 
 
 def is_of_several(folder: Path) -> bool:
     """Whether a comparison of several benchmarks lies there."""
     try:
-        return "benchmarks" in json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        return "benchmarks" in summary_in(folder)
+    except UserError:
         return False
 
 
 def reference_in(folder: Path) -> str:
     """The reference of a comparison, for drawing it again; "" where it had none."""
-    found = json.loads((folder / SUMMARY).read_text(encoding="utf-8")).get("reference")
-    return found or ""
+    return summary_in(folder).get("reference") or ""
 
 
 def check_comparable(runs: Sequence[Run]) -> None:

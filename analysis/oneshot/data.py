@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,22 @@ import numpy as np
 import pandas as pd
 
 from rlnas.analysis.stats import Interval
+from rlnas.bench.checks import ArrayOf, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.table import Table
+from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.repeats import repeat_mean
+
+SCORED = ("rlnas-oneshot-scores", 1)
+SCORED_ARRAYS = {
+    "accuracy": ArrayOf("float32", ("cells",), 0, 1),
+    "loss": ArrayOf("float32", ("cells",), nan=True, anything=True),
+    "seconds": ArrayOf("float64", (2,), 0),
+}
 
 
 class Scored(NamedTuple):
@@ -186,7 +194,7 @@ def recipe_of(table: Table) -> Recipe:
     try:
         recipe = dict(table.meta["recipe"])
         return Recipe(**recipe | {"checkpoints": tuple(recipe["checkpoints"])})
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         raise UserError(
             f"{table.name} does not say how its cells were trained; expected a table made by "
             "`rlnas bench tabulate`"
@@ -195,14 +203,19 @@ def recipe_of(table: Table) -> Recipe:
 
 def read_scored(path: Path, seed: int, cells: int) -> Scored:
     """A finished seed; `UserError` when its file is damaged."""
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            accuracy, loss, seconds = (file[name] for name in ("accuracy", "loss", "seconds"))
-            if accuracy.shape != (cells,) or loss.shape != (cells,) or seconds.shape != (2,):
-                raise ValueError(f"scores of shape {accuracy.shape}")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run again") from None
-    return Scored(seed, accuracy, loss, *seconds.tolist())
+    hint = "delete it and run again"
+    arrays, meta = load_npz(path, hint=hint, seal=SCORED)
+    if (meta["format"], meta["version"], meta.get("seed")) != (*SCORED, seed):
+        raise UserError(f"{path} holds no scores of seed {seed}; {hint}")
+    check_arrays(arrays, SCORED_ARRAYS, path, hint, sizes={"cells": cells})
+    return Scored(seed, arrays["accuracy"], arrays["loss"], *arrays["seconds"].tolist())
+
+
+def write_scored(path: Path, scored: Scored) -> None:
+    """A finished seed."""
+    seconds = np.array([scored.train_seconds, scored.score_seconds], np.float64)
+    arrays = {"accuracy": scored.accuracy, "loss": scored.loss, "seconds": seconds}
+    save_npz(path, SCORED, arrays, seed=scored.seed)
 
 
 def write_scores(path: Path, truth: Truth, scored: Sequence[Scored]) -> None:

@@ -3,7 +3,6 @@ real trainings."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,22 +15,31 @@ from typing import Any
 import numpy as np
 
 from rlnas.analysis import store
-from rlnas.analysis.oneshot.data import Scored, read_scored, recipe_of, truth_of, write_scores
+from rlnas.analysis.oneshot.data import (
+    Scored,
+    read_scored,
+    recipe_of,
+    truth_of,
+    write_scored,
+    write_scores,
+)
 from rlnas.analysis.oneshot.figure import figure
 from rlnas.analysis.oneshot.measures import compare
 from rlnas.analysis.oneshot.settings import OneShotSettings
 from rlnas.analysis.oneshot.text import text
 from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
+from rlnas.bench.checks import Each, Fields, Number, check
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.files import sha256
 from rlnas.bench.nb101 import supernet
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
+from rlnas.bench.reading import read_json, write_json
 from rlnas.bench.retrain import datasets, networks
 from rlnas.bench.retrain.datasets import Dataset
 from rlnas.bench.retrain.fit import Fit
@@ -40,6 +48,8 @@ from rlnas.bench.retrain.presets import Settings
 SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
 SUPERNET = "rlnas.bench.nb101.supernet"
 """The module that trains and scores."""
+AGAIN = "delete it and run again"
+TIMES = Fields({"seconds": Each(Each(Number(0), 3))})
 SAMPLE = 50  # steps, and cells scored, whose time is taken together
 
 
@@ -120,8 +130,7 @@ def train_and_score(
                 start = time.perf_counter()
                 accuracy, loss = supernet.score(net, cells, images, shown.update)
                 spent = time.perf_counter() - start
-            with atomic_path(path) as temporary, open(temporary, "wb") as file:
-                np.savez(file, accuracy=accuracy, loss=loss, seconds=np.array([seconds, spent]))
+            write_scored(path, Scored(seed, accuracy, loss, seconds, spent))
             checkpoint.unlink()
         found.append(read_scored(path, seed, len(cells)))
     return found
@@ -138,7 +147,10 @@ def time_apart(
     file, which more may be added to.
     """
     path = folder / TIMED
-    found = [tuple(row) for row in json.loads(path.read_text())] if path.exists() else []
+    found: list[tuple[float, float, float]] = []
+    if path.exists():
+        timed = check(read_json(path, hint=AGAIN), TIMES, path, AGAIN)
+        found = [(real, step, scoring) for real, step, scoring in timed["seconds"]]
     drawn = np.random.default_rng(0).integers(len(cells), size=config.trainings)
     schedule = supernet.Schedule(1, SAMPLE, config.learning_rate)
 
@@ -173,6 +185,6 @@ def time_apart(
                 step = seconds_of(train) / SAMPLE
                 scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
                 found.append((real, step, scoring))
-                store.write_json(path, found)
+                write_json(path, {"seconds": found})
                 shown.update()
     return found[: config.trainings]

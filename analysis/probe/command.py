@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +70,9 @@ class Probe:
         from rlnas.analysis.probe.variants import identity, probed
         from rlnas.analysis.probe.write import write
         from rlnas.analysis.rehearsal import check_rehearsal
-        from rlnas.analysis.text import REPORT, places
+        from rlnas.analysis.text import kept, places
+        from rlnas.bench.checks import Fields, check
+        from rlnas.bench.reading import read_json
 
         self.check()
         label, config = probed(self.agent)
@@ -82,10 +83,11 @@ class Probe:
         who = identity(label, config, there, source) | settings
         folder = store.folder_of(self.out, "probe", who)
         if store.is_done(folder):
-            done = json.loads((folder / store.MANIFEST).read_text(encoding="utf-8"))
+            path, again = folder / store.MANIFEST, "delete its folder and run again"
+            done = check(read_json(path, hint=again), Fields(store.MADE), path, again)
             print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
         else:
             write(folder, who, there, label, config, source, **settings)
-        said = (folder / REPORT).read_text(encoding="utf-8")
+        said = kept(folder)
         paths = {"figure": "figure.png", "": "figure.svg", "numbers": "numbers.json"}
         print(f"{said}\n{places({what: folder / name for what, name in paths.items()})}")

@@ -13,8 +13,7 @@ from rlnas.analysis.probe.measures import Probe, probe
 from rlnas.analysis.probe.text import text
 from rlnas.analysis.rehearsal import called
 from rlnas.analysis.style import save
-from rlnas.analysis.text import REPORT
-from rlnas.bench.files import atomic_path
+from rlnas.analysis.text import keep
 
 KIND, SEARCHES, NUMBERS = "probe", "searches", "numbers.json"
 
@@ -39,8 +38,7 @@ def write(
     )  # fmt: skip
     store.write_json(folder / NUMBERS, numbers(found))
     save(figure(found), folder)
-    with atomic_path(folder / REPORT) as temporary:
-        temporary.write_text(f"{text(found)}\n", encoding="utf-8")
+    keep(text(found), folder)
     made = {
         "versions": store.versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

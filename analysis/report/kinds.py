@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,12 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.retrain.data import is_retraining
 from rlnas.analysis.retrain.write import write as write_retraining
-from rlnas.analysis.text import REPORT, places
+from rlnas.analysis.text import REPORT, kept, places
 from rlnas.analysis.training.data import CURVE
 from rlnas.analysis.training.text import summary
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
+from rlnas.bench.reading import read_json
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
@@ -57,8 +57,7 @@ def reported(folder: Path) -> bool:
     elif (folder / CURVE).is_file():
         print(of_a_training(folder))
     elif (folder / REPORT).is_file():
-        said = (folder / REPORT).read_text(encoding="utf-8")
-        print(f"{said}\n{places({'folder': folder})}")
+        print(f"{kept(folder)}\n{places({'folder': folder})}")
     elif store.is_done(folder) and kind_of(folder) not in PARTS:
         return False
     else:
@@ -92,12 +91,10 @@ def why_not(folder: Path) -> str:
 
 def is_comparison(folder: Path) -> bool:
     """Whether a comparison, or something damaged that may have been one, lies there."""
-    try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except OSError:
+    if not (folder / SUMMARY).is_file():
         return False
-    except ValueError:
+    try:
+        summary = read_json(folder / SUMMARY, seal=None)
+    except UserError:
         return not (folder / REPORT).is_file()
-    return isinstance(summary, dict) and summary.get("format", "rlnas-comparison").endswith(
-        "-comparison"
-    )
+    return str(summary.get("format", "rlnas-comparison")).endswith("-comparison")

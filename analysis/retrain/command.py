@@ -3,12 +3,12 @@ right?"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlnas.analysis.retrain.settings import RetrainSettings
+from rlnas.bench.errors import UserError
 from rlnas.bench.options import asked, words_of
 from rlnas.bench.retrain.recipes import default_preset, presets
 
@@ -56,12 +56,14 @@ class Retrain(RetrainSettings):
 
 def benchmarks_of(words: Sequence[str]) -> list[str]:
     """The benchmarks of those words that are folders of runs."""
+    from rlnas.bench.reading import read_json
+
     found = []
     for word in words:
         for name in ("manifest.json", "summary.json"):
             try:
-                facts = json.loads((Path(word) / name).read_text(encoding="utf-8"))["benchmark"]
+                facts = read_json(Path(word) / name, seal=None)["benchmark"]
                 found.append(str(facts["name"]))
-            except (OSError, ValueError, KeyError, TypeError):
+            except (UserError, KeyError, TypeError):
                 continue
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,26 @@ from typing import Any
 
 import pandas as pd
 
+from rlnas.analysis.folders import kind_of
 from rlnas.analysis.stats import Interval
+from rlnas.bench.arguments import shown
+from rlnas.bench.checks import Each, Fields, Text, Whole, check
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.reading import UNREADABLE, check_seal, read_json, reason
 from rlnas.bench.retrain.job import FAILED
 
-FORMAT, VERSION = "rlnas-retrain", 1
+FORMAT, VERSION = "rlnas-retrain", 2
+AGAIN = "run `rlnas retrain` again"
+RULES = Fields(
+    {
+        "benchmark": Fields({"name": Text()}),
+        "results_sha256": Text(),
+        "sessions": Each(Fields()),
+        "chosen": Each(Fields({"arch": Text()})),
+        "seeds": Each(Whole(), null=True),
+    }
+)
 RESULTS, MANIFEST = "results.parquet", "manifest.json"
 GROUPS = ("top", "random", "worst", "named")
 CONTROL = "random"
@@ -131,22 +144,31 @@ def write_results(
 
 def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     """(manifest, results) of a finished folder; `UserError` names what is missing or damaged."""
+    manifest = read_manifest(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
-            raise UserError(
-                f"{folder} is {manifest['format']} version {manifest['version']}; expected "
-                f"{FORMAT} {VERSION}"
-            )
         if sha256(folder / RESULTS) != manifest["results_sha256"]:
-            raise UserError(
-                f"{folder / RESULTS} is not what {MANIFEST} says; run `rlnas retrain` again"
-            )
+            raise UserError(f"{folder / RESULTS} is not what {MANIFEST} says; {AGAIN}")
         return manifest, pd.read_parquet(folder / RESULTS)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except UserError:
+        raise
+    except UNREADABLE as error:
         raise UserError(
-            f"{folder} holds no finished retraining ({error}); run `rlnas retrain` again"
+            f"{folder} holds no finished retraining ({reason(error)}); {AGAIN}"
         ) from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Of a finished folder; `UserError` where there is none, or it is damaged."""
+    path = folder / MANIFEST
+    manifest = read_json(path, hint=AGAIN, seal=None)
+    found = manifest.get("format"), manifest.get("version")
+    if found != (FORMAT, VERSION):
+        raise UserError(
+            f"{folder} is {shown(found[0])} version {shown(found[1])}; expected {FORMAT!r} "
+            f"version {VERSION}; {AGAIN}"
+        )
+    check_seal(manifest, path, AGAIN)
+    return dict(check(manifest, RULES, path, AGAIN))
 
 
 def failed(results: pd.DataFrame) -> int:
@@ -157,14 +179,14 @@ def failed(results: pd.DataFrame) -> int:
 def sessions(folder: Path) -> list[dict[str, Any]]:
     """What earlier calls for the same results took."""
     try:
-        return list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sessions"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return list(read_manifest(folder)["sessions"])
+    except UserError:
         return []
 
 
 def is_retraining(folder: Path) -> bool:
-    """Whether a folder was written by `train`."""
+    """Whether a folder was written by `train`, damaged or not."""
     try:
-        return bool(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["format"] == FORMAT)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return bool(read_json(folder / MANIFEST, seal=None).get("format") == FORMAT)
+    except UserError:
+        return kind_of(folder) == "retrain" and (folder / MANIFEST).exists()

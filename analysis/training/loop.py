@@ -4,7 +4,6 @@ bytes."""
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -35,6 +34,7 @@ from rlnas.analysis.training.data import (
     Training,
     counts,
     load_state,
+    read,
     save_state,
 )
 from rlnas.analysis.training.outcome import finish
@@ -163,8 +163,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     identity = identity_of(config, learner, benchmark, part)
     folder = store.folder_of(config.out, "train", identity)
     if (folder / store.MANIFEST).exists():
-        done = json.loads((folder / store.MANIFEST).read_text(encoding="utf-8"))
-        print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
+        print(f"rlnas: {folder} is {store.reused(read(folder)[0])}", file=sys.stderr)
         return folder
     mdp = learner.mdp(part)
     key = keys.root(config.seed, "training")

@@ -69,6 +69,7 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
             "kind": KIND,
             **identity,
             "rows": rows[-1],
+            "curve": list(rows),
             "judged_by": config.judging_seeds,
             "judged": judged,
             "baselines": baselines,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlnas.agents.checkpoint import FACTS
+from rlnas.agents.checkpoint import Checkpoint
 from rlnas.analysis.rehearsal import called
 from rlnas.analysis.training.data import counts, read
 from rlnas.bench.files import quoted
@@ -22,7 +21,7 @@ BLIND = (
 def summary(folder: Path) -> str:
     """What a finished training came to, beside the baselines and the controls, in a few lines."""
     manifest, rows = read(folder)
-    facts = json.loads((folder / FACTS).read_text())
+    facts = Checkpoint.load(folder).facts
     agent, last = manifest["agent"], rows[-1]
     distinct = (
         f" of {facts['distinct']:,} distinct architectures" if facts["distinct"] is not None else ""

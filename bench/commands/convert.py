@@ -30,8 +30,8 @@ class Convert:
     out: Path | None = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
     sha256: str | None = None
-    """SHA-256 the file must have (hex); "any" accepts a file that is only named like an official
-    one."""
+    """SHA-256 the file must have (hex); default: the published one, for a file named like an
+    official one and for every model.onnx; "any" accepts any."""
     allow_missing: bool = False
     """Accept an incomplete file: what is missing is missing in the table too."""
     max_vertices: int = 7

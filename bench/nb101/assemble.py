@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
 from rlnas.bench.nb101.graph import UNUSED, cells, hashes
 from rlnas.bench.nb101.sizes import sizes
 from rlnas.bench.nb101.table import Table, make_meta
-from rlnas.bench.nb101.trainings import MANIFEST, read_records
+from rlnas.bench.nb101.trainings import read_manifest, read_records
+from rlnas.bench.reading import UNREADABLE, reason
 
 
 def cell_list(max_vertices: int, csv: Path | None = None) -> tuple[np.ndarray, list[Cell]]:
@@ -32,7 +33,10 @@ def cell_list(max_vertices: int, csv: Path | None = None) -> tuple[np.ndarray, l
 def _rows_in(csv: Path, max_vertices: int) -> np.ndarray:
     if not csv.is_file():
         raise UserError(f"{csv}: no such file; expected a CSV with a column `row` or `module_hash`")
-    frame = pd.read_csv(csv)
+    try:
+        frame = pd.read_csv(csv)
+    except UNREADABLE as error:  # pandas' own errors are among them
+        raise UserError(f"{csv}: no CSV file ({reason(error)}); expected a column `row`") from None
     if "row" in frame:
         rows = frame["row"].to_numpy()
     elif "module_hash" in frame:
@@ -40,13 +44,13 @@ def _rows_in(csv: Path, max_vertices: int) -> np.ndarray:
         unknown = [key for key in frame["module_hash"] if key not in known]
         if unknown:
             raise UserError(
-                f"{csv}: {unknown[0]} is no cell with at most {max_vertices} vertices; see "
+                f"{csv}: {shown(unknown[0])} is no cell with at most {max_vertices} vertices; see "
                 "--max-vertices"
             )
         rows = np.array([known[key] for key in frame["module_hash"]])
     else:
         raise UserError(
-            f"{csv}: columns {', '.join(map(str, frame.columns))}; expected `row` or `module_hash`"
+            f"{csv}: columns {shown(list(frame.columns))}; expected `row` or `module_hash`"
         )
     total = len(cells(max_vertices).bits)
     if (
@@ -66,7 +70,7 @@ def assemble(
     folder: Path, rows: np.ndarray, chosen: Sequence[Cell], seeds: int, name: str, max_vertices: int
 ) -> Table:
     """The table of the finished trainings in `folder`; NaN where one is missing."""
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = read_manifest(folder)
     recipe = manifest["recipe"]
     budgets = recipe["checkpoints"]
     place = {module_hash(cell): i for i, cell in enumerate(chosen)}

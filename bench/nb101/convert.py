@@ -9,11 +9,11 @@ import numpy as np
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import measurements, table
-from rlnas.bench.nb101.cell import module_hash, parse
+from rlnas.bench.nb101.cell import MAX_VERTICES, module_hash, parse
 from rlnas.bench.nb101.measurements import Measurements
 from rlnas.bench.nb101.published import OFFICIAL, OFFICIAL_RECIPE, OFFICIAL_SPLITS
 from rlnas.bench.nb101.reference import Reference
-from rlnas.bench.nb101.tfrecord import Block, Runs, decode, parse_payload, position, read_blocks
+from rlnas.bench.nb101.tfrecord import Block, Runs, decode, position, read_blocks, readable
 from rlnas.bench.progress import bar
 
 
@@ -147,19 +147,29 @@ def _checked_rows(block: Block, runs: Runs, reference: Reference) -> np.ndarray:
     for key in ("val", "test", "train"):
         values = getattr(runs, key)
         refuse(
-            (values < 0) | (values > 1),
+            ~((values >= 0) & (values <= 1)),
             f"{key} accuracy {{{key}}}, expected a fraction; the file is damaged",
         )
-    refuse(runs.seconds < 0, "training time {seconds} s, expected 0 or more; the file is damaged")
+    refuse(
+        ~((runs.seconds >= 0) & (runs.seconds < np.inf)),
+        "training time {seconds} s, expected 0 or more; the file is damaged",
+    )
 
     # The graph in a record adds nothing to its hash; one record a block shows that both speak of
     # the same cell.
-    record = parse_payload(block.payloads[0])
+    record = readable(block, 0)
     size = record.operations.count(",") + 1
+    if size > MAX_VERTICES or len(record.adjacency) != size**2 or set(record.adjacency) - {*"01"}:
+        raise UserError(
+            f"{block.where(0)}: no graph of {size} operations in it, expected a square of 0 and 1; "
+            "the file is damaged"
+        )
     matrix = [record.adjacency[i * size : (i + 1) * size] for i in range(size)]
-    digest = module_hash(
-        parse([[int(c) for c in line] for line in matrix], record.operations.split(","))
-    )
+    try:
+        graph = parse([[int(c) for c in line] for line in matrix], record.operations.split(","))
+    except UserError as error:
+        raise UserError(f"{block.where(0)}: {error}; the file is damaged") from None
+    digest = module_hash(graph)
     if digest != record.module_hash:
         raise UserError(
             f"{block.where(0)}: its graph hashes to {digest}, expected {record.module_hash}; the "

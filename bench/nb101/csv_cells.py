@@ -15,6 +15,9 @@ from rlnas.bench.nb101.cell import Cell, from_digits, parse
 from rlnas.bench.nb101.csv_header import Header
 from rlnas.bench.nb101.reference import Reference
 
+MOST_OPS = 64
+"""In a line, before what no path leads through is cut off."""
+
 
 def rows_of_lines(file: CsvFile, header: Header, batch: Batch, reference: Reference) -> np.ndarray:
     """int32 [n] rows; by hash, by graph, or by both if they agree."""
@@ -70,6 +73,8 @@ def rows_of_lines(file: CsvFile, header: Header, batch: Batch, reference: Refere
 def _cell(kind: str, edges: str, operations: str) -> Cell:
     """The pruned cell of a graph in text; `UserError` with the reason if it is none."""
     ops = re.findall(r"[^\s|,\[\]()'\"]+", operations)
+    if len(ops) > MOST_OPS:
+        raise UserError(f"{len(ops)} operations; expected at most {MOST_OPS}")
     return parse((_matrix if kind == "adjacency" else _triangle)(edges.strip(), len(ops)), ops)
 
 

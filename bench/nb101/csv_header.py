@@ -37,6 +37,7 @@ _ALIASES = {
 }
 """The official API calls the two parts of a cell module_adjacency and module_operations, the
 official files raw_adjacency and raw_operations."""
+MOST = 10**9
 _CELL = ("module_hash", "upper_triangle_bits", "adjacency", "ops", "num_vertices")
 _PLAIN = (*_CELL, "epochs", "repeat", "trainable_params")
 
@@ -82,6 +83,8 @@ def read_header(file: CsvFile, renamed: Sequence[str], epochs: int | None) -> He
         elif match:
             measure = next(m for m in table.MEASURES if match[m] is not None)
             run = [int(match[key]) if match[key] else None for key in ("epochs", "repeat")]
+            if max(n or 0 for n in run) > MOST:
+                raise UserError(f"{path}: {original!r} has a number above {MOST:,}")
             of = f"-of-{match['of']}" if match["of"] else ""
             values = Values.parse(f"{match['kind']}{of}") if match["kind"] else None
             columns.append(Column(index, name, measure, run[0], run[1], values))

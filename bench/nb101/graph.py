@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, cache_dir
 from rlnas.bench.nb101.cell import MAX_VERTICES
 from rlnas.bench.nb101.forms import (
@@ -32,6 +33,7 @@ from rlnas.bench.nb101.rows import (
     row_of,
     rows_of,
 )
+from rlnas.bench.npz import digest_of_arrays, read_arrays
 
 __all__ = [
     "INPUT",
@@ -55,6 +57,15 @@ __all__ = [
 ]
 
 CACHE_VERSION = 1  # raise it when the rule of the neighbours or the order of the rows changes
+NEIGHBOURS = {
+    6: "f3f4b23e0f371d3cf4647b39cb019b2ebc1b1bb4c3e8cd428db75400e83e0511",
+    7: "be0915235ec085f093c54365d95aaf89d64aa1900dff8ec18911f2b8fb0cc528",
+}
+HASHES = {
+    6: "b4cbbe8e83cd213525d7b8f719f243e70527a5fe4317d321bd3d9a3b7f8f61a3",
+    7: "d3fbc37beee521ed2648cd3fd70334dabe93686f8ec05ee953e5f252b5a0102c",
+}
+"""What the files in the cache must hold, by the vertices of the space."""
 SMALL = 5  # spaces up to this many vertices are computed faster than a file is read
 Arrays = dict[str, np.ndarray]
 
@@ -82,16 +93,10 @@ def neighbour_lists(max_vertices: int = MAX_VERTICES) -> tuple[np.ndarray, np.nd
     space are those of the whole space that lie in it.
     """
     check_max_vertices(max_vertices)
-    rows = len(cells(max_vertices).bits)
-
-    def sound(arrays: Arrays) -> bool:
-        offsets, flat = arrays["offsets"], arrays["flat"]
-        return offsets.shape == (rows + 1,) and flat.shape == (offsets[-1],)
-
     arrays = _cached(
         f"nb101-neighbours-v{CACHE_VERSION}-{max_vertices}.npz",
         lambda: dict(zip(("offsets", "flat"), all_neighbours(max_vertices), strict=True)),
-        sound,
+        NEIGHBOURS.get(max_vertices, ""),
         worthwhile=max_vertices > SMALL,
     )
     return arrays["offsets"], arrays["flat"]
@@ -106,7 +111,7 @@ def hashes(max_vertices: int = MAX_VERTICES) -> np.ndarray:
     arrays = _cached(
         f"nb101-hashes-v{CACHE_VERSION}-{max_vertices}.npz",
         lambda: {"md5": module_hashes(every)},
-        lambda arrays: arrays["md5"].shape == (len(every.bits), 16),
+        HASHES.get(max_vertices, ""),
         worthwhile=max_vertices > SMALL,
     )
     return arrays["md5"]
@@ -115,29 +120,25 @@ def hashes(max_vertices: int = MAX_VERTICES) -> np.ndarray:
 def _cached(
     name: str,
     build: Callable[[], Arrays],
-    sound: Callable[[Arrays], bool],
+    digest: str,
     *,
     worthwhile: bool = True,
 ) -> Arrays:
-    """The arrays of a file in the cache folder; built and written if it is missing, damaged or
-    unsound.
+    """The arrays of a file in the cache folder; built and written if it is missing, or not what
+    `digest` says (of `digest_of_arrays`): whoever can write to the folder changes no result.
 
-    The .npz is not compressed, so that it loads fast, but has a CRC of every array, so that damage
-    is noticed. A folder that cannot be written costs the time to build again, nothing else.
+    The .npz is not compressed, so that it loads fast. A folder that cannot be written costs the
+    time to build again, nothing else.
     """
     if not worthwhile:
         return build()
     path = cache_dir() / name
     try:
-        # Opened here, because numpy leaves the file open when it is no archive.
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        if sound(arrays):
+        arrays = read_arrays(path)
+        if digest_of_arrays(arrays) == digest:
             return arrays
-    except (
-        Exception
-    ):  # whatever a damaged file makes numpy or zipfile raise, the cure is to write it again
-        pass
+    except UserError:
+        pass  # whatever is wrong with it, the cure is to write it again
     arrays = build()
     try:
         with atomic_path(path) as temporary, open(temporary, "wb") as file:

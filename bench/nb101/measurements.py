@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from rlnas.bench.errors import UserError
+
+ALWAYS_FINE, MOST_TIMES = 1 << 22, 16
+"""A table may have so many places, or so many times as many as there are runs."""
 
 
 class Measurements(NamedTuple):
@@ -52,6 +56,7 @@ def assemble(
     """
     row, row_at = np.unique(runs.row, return_inverse=True)
     epochs, epoch_at = np.unique(runs.epochs, return_inverse=True)
+    _check_size((len(row), len(epochs), 1), len(runs.row))
     slot = row_at * len(epochs) + epoch_at  # which (cell, budget)
     counts = np.bincount(slot, minlength=len(row) * len(epochs))
     order = np.argsort(slot, kind="stable")
@@ -99,6 +104,7 @@ def assemble(
         )
 
     shape = (len(row), len(epochs), repeats)
+    _check_size(shape, len(slot))
 
     def dense(values: np.ndarray) -> np.ndarray:
         array = np.full(shape, np.nan, np.float32)
@@ -113,6 +119,16 @@ def assemble(
     if counted:
         _refuse_copies(result, lambda s: [where(int(i)) for i in entries(s)], describe)
     return result
+
+
+def _check_size(shape: tuple[int, int, int], runs: int) -> None:
+    """`UserError` for a table that would be almost all gaps, and larger than memory."""
+    if math.prod(shape) > max(ALWAYS_FINE, MOST_TIMES * runs):
+        cells, budgets, repeats = shape
+        raise UserError(
+            f"{runs:,} runs of {cells:,} cells at {budgets:,} budgets with {repeats:,} repeats "
+            "would make a table of almost nothing but gaps; check its columns of epochs and repeats"
+        )
 
 
 def _refuse_copies(

@@ -18,7 +18,6 @@ are measured.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -28,20 +27,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load as tensors_of
+from safetensors.torch import save as bytes_of
 from torch import nn
 from torch.nn import functional as F
 
+from rlnas.bench.arguments import shown
+from rlnas.bench.checks import Each, Fields, Number, check
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import Cell, vertex_channels
 from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.reading import to_json
 from rlnas.bench.retrain.datasets import Dataset
+from rlnas.bench.tensors import read_tensors, save_tensors
 
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 EPSILON = 1e-5  # BatchNorm's, as nasbench-pytorch has it
-FORMAT = "rlnas-supernet-1"
+FORMAT = "rlnas-supernet-2"
+ABOUT = Fields({"identity": Fields(), "done": Each(Number(0), 3)})
 
 
 class SharedConv(nn.Module):
@@ -321,8 +324,7 @@ def _write(
         for key, value in optimiser.state.get(weight, {}).items()
     }
     tensors["draws"] = draws.get_state()
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"identity": json.dumps(identity), "done": json.dumps(done)})
+    save_tensors(path, tensors, {"identity": identity, "done": done}, bytes_of)
 
 
 def _read(
@@ -336,19 +338,14 @@ def _read(
     file."""
     if not path.exists():
         return Progress(0, 0.0, math.nan)
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        found, done = json.loads(facts["identity"]), Progress(*json.loads(facts["done"]))
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    hint = "delete it and run again"
+    tensors, facts = read_tensors(path, tensors_of, hint)
+    check(facts, ABOUT, path, hint)
+    if facts["identity"] != to_json(identity):
         raise UserError(
-            f"{path} is no checkpoint of a supernet ({error}); delete it and run again"
-        ) from None
-    if found != json.loads(json.dumps(identity)):
-        raise UserError(
-            f"{path} is the checkpoint of another training ({found}); delete it and run again"
+            f"{path} is the checkpoint of another training ({shown(facts['identity'])}); {hint}"
         )
+    done = Progress(*facts["done"])
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(tensors[f"weight/{name}"])

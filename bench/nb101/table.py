@@ -5,12 +5,14 @@ Axes: M cells (canonical rows, ascending), B budgets in epochs (ascending), R re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlnas.bench.arguments import shown, whole
+from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
 from rlnas.bench.nb101.forms import COUNTS
@@ -19,10 +21,38 @@ from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.repeats import repeat_mean
 from rlnas.bench.values import Values
 
-FORMAT, VERSION = "rlnas-nb101-table", 1
+FORMAT, VERSION = "rlnas-nb101-table", 2
+READ = (1, 2)
+"""Version 1, of older rlnas, has no digest: only the checksums of the zip speak for it."""
 MEASURES = ("val", "test", "train", "seconds")
 SMALL_BYTES = 1 << 23  # below this a table is compressed; above it, opening fast matters more
-_DTYPES = {"row": np.int32, "epochs": np.int32, "params": np.int32, "curve_epochs": np.int32}
+MOST_REPEATS = 1 << 16
+AGAIN = "make the table again"
+_MEASURED = {
+    key: ArrayOf("float32", ("cells", "budgets", "repeats"), 0, 1, nan=True)
+    for key in ("val", "test", "train")
+}
+ARRAYS = {
+    "row": ArrayOf("int32", ("cells",), 0),
+    "epochs": ArrayOf("int32", ("budgets",), 0),
+    "params": ArrayOf("int32", ("cells",), 0),
+    **_MEASURED,
+    "seconds": ArrayOf("float32", ("cells", "budgets", "repeats"), 0, nan=True),
+    "curve_epochs": ArrayOf("int32", ("curve",), 0),
+    "curve_train": ArrayOf("float32", ("cells", "repeats", "curve"), 0, 1, nan=True),
+}
+CURVE = ("curve_epochs", "curve_train")
+META = Fields(
+    {"name": Text(), "max_vertices": Whole(min(COUNTS), max(COUNTS))},
+    {
+        "source": Text(),
+        "recipe": Fields(),
+        "splits": Fields(others=Whole()),
+        "notes": Each(Text()),
+        "values": Fields(others=Text()),
+        "created_by": Text(),
+    },
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,91 +98,56 @@ class Table:
     def validate(self, where: str = "table") -> None:
         """Raise `UserError`, naming the first thing that is wrong."""
 
-        def check(holds: bool, found: str, expected: str) -> None:
-            if not holds:
-                raise UserError(f"{where}: {found}, expected {expected}; make the table again")
-
-        for key in ("format", "version", "name", "max_vertices"):
-            check(key in self.meta, f"no {key!r} in its metadata", "a table made by rlnas")
-        vertices = self.meta["max_vertices"]
-        check(
-            vertices in COUNTS,
-            f"max_vertices {vertices!r} in its metadata",
-            f"one of {list(COUNTS)}",
-        )
-        found = f"format {self.meta['format']!r} version {self.meta['version']!r}"
-        check(
-            (self.meta["format"], self.meta["version"]) == (FORMAT, VERSION),
-            found,
-            f"{FORMAT!r} version {VERSION}",
-        )
-        check(self.row.ndim == 1 and self.row.size > 0, f"row of shape {self.row.shape}", "[cells]")
-        check(
-            self.epochs.ndim == 1 and self.epochs.size > 0,
-            f"epochs of shape {self.epochs.shape}",
-            "[budgets]",
-        )
-        check(
-            bool((np.diff(self.row) > 0).all() and self.row[0] >= 0),
-            "rows out of order",
-            "ascending rows",
-        )
-        check(bool((np.diff(self.epochs) > 0).all()), f"epochs {self.epochs}", "ascending epochs")
-        total = sum(count for v, count in COUNTS.items() if v <= vertices)
-        check(int(self.row[-1]) < total, f"row {self.row[-1]}", f"rows below {total}")
-        check(
-            self.params.shape == self.row.shape,
-            f"params of shape {self.params.shape}",
-            f"{self.row.shape}",
-        )
-        shape = (self.row.size, self.epochs.size, self.val.shape[-1] if self.val.ndim == 3 else 1)
-        for key in MEASURES:
-            values = getattr(self, key)
-            check(
-                values.shape == shape and shape[2] > 0, f"{key} of shape {values.shape}", f"{shape}"
+        found = self.meta.get("format"), self.meta.get("version")
+        if found[0] != FORMAT or found[1] not in READ:
+            raise UserError(
+                f"{where} is {shown(found[0])} version {shown(found[1])}, expected {FORMAT!r} "
+                f"version {VERSION}; {AGAIN}"
             )
-            highest = np.inf if key == "seconds" else 1
-            inside = not ((values < 0) | (values > highest)).any()
-            check(inside, f"{key} outside its range", "fractions from 0 to 1 and seconds from 0 up")
-        if self.curve_train is not None and self.curve_epochs is not None:
-            shape = (self.row.size, shape[2], self.curve_epochs.size)
-            check(
-                self.curve_train.shape == shape,
-                f"curve_train of shape {self.curve_train.shape}",
-                f"{shape}",
-            )
+        check(self.meta, META, where, AGAIN)
+        arrays = {key: getattr(self, key) for key in ARRAYS if getattr(self, key) is not None}
+        sizes = check_arrays(arrays, ARRAYS, where, AGAIN, optional=CURVE)
+        total = sum(count for v, count in COUNTS.items() if v <= self.meta["max_vertices"])
+        wrong = next((what for holds, what in (
+            (min(sizes[axis] for axis in ("cells", "budgets", "repeats")) > 0, "nothing in it"),
+            (sizes["repeats"] <= MOST_REPEATS, f"{sizes['repeats']:,} repeats"),
+            ((np.diff(self.row) > 0).all(), "rows that do not ascend"),
+            ((np.diff(self.epochs) > 0).all(), "epochs that do not ascend"),
+            (self.row[-1:].max(initial=0) < total, f"rows of {total:,} and above"),
+            ((self.curve_train is None) == (self.curve_epochs is None), "half a curve"),
+            (not np.isnan(self.val).all(), "no validation accuracy"),
+        ) if not holds), "")  # fmt: skip
+        if wrong:
+            raise UserError(f"{where} has {wrong}; {AGAIN}")
+        try:
+            for epochs in self.meta.get("values", {}):
+                self.values(whole(epochs, "a budget"))
+        except UserError as error:
+            raise UserError(f"{where}: {error}; {AGAIN}") from None
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
         """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
-        arrays, meta = load_npz(path, hint="`rlnas bench list` shows the tables that are there")
-        missing = [key for key in ("row", "epochs", "params", *MEASURES) if key not in arrays]
+        hint = "`rlnas bench list` shows the tables that are there"
+        arrays, meta = load_npz(path, hint=hint, seal=(FORMAT, 2))
+        missing = [key for key in ARRAYS if key not in arrays and key not in CURVE]
         if missing:
             raise UserError(
-                f"{path}: no array {missing[0]!r}, expected a table made by rlnas; make it again"
+                f"{path}: no array {missing[0]!r}, expected a table made by rlnas; {AGAIN}"
             )
-        fields = {key: value for key, value in arrays.items() if key in cls.__dataclass_fields__}
-        for key, value in fields.items():
-            dtype = np.dtype(_DTYPES.get(key, np.float32))
-            if value.dtype != dtype:
-                raise UserError(
-                    f"{path}: {key} is {value.dtype}, expected {dtype}; make the table again"
-                )
+        fields = {key: value for key, value in arrays.items() if key in ARRAYS}
         table = cls(**fields, meta=meta)
         table.validate(str(path))
         return table
 
     def save(self, path: Path | str) -> None:
         """Write the whole table or nothing."""
-        self.validate(f"table {self.name!r}")
-        arrays = {key: getattr(self, key) for key in ("row", "epochs", "params", *MEASURES)}
-        if self.curve_train is not None and self.curve_epochs is not None:
-            arrays |= {"curve_epochs": self.curve_epochs, "curve_train": self.curve_train}
-        arrays = {
-            key: np.asarray(value, _DTYPES.get(key, np.float32)) for key, value in arrays.items()
-        }
-        small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
+        arrays = {key: getattr(self, key) for key in ARRAYS if getattr(self, key) is not None}
+        arrays = {key: np.asarray(value, ARRAYS[key].dtype) for key, value in arrays.items()}
         meta = {key: value for key, value in self.meta.items() if key not in ("format", "version")}
+        whole_meta = meta | {"format": FORMAT, "version": VERSION}
+        replace(self, **arrays, meta=whole_meta).validate(f"table {self.name!r}")
+        small = sum(a.nbytes for a in arrays.values()) < SMALL_BYTES
         save_npz(path, (FORMAT, VERSION), arrays, compressed=small, **meta)
 
 

@@ -17,6 +17,7 @@ energy). Records are counted from 1 and byte offsets from 0 in every message.
 from __future__ import annotations
 
 import json
+import re
 import struct
 from base64 import b64decode
 from binascii import a2b_base64
@@ -28,11 +29,16 @@ from typing import Any, NamedTuple
 import google_crc32c
 import numpy as np
 
+from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
+from rlnas.bench.reading import UNREADABLE, reason
 
 BLOCK_BYTES = 1 << 22
 HEADER = struct.Struct("<QI")
 FOOTER_BYTES = 4
+MOST_BYTES = 1 << 24
+"""Of a record; the official ones have some 700."""
+MOST_EPOCHS = 10**9
 
 
 class Evaluation(NamedTuple):
@@ -180,6 +186,11 @@ def read_blocks(
 def _checked_length(header: bytes, path: Path, index: int, offset: int) -> int:
     length, stored = HEADER.unpack(header)
     expected = masked_crc(header[:8])
+    if stored == expected and length > MOST_BYTES:
+        raise UserError(
+            f"{position(path, index, offset)}: a record of {length:,} bytes, expected at most "
+            f"{MOST_BYTES:,}; the file is of another kind"
+        )
     if stored != expected:
         raise UserError(
             f"{position(path, index, offset)}: found checksum {stored:08x} of the length, "
@@ -210,15 +221,17 @@ def _check_payloads(block: Block, stored: list[bytes]) -> None:
 def parse_payload(payload: bytes) -> Payload:
     """Decode one record. Raises `ValueError` with the reason when it is not in the official
     format."""
-    fields = json.loads(payload)
+    fields = json.loads(payload.decode("utf-8"))
     if not (isinstance(fields, list) and len(fields) == 5):
         raise ValueError("the payload is no JSON list of 5 entries")
     module_hash, epochs, adjacency, operations, metrics = fields
     if not (
-        isinstance(epochs, int)
+        type(epochs) is int
         and all(isinstance(f, str) for f in (module_hash, adjacency, operations, metrics))
     ):
         raise ValueError("the entries are not [hash, epochs, adjacency, operations, metrics]")
+    if not 0 <= epochs <= MOST_EPOCHS:
+        raise ValueError(f"{shown(epochs)} epochs, expected 0 or more")
     if len(bytes.fromhex(module_hash)) != 16:
         raise ValueError(f"the module hash {module_hash!r} is no md5")
     return Payload(module_hash, epochs, adjacency, operations, parse_metrics(b64decode(metrics)))
@@ -235,7 +248,9 @@ def parse_metrics(data: bytes) -> Metrics:
                 Evaluation(*(float(inner.get(k, float("nan"))) for k in range(1, 6)))
             )
         elif number == 2:
-            parameters = int(value)
+            if not isinstance(value, int) or value >= 1 << 31:
+                raise ValueError(f"{shown(value)} trainable parameters")
+            parameters = value
         elif number == 3:
             total = float(value)
     if not evaluations:
@@ -279,6 +294,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 # --- a block at a time, fast ------------------------------------------------------------------
 
+_BETWEEN = re.compile(rb", ([0-9]{1,9}), ")
+_AROUND = (b"[", b", ", b", ", b"]")
 _EVALUATION = 47  # bytes: 0a 2d, then five times a tag and a double
 _TAGS = {0: 0x0A, 1: 0x2D, 2: 0x09, 11: 0x11, 20: 0x19, 29: 0x21, 38: 0x29}
 _EVALUATIONS = 3  # start, half, end
@@ -300,16 +317,18 @@ def decode(block: Block) -> Runs:
     for i, payload in enumerate(block.payloads):
         parts = payload.split(b'"')
         try:
-            _, digest, between, _, _, _, _, encoded, _ = parts
+            first, digest, between, _, comma, _, second, encoded, last = parts
             if between not in known_epochs:
-                known_epochs[between] = int(between.strip(b", "))
+                if not (match := _BETWEEN.fullmatch(between)):
+                    raise ValueError
+                known_epochs[between] = int(match[1])
             epochs[i] = known_epochs[between]
-            if len(digest) != 32:
+            if len(digest) != 32 or (first, comma, second, last) != _AROUND:
                 raise ValueError
             metrics.append(a2b_base64(encoded.replace(rb"\n", b"")))
             digests.append(digest)
         except ValueError:  # not the usual spelling of the list; binascii.Error is one too
-            record = _slowly(block, i)
+            record = readable(block, i)
             digests.append(record.module_hash.encode())
             epochs[i] = record.epochs
             metrics.append(b"")  # no regular layout: decoded below
@@ -317,8 +336,8 @@ def decode(block: Block) -> Runs:
         hashes = np.frombuffer(bytes.fromhex(b"".join(digests).decode()), np.uint8).reshape(n, 16)
     except ValueError:
         for i in range(n):
-            _slowly(block, i)  # names the record
-        raise
+            readable(block, i)  # names the record
+        raise UserError(f"{block.where(0)}: module hashes that are no md5; damaged") from None
 
     parameters = np.empty(n, np.int64)
     final = np.empty((n, 4))  # seconds, train, val, test
@@ -339,7 +358,7 @@ def decode(block: Block) -> Runs:
             digits = raw[:, _HEAD + 1 : size - _TAIL].astype(np.int64) & 0x7F
             parameters[group] = (digits << 7 * np.arange(digits.shape[1])).sum(axis=1)
     for i in np.flatnonzero(~regular).tolist():
-        found = _slowly(block, i).metrics
+        found = readable(block, i).metrics
         parameters[i] = found.parameters
         _, *rest = found.evaluations[-1]
         final[i] = rest
@@ -347,11 +366,14 @@ def decode(block: Block) -> Runs:
     return Runs(hashes, epochs, parameters, val, test, train, seconds)
 
 
-def _slowly(block: Block, i: int) -> Payload:
+def readable(block: Block, i: int) -> Payload:
+    """`parse_payload` of a record; `UserError` names it."""
     try:
         return parse_payload(block.payloads[i])
-    except ValueError as error:
-        raise UserError(f"{block.where(i)}: {error}; expected a NAS-Bench-101 record") from None
+    except (*UNREADABLE, struct.error) as error:
+        raise UserError(
+            f"{block.where(i)}: {reason(error)}; expected a NAS-Bench-101 record"
+        ) from None
 
 
 def _is_regular(raw: np.ndarray) -> np.ndarray:

@@ -12,18 +12,46 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rlnas.bench.arguments import shown
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
 from rlnas.bench.nb101.cell import Cell, module_hash
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.progress import bar
+from rlnas.bench.reading import check_seal, content, parse_json, read_json, sealed, write_json
 from rlnas.bench.retrain import datasets
 from rlnas.bench.retrain.engine import Engine
 from rlnas.bench.retrain.job import DONE, Data, Job
 from rlnas.bench.retrain.jobs import run_jobs
 
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
+MOST_BYTES = 1 << 32
+FORMAT, VERSION = "rlnas-tabulate", 2
+"""Folders of older rlnas have no version; neither their manifest nor their lines have a digest."""
+RULES = Fields(
+    {
+        "dataset": Text(),
+        "recipe": Fields({"epochs": Whole(1), "checkpoints": Each(Whole(1))}),
+        "splits": Fields({"val": Whole(1), "test": Whole(1)}, others=Whole()),
+        "versions": Fields(others=Text()),
+    }
+)
+
+
+def record_rules(checkpoints: int, epochs: int) -> Fields:
+    """Of a line of `records.jsonl`."""
+    fractions = Each(Number(0, 1), checkpoints)
+    return Fields(
+        {
+            "hash": Text(form="[0-9a-f]{32}"),
+            "seed": Whole(),
+            **dict.fromkeys(("val", "test", "train"), fractions),
+            "seconds": Each(Number(0, 1e9), checkpoints),
+            "curve": Each(Number(0, 1), epochs),
+            "params": Whole(1, 2**31 - 1),
+        }
+    )
 
 
 def identity(dataset: str, recipe: Recipe) -> dict[str, Any]:
@@ -83,7 +111,7 @@ def tabulate(
 
         def keep(job: Job, record: dict[str, Any]) -> None:
             if record["status"] == DONE:
-                file.write(json.dumps(line_of(record)) + "\n")
+                file.write(json.dumps(sealed(line_of(record))) + "\n")
                 file.flush()
             else:
                 failures.append(f"cell {job.arch} seed {job.seed}: {record['reason']}")
@@ -112,43 +140,59 @@ def line_of(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What the trainings in `folder` are of; `UserError` where it is damaged."""
+    path, hint = folder / MANIFEST, "choose another --folder"
+    manifest = read_json(path, hint=hint, seal=None)
+    if (manifest.get("format", FORMAT), manifest.get("version", VERSION)) != (FORMAT, VERSION):
+        raise UserError(f"{path} is of another version; {hint}")
+    check_seal(manifest, path, hint, required="version" in manifest)
+    return dict(check(manifest, RULES, path, hint))
+
+
 def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """The finished trainings in `folder`; a last line cut short by a kill is left out and
-    removed."""
+    """The finished trainings in `folder`, each once; a last line cut short by a kill is left out
+    and removed. `UserError` names a line that is damaged, or contradicts another."""
     path = folder / RECORDS
     if not path.exists():
         return
-    data = path.read_bytes()
+    manifest, hint = read_manifest(folder), "delete that line and run again"
+    recipe = manifest["recipe"]
+    rules = record_rules(len(recipe["checkpoints"]), recipe["epochs"])
+    data = content(path, hint, MOST_BYTES)
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
         os.truncate(path, whole)
-    for number, line in enumerate(data[:whole].splitlines(), 1):
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            raise UserError(
-                f"{path}, line {number}: not a record (damaged file?); delete that line and run "
-                "again"
-            ) from None
+    seen: dict[tuple[str, int], tuple[int, list[Any]]] = {}
+    for number, line in enumerate(data[:whole].split(b"\n")[:-1], 1):
+        where = f"{path}, line {number}"
+        record = check_seal(
+            parse_json(line, where, hint), where, hint, required="version" in manifest
+        )
+        check(record, rules, where, hint)
+        key = record["hash"], record["seed"]
+        accuracies = [record[part] for part in ("val", "test", "train", "params")]
+        first, same = seen.setdefault(key, (number, accuracies))
+        if same != accuracies:
+            raise UserError(f"{where} is the training of line {first} with other values; {hint}")
+        if first == number:
+            yield record
 
 
 def _open_folder(folder: Path, wanted: dict[str, Any]) -> None:
     path = folder / MANIFEST
     if path.exists():
-        found = json.loads(path.read_text())
+        found = read_manifest(folder)
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise UserError(
-                    f"{folder} holds trainings with {key} {found.get(key)}, expected {value}; "
-                    "choose another --folder"
+                    f"{folder} holds trainings with {key} {shown(found.get(key))}, expected "
+                    f"{shown(value)}; choose another --folder"
                 )
         return
-    wanted = wanted | {
-        "machine": platform.processor() or platform.machine(),
-        "versions": _versions(),
-    }
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=1))
+    machine = platform.processor() or platform.machine()
+    about = {"format": FORMAT, "version": VERSION, "machine": machine, "versions": _versions()}
+    write_json(path, wanted | about)
 
 
 def _versions() -> dict[str, str]:

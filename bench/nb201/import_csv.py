@@ -24,7 +24,7 @@ from rlnas.bench.csv_numbers import Numbers, fractions_of, joined, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201 import cell, tasks
 from rlnas.bench.nb201.cell import Variant
-from rlnas.bench.nb201.table import Table, folder
+from rlnas.bench.nb201.table import MOST_REPEATS, Table, folder
 from rlnas.bench.nb201.tasks import Task
 from rlnas.bench.values import by_budget, check_budgets
 
@@ -119,6 +119,11 @@ def _columns(file: CsvFile, names: Sequence[Name]) -> list[Column]:
             column = Column(
                 index, name, task, measure, match["best"] is not None, int(match["repeat"] or 0)
             )
+            if column.repeat >= MOST_REPEATS:
+                raise UserError(
+                    f"{path}: {file.names[index]} is repeat {column.repeat}; expected one below "
+                    f"{MOST_REPEATS:,}"
+                )
             twin = next((c for c in found if (c.task, c.measure, c.repeat) == _what(column)), None)
             if twin:
                 raise UserError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir
 from rlnas.bench.nb201 import tasks
@@ -15,11 +16,29 @@ from rlnas.bench.nb201.tasks import Task
 from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.values import Values
 
-FORMAT = ("rlnas-nb201-table", 1)
+FORMAT = ("rlnas-nb201-table", 2)
+READ = (1, 2)
+"""Version 1, of older rlnas, has no digest: only the checksums of the zip speak for it."""
 MEASURES = ("val", "test", "seconds")
 SELECTIONS = {"last": "at the last epoch", "best": "best over the epochs"}
 """What a value is. A maximum over the epochs is optimistic, that of a test measure most of all."""
 HOW = "`rlnas bench import-csv --family nb201` makes it of a CSV file"
+MOST_REPEATS = 1 << 10
+ARRAYS = {
+    "val": ArrayOf("float32", ("cells", "repeats"), 0, 1, nan=True),
+    "test": ArrayOf("float32", ("cells", "repeats"), 0, 1, nan=True),
+    "seconds": ArrayOf("float32", ("cells", "repeats"), 0, nan=True),
+}
+META = Fields(
+    {
+        "name": Text(),
+        "selection": Text(tuple(SELECTIONS)),
+        "epochs": Whole(),
+        "source": Text(),
+        "notes": Each(Text()),
+    },
+    {"values": Text()},
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +77,11 @@ class Table:
 
     def validate(self, where: str) -> None:
         """`UserError` naming the first thing that is wrong."""
-        size = self.task.variant.size
-        for key in MEASURES:
-            values = getattr(self, key)
-            if values.ndim != 2 or not values.size or values.shape != (size, self.val.shape[-1]):
-                raise UserError(
-                    f"{where}: {key} has the shape {values.shape}; expected ({size}, repeats); "
-                    "import it again"
-                )
-            highest = np.inf if key == "seconds" else 1.0
-            if values.dtype != np.float32 or ((values < 0) | (values > highest)).any():
-                raise UserError(
-                    f"{where}: {key} is {values.dtype} from {np.nanmin(values):g} to "
-                    f"{np.nanmax(values):g}; expected float32 from 0 to {highest:g}"
-                )
+        arrays = {key: getattr(self, key) for key in MEASURES}
+        sizes = {"cells": self.task.variant.size}
+        repeats = check_arrays(arrays, ARRAYS, where, HOW, sizes=sizes)["repeats"]
+        if not 1 <= repeats <= MOST_REPEATS:
+            raise UserError(f"{where}: {repeats:,} repeats; expected 1 to {MOST_REPEATS:,}")
         if self.selection not in SELECTIONS:
             raise UserError(f"{where}: selection {self.selection!r}; expected last or best")
         if not self.cells:
@@ -93,13 +103,15 @@ class Table:
 
 def load(path: Path) -> Table:
     """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
-    arrays, meta = load_npz(path, hint=HOW)
+    arrays, meta = load_npz(path, hint=HOW, seal=FORMAT)
     found = meta["format"], meta["version"]
-    if found != FORMAT or any(key not in arrays for key in MEASURES):
+    missing = [key for key in MEASURES if key not in arrays]
+    if found[0] != FORMAT[0] or found[1] not in READ or missing:
         raise UserError(
             f"{path}: format {found[0]!r} version {found[1]}; expected {FORMAT[0]!r} version "
             f"{FORMAT[1]}; {HOW}"
         )
+    check(meta, META, path, HOW)
     table = Table(
         tasks.of_benchmark(meta["name"]),
         val=arrays["val"],

@@ -4,18 +4,23 @@ distilled."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int8, Key
 
+from rlnas.bench.checks import ArrayOf, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.nb301.genotype import NUM_FEATURES, DartsSpace
 from rlnas.bench.nb301.surrogate import Prediction
 
-FORMAT = ("rlnas-nb301-distilled", 1)
+FORMAT = ("rlnas-nb301-distilled", 2)
+META = Fields({"of": Fields({"name": Text(), "epochs": Whole(1)}), "members": Whole(1, 1 << 16)})
+MOST_LAYERS = 16
 OUTPUTS = 3
 """Accuracy, the members' standard deviation, seconds; each standardised by `shift` and `scale`."""
 
@@ -83,6 +88,25 @@ def to_arrays(network: DistilledNetwork) -> dict[str, np.ndarray]:
     arrays = {f"{what}{i}": np.asarray(x) for i, pair in enumerate(network.layers)
               for what, x in zip(("weights", "bias"), pair, strict=True)}  # fmt: skip
     return arrays | {"shift": np.asarray(network.shift), "scale": np.asarray(network.scale)}
+
+
+def checked(arrays: dict[str, np.ndarray], meta: dict[str, Any], where: Path) -> DistilledNetwork:
+    """`from_arrays` of a file; `UserError` where that is damaged, or no such network."""
+    hint = "distill it again"
+    check(meta, META, where, hint)
+    count = sum(name.startswith("weights") for name in arrays)
+    if not 1 <= count <= MOST_LAYERS:
+        raise UserError(f"{where} has {count} layers, expected 1 to {MOST_LAYERS}; {hint}")
+    widths = [NUM_FEATURES, *(f"width {i}" for i in range(1, count)), OUTPUTS]
+    rules = {
+        "shift": ArrayOf("float32", (OUTPUTS,), nan=True),
+        "scale": ArrayOf("float32", (OUTPUTS,)),
+    }
+    for i in range(count):
+        rules[f"weights{i}"] = ArrayOf("float32", (widths[i], widths[i + 1]))
+        rules[f"bias{i}"] = ArrayOf("float32", (widths[i + 1],))
+    check_arrays(arrays, rules, where, hint)
+    return from_arrays(arrays, meta["members"])
 
 
 def from_arrays(arrays: dict[str, np.ndarray], members: int) -> DistilledNetwork:

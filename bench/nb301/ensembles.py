@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import sys
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -26,8 +25,9 @@ from rlnas.bench.nb301.leafsets import pack
 from rlnas.bench.nb301.legacy import read_member
 from rlnas.bench.nb301.store import folder
 from rlnas.bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
-from rlnas.bench.npz import load_npz, save_npz
+from rlnas.bench.npz import ALWAYS_FINE, BROKEN, MOST_TIMES, load_npz, save_npz
 from rlnas.bench.progress import bar
+from rlnas.bench.reading import reason
 
 ACCURACY = ("xgb_v1.0", "xgb_v0.9")
 RUNTIME = ("lgb_runtime_v1.0", "lgb_runtime_v0.9")
@@ -97,9 +97,9 @@ def open_ensemble(
 
 
 def _open(path: Path, kinds: tuple[str, ...]) -> tuple[TreeEnsemble, dict[str, Any]]:
-    arrays, meta = load_npz(path)
+    arrays, meta = load_npz(path, seal=FORMAT)
     found = (meta["format"], meta["version"])
-    if found != FORMAT or meta.get("kind") not in kinds:
+    if found[0] != FORMAT[0] or found[1] not in (1, 2) or meta.get("kind") not in kinds:
         kind = f"{meta.get('kind') or found[0] or 'no known format'} version {found[1]}"
         raise UserError(
             f"{path} is {kind}; expected {kinds[0]} version {FORMAT[1]} made by `rlnas bench "
@@ -149,23 +149,40 @@ def _members(source: Path) -> Iterator[list[Member]]:
             f"{source}: no such file or folder; `rlnas bench fetch nb301-v1.0` downloads the "
             "official zip"
         )
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(source))
+            infos = [i for i in archive.infolist() if PurePosixPath(i.filename).name == MODEL]
+            members = [Member(i.filename, i.file_size, partial(_unpacked, archive, i))
+                       for i in infos]  # fmt: skip
+            _check_sizes(infos, source.stat().st_size)
+        except BROKEN as error:
+            raise _damaged(source, error) from None
+        yield members
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
-        with zipfile.ZipFile(source) as archive:
-            infos = [
-                info for info in archive.infolist() if PurePosixPath(info.filename).name == MODEL
-            ]
-            yield [
-                Member(info.filename, info.file_size, partial(archive.read, info)) for info in infos
-            ]
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-    ) as error:
-        raise UserError(f"{source}: damaged or no zip file ({error}); download it again") from None
+        return archive.read(info)
+    except BROKEN as error:
+        raise _damaged(Path(archive.filename or ""), error) from None
+
+
+def _damaged(source: Path, error: BaseException) -> UserError:
+    return UserError(f"{source}: damaged or no zip file ({reason(error)}); download it again")
+
+
+def _check_sizes(infos: Sequence[zipfile.ZipInfo], size: int) -> None:
+    """`ValueError` for members that are there twice, or larger than what a file of that size can
+    hold."""
+    names = [info.filename for info in infos]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice[:80]!r} is there twice")
+    packed = sum(info.compress_size for info in infos)
+    unpacked = sum(info.file_size for info in infos)
+    if packed > size or unpacked > max(ALWAYS_FINE, MOST_TIMES * packed):
+        raise ValueError(f"{unpacked:,} bytes of {packed:,} when unpacked, in {size:,}")
 
 
 def _by_kind(source: Path, members: list[Member], name: str | None) -> dict[str, list[Member]]:

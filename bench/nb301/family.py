@@ -93,15 +93,20 @@ class NasBench301(Family):
 
     def convert(self, asked: Conversion) -> list[Made]:
         from rlnas.bench.nb301.ensembles import convert_ensembles
-        from rlnas.bench.nb301.load import convert_network
+        from rlnas.bench.nb301.load import check_published, convert_network
 
         if asked.file.suffix == ".onnx":
             if asked.name is not None:
                 raise UserError(
                     f"--name {asked.name}: a surrogate is named by its file; give --out instead"
                 )
-            paths = [convert_network(asked.file, asked.out)]
+            paths = [convert_network(asked.file, asked.out, asked.sha256)]
         else:
+            if asked.file.is_file():
+                of_that_name = (d.sha256 for d in DOWNLOADS if d.filename == asked.file.name)
+                check_published(asked.file, asked.sha256, next(of_that_name, None))
+            elif asked.sha256:
+                raise UserError("--sha256 is of a file, and this is a folder; leave it out")
             paths = list(convert_ensembles(asked.file, asked.out, asked.name).values())
         return [
             Made(

@@ -17,8 +17,9 @@ from rlnas.bench.nb301.leafsets import (
     WORDS_STEP,
     LeafSets,
 )
+from rlnas.bench.reading import UNREADABLE, reason
 
-FORMAT = ("rlnas-nb301-trees", 1)
+FORMAT = ("rlnas-nb301-trees", 2)
 GROUP_ARRAYS = {"code": "uint8", "row": "uint32", "leaf": "uint32", "member": "int32"}
 MOST_VALUES = int(HIGHEST.max()) + 2
 """Of a code, -1 among them."""
@@ -167,7 +168,8 @@ def check(arrays: dict[str, np.ndarray], where: str) -> None:
             _require(
                 arrays[key].dtype == np.float32
                 and arrays[key].ndim == ndim
-                and arrays[key].size > 0,
+                and arrays[key].size > 0
+                and np.isfinite(arrays[key]).all(),
                 key,
             )
         _require(len(arrays["base"]) == 2, "base")
@@ -192,15 +194,16 @@ def check(arrays: dict[str, np.ndarray], where: str) -> None:
                 0 <= table < len(tables) and len(member) > 0 and code.max() <= NUM_CODES,
                 f"group {i}",
             )
-            _require(row.max() < len(tables[table]), f"the rows of group {i}")
+            furthest = start.max(axis=1).astype(np.int64)[code] + row
+            _require(furthest.max() < len(tables[table]), f"the rows of group {i}")
             _require(leaf.max() < len(arrays["leaves"]), f"the leaves of group {i}")
             _require(
                 0 <= member.min() <= member.max() < arrays["base"].shape[1],
                 f"the members of group {i}",
             )
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(
-            f"{where}: damaged or no ensemble of trees ({error}); convert the models again"
+            f"{where}: damaged or no ensemble of trees ({reason(error)}); convert the models again"
         ) from None
 
 

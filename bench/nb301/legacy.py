@@ -10,14 +10,17 @@ xgboost's or LightGBM's own format.
 from __future__ import annotations
 
 import pickletools
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.forest import Forest
 from rlnas.bench.nb301.genotype import CONSTANTS
 from rlnas.bench.nb301.lightgbm_format import read_lightgbm
 from rlnas.bench.nb301.xgboost_format import read_xgboost
+from rlnas.bench.reading import UNREADABLE, reason
 
 XGBOOST, LIGHTGBM = "xgboost.core.Booster", "lightgbm.basic.Booster"
 GLOBALS = frozenset(
@@ -99,25 +102,17 @@ def opcodes_to_values(data: bytes, where: str) -> Any:
         return _Reader(where).read(data)
     except UserError:
         raise
-    except MemoryError:
-        raise UserError(
-            f"{where}: damaged pickle (a size larger than memory); get the file again"
-        ) from None
     except (
-        ValueError,
-        IndexError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        EOFError,
-        OSError,
+        *UNREADABLE,
+        struct.error,
     ) as error:
-        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-        raise UserError(f"{where}: damaged or no pickle ({reason}); get the file again") from None
+        raise UserError(
+            f"{where}: damaged or no pickle ({reason(error)}); get the file again"
+        ) from None
 
 
 _MARK = object()
+KEYS = (str, bytes, int, float, bool, type(None))
 _NUMBERS = "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT"
 _TEXTS = "UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING"
 _LITERALS = f"{_NUMBERS} {_TEXTS} BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8".split()
@@ -188,6 +183,8 @@ class _Reader:
             push(self._global(".".join(argument.split(" ", 1))))
         elif name == "STACK_GLOBAL":
             attribute, module = self._pop(), self._pop()
+            if type(attribute) is not str or type(module) is not str:
+                raise ValueError(f"a {type(module).__name__} for the name of a module")
             push(self._global(f"{module}.{attribute}"))
         elif name in ("REDUCE", "NEWOBJ"):
             arguments, called = self._pop(), self._pop()
@@ -208,7 +205,7 @@ class _Reader:
     def _global(self, name: str) -> Global:
         if name not in GLOBALS:
             raise UserError(
-                f"{self.where}: the pickle asks for {name!r}, which no official model needs; "
+                f"{self.where}: the pickle asks for {shown(name)}, which no official model needs; "
                 "refused, nothing was run"
             )
         return Global(name)
@@ -231,4 +228,8 @@ class _Reader:
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
-    return dict(zip(items[::2], items[1::2], strict=True))
+    """Keys are texts and numbers: hashing what is nested takes as long as its author likes."""
+    keys = items[::2]
+    if wrong := next((key for key in keys if type(key) not in KEYS), None):
+        raise ValueError(f"a {type(wrong).__name__} as a key")
+    return dict(zip(keys, items[1::2], strict=True))

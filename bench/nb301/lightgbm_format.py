@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.forest import Forest
+from rlnas.bench.reading import UNREADABLE, reason
 
 CATEGORICAL, MISSING_SHIFT, MISSING_IS_ZERO = 1, 2, 1
 
@@ -29,10 +31,9 @@ def read_lightgbm(text: str, where: str, *, best_iteration: int = 0) -> Forest:
         return _forest([_lines(block) for block in blocks[:keep]], where)
     except UserError:
         raise
-    except (ValueError, KeyError, IndexError, OverflowError) as error:
-        reason = str(error).splitlines()[0][:80] if str(error) else "empty"
+    except UNREADABLE as error:
         raise UserError(
-            f"{where}: damaged LightGBM model ({type(error).__name__}: {reason}); get it again"
+            f"{where}: damaged LightGBM model ({reason(error)}); get it again"
         ) from None
 
 
@@ -43,7 +44,7 @@ def _lines(block: str) -> dict[str, str]:
 
 def _refuse_others(header: dict[str, str], where: str) -> None:
     objective = header.get("objective", "")
-    found = f"objective {objective!r}, {header['num_class']} classes"
+    found = f"objective {shown(objective)}, {shown(header['num_class'])} classes"
     plain = (
         objective.split()[:1] == ["regression"]
         and "sqrt" not in objective

@@ -2,6 +2,7 @@
 
 from rlnas.bench.fetch import Download
 
+PUBLISHED_NETWORK = "3c6a6fb3a70998bf6c55883bdc5cc71cff190e1859468d72cc6960b88f06d280"
 DOWNLOADS = (
     Download(
         "nb301-yahpo",
@@ -11,7 +12,7 @@ DOWNLOADS = (
             f"https://raw.githubusercontent.com/slds-lmu/yahpo_data/{at}/nb301/model.onnx"
             for at in ("main", "v1.0")
         ),
-        "3c6a6fb3a70998bf6c55883bdc5cc71cff190e1859468d72cc6960b88f06d280",
+        PUBLISHED_NETWORK,
         2_578_406,
     ),
     Download(

@@ -21,6 +21,7 @@ def read_ubjson(data: bytes) -> Any:
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data, self.place = data, 0
+        self.left = len(data) + 1  # values that may come: one may take no bytes, but not all
 
     def take(self, size: int) -> bytes:
         if size < 0 or self.place + size > len(self.data):
@@ -46,6 +47,9 @@ class _Reader:
     def value(self, level: int, kind: bytes | None = None) -> Any:
         if level > MOST_LEVELS:
             raise ValueError(f"more than {MOST_LEVELS} levels")
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("more values than bytes")
         kind = kind or self.take(1)
         if kind in CONSTANTS:
             return CONSTANTS[kind]
@@ -76,7 +80,7 @@ class _Reader:
             return np.frombuffer(self.take(count * dtype.itemsize), dtype).astype(
                 dtype.newbyteorder("=")
             )
-        if count is not None and not 0 <= count <= len(self.data) - self.place:
+        if count is not None and not 0 <= count <= min(len(self.data) - self.place, self.left):
             raise ValueError(f"{count:,} items at byte {self.place:,}")
         items: list[Any] = []
         keys: list[str] = []
@@ -88,4 +92,6 @@ class _Reader:
             if is_object:
                 keys.append(self.text())
             items.append(self.value(level + 1, kind))
+        if len(set(keys)) < len(keys):
+            raise ValueError("a name that stands twice in one object")
         return dict(zip(keys, items, strict=True)) if is_object else items

@@ -19,6 +19,7 @@ import numpy as np
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.forest import Forest
 from rlnas.bench.nb301.ubjson import read_ubjson
+from rlnas.bench.reading import UNREADABLE, reason
 
 SNAPSHOT = b"CONFIG-offset:"
 LEARNER_BYTES, BOOSTER_BYTES, TREE_BYTES, STATISTICS_BYTES = 136, 160, 148, 16
@@ -37,33 +38,29 @@ def read_xgboost(data: bytes, where: str) -> Forest:
     """The trees of a model in any of the three forms; `UserError` naming `where` when it is damaged
     or another kind."""
     try:
-        if data.startswith(SNAPSHOT):
-            start = len(SNAPSHOT) + 8
-            if len(data) < start:
-                raise _Damaged("no offset")
-            (size,) = struct.unpack_from("<q", data, len(SNAPSHOT))
-            if not 0 < size <= len(data) - start:
-                raise _Damaged(f"{len(data) - start} bytes of a model of {size}")
-            return _read_binary(memoryview(data)[start : start + size], where)
-        if data.startswith(b"{"):
-            is_text = data[1:].lstrip()[:1] in (b'"', b"}")
-            return _read_document(json.loads(data) if is_text else read_ubjson(data), where)
-        return _read_binary(memoryview(data), where)
+        with np.errstate(all="ignore"):  # what is no number is found in the forest
+            return _read(data, where)
     except UserError:
         raise
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        OverflowError,
-        struct.error,
-        RecursionError,
-    ) as error:
-        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+    except (*UNREADABLE, struct.error) as error:
         raise UserError(
-            f"{where}: damaged xgboost model ({type(error).__name__}: {reason}); get the file again"
+            f"{where}: damaged xgboost model ({reason(error)}); get the file again"
         ) from None
+
+
+def _read(data: bytes, where: str) -> Forest:
+    if data.startswith(SNAPSHOT):
+        start = len(SNAPSHOT) + 8
+        if len(data) < start:
+            raise _Damaged("no offset")
+        (size,) = struct.unpack_from("<q", data, len(SNAPSHOT))
+        if not 0 < size <= len(data) - start:
+            raise _Damaged(f"{len(data) - start} bytes of a model of {size}")
+        return _read_binary(memoryview(data)[start : start + size], where)
+    if data.startswith(b"{"):
+        is_text = data[1:].lstrip()[:1] in (b'"', b"}")
+        return _read_document(json.loads(data) if is_text else read_ubjson(data), where)
+    return _read_binary(memoryview(data), where)
 
 
 def _refuse_others(where: str, objective: str, booster: str, outputs: int) -> None:

@@ -8,6 +8,7 @@ are added up and squashed. Multi-fidelity: the epoch, 1 to 98, is the training b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int8
 
+from rlnas.bench.arguments import shown
+from rlnas.bench.checks import ArrayOf, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.darts import NODES, OPS, PAIRS
 from rlnas.bench.nb301.forms import BY_NAME
 from rlnas.bench.nb301.genotype import NUM_CODES, NUM_EDGES, codes
 from rlnas.bench.nb301.surrogate import Prediction
+from rlnas.bench.reading import UNREADABLE, content, reason
 
 EPOCHS = 98
+AGAIN, MOST_ONNX = "fetch it again", 1 << 26
 HEADS = {"deep": ("0.1", "1.1", "2.0"), "deeper": ("0.1", "1.1", "2.1", "3.1", "4.0")}
 """Linear layers of the heads as the file names them; SELU between them."""
 OP_TYPES = {
@@ -86,32 +91,39 @@ def read_onnx(path: Path) -> dict[str, np.ndarray]:
     except ImportError:
         raise UserError("reading an ONNX file takes the onnx package, which is not installed; "
                         "pip install 'rlnas[nb301]'") from None  # fmt: skip
+    data = content(path, AGAIN, MOST_ONNX)
     try:
-        graph = onnx.load(str(path), load_external_data=False).graph
-        arrays = {
-            tensor.name: np.array(numpy_helper.to_array(tensor)) for tensor in graph.initializer
-        }
-        constants = {
-            node.output[0]: np.asarray(numpy_helper.to_array(node.attribute[0].t))
-            for node in graph.node
-            if node.op_type == "Constant"
-        }
-    except (DecodeError, ValueError, TypeError, IndexError, OSError) as error:
-        raise UserError(
-            f"{path}: no readable ONNX file ({str(error).splitlines()[0]}); fetch it again"
-        ) from None
+        graph = onnx.load_model_from_string(data).graph
+        tensors = {tensor.name: tensor for tensor in graph.initializer}
+        if len(tensors) < len(graph.initializer):
+            raise ValueError("a tensor that is there twice")
+        known = expected_shapes()
+        shapes = {name: tuple(tensor.dims) for name, tensor in tensors.items()}
+        values = {node.output[0]: node.attribute[0].t for node in graph.node
+                  if node.op_type == "Constant"}  # fmt: skip
+        for tensor in (*tensors.values(), *values.values()):
+            if tensor.external_data or tensor.data_location:
+                raise ValueError("its numbers are in another file")
+            if min(tensor.dims, default=0) < 0 or math.prod(tensor.dims) > len(data):
+                raise ValueError(f"a tensor of shape {list(tensor.dims)[:8]}")
+        wrong = [name for name, shape in known.items() if shapes.get(name) != shape]
+        arrays = {} if wrong else {
+            name: np.array(numpy_helper.to_array(tensors[name]), np.float32) for name in known
+        }  # fmt: skip
+        constants = {name: np.asarray(numpy_helper.to_array(t)) for name, t in values.items()}
+    except (DecodeError, *UNREADABLE) as error:
+        raise UserError(f"{path}: no readable ONNX file ({reason(error)}); {AGAIN}") from None
 
     def second(op_type: str) -> list[float]:
         """The constant that each node of a type works with, in the graph's order."""
         nodes = [node for node in graph.node if node.op_type == op_type]
         found = [constants[name] for node in nodes for name in node.input if name in constants]
-        return [float(value) for value in found if value.size == 1]
+        return [float(value.reshape(())) for value in found
+                if value.size == 1 and value.dtype.kind in "biuf"]  # fmt: skip
 
-    shapes = {name: array.shape for name, array in arrays.items()}
-    wrong = [name for name, shape in expected_shapes().items() if shapes.get(name) != shape]
     scales = {op: second(op) for op in ("Mul", "Sub", "Div")}
     adds = [value for value in second("Add") if value]
-    strange = sorted({node.op_type for node in graph.node} - OP_TYPES)
+    strange = shown(found) if (found := sorted({n.op_type for n in graph.node} - OP_TYPES)) else ""
     if (
         wrong
         or strange
@@ -123,13 +135,20 @@ def read_onnx(path: Path) -> dict[str, np.ndarray]:
             else f"operations {strange or 'out of place'}"
         )
         raise UserError(
-            f"{path}: found {what}; expected YAHPO Gym's network for nb301 (version 1), fetch it "
-            "again"
+            f"{path}: found {what}; expected YAHPO Gym's network for nb301 (version 1), {AGAIN}"
         )
-    kept = {name: arrays[name].astype(np.float32) for name in expected_shapes()}
+    kept = arrays
     kept["epoch_scale"] = np.array(scales["Mul"][0], np.float32)
     kept["runtime_scale"] = np.array([scales["Mul"][1], adds[0], scales["Sub"][0]], np.float32)
+    check(kept, path)
     return kept
+
+
+def check(arrays: dict[str, np.ndarray], where: Path | str) -> None:
+    """`UserError` where the network's numbers are not all there, or are no numbers."""
+    shapes = expected_shapes() | {"epoch_scale": (), "runtime_scale": (3,)}
+    rules = {name: ArrayOf("float32", shape) for name, shape in shapes.items()}
+    check_arrays(arrays, rules, where, "convert the ONNX file again")
 
 
 def expected_shapes() -> dict[str, tuple[int, ...]]:

@@ -3,29 +3,43 @@ Never pickle."""
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load as tensors_of
+from safetensors.torch import save as bytes_of
 
-from rlnas.bench.files import atomic_path
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
+from rlnas.bench.errors import UserError
+from rlnas.bench.tensors import read_tensors, save_tensors
+
+HINT = "it is trained again"
+RULES = Fields(
+    {
+        "arch": Text(),
+        "seed": Whole(),
+        "threads": Whole(),
+        "measured": Each(Fields({"epoch": Whole(1)}, others=Number())),
+        "fit": Fields({"groups": Each(Fields()), "optimiser": Fields(), "curve": Each(Fields())}),
+    }
+)
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:
     """Written whole or not at all: a kill leaves the file of the epoch before."""
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"about": json.dumps(about)})
+    save_tensors(path, tensors, about, bytes_of)
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """What `save` wrote; None when there is no such file, or nothing that can be used."""
+    """What `save` wrote; None when there is no such file, or, said on stderr, one that is not what
+    was written."""
+    if not path.exists():
+        return None
     try:
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(  # noqa: SIM118
-                file.metadata()["about"]
-            )
-    except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+        tensors, about = read_tensors(path, tensors_of, HINT)
+        return tensors, check(about, RULES, path, HINT)
+    except UserError as error:
+        print(f"rlnas: {error}", file=sys.stderr)
         return None

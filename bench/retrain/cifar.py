@@ -8,12 +8,14 @@ row. Five files of 10,000 records are for training, one for testing.
 from __future__ import annotations
 
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.fetch import Download, downloads_dir, fetch
+from rlnas.bench.reading import UNREADABLE, reason
 
 CLASSES, SIDE, CHANNELS = 10, 32, 3
 RECORD_BYTES = 1 + CHANNELS * SIDE * SIDE
@@ -52,16 +54,19 @@ def read_archive(path: Path, records: int = FILE_RECORDS) -> Arrays:
     records: how many a file has. `UserError` names what is missing or damaged.
     """
     found: dict[str, bytes] = {}
-    wanted = (*TRAIN_FILES, *TEST_FILES)
+    wanted, size = (*TRAIN_FILES, *TEST_FILES), records * RECORD_BYTES
     try:
         with tarfile.open(path, "r:gz") as tar:
             for member in tar:
                 name = Path(member.name).name
                 if name in wanted and member.isfile() and (file := tar.extractfile(member)):
-                    found[name] = file.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+                    if name in found:
+                        raise ValueError(f"{name} is there twice")
+                    found[name] = file.read(size + 1)
+    except (*UNREADABLE, tarfile.TarError, zlib.error) as error:
         raise UserError(
-            f"{path} is no CIFAR-10 archive, or damaged ({error}); remove it and fetch again"
+            f"{path} is no CIFAR-10 archive, or damaged ({reason(error)}); remove it and fetch "
+            "again"
         ) from None
     parts = []
     for names in (TRAIN_FILES, TEST_FILES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +13,13 @@ from sklearn.model_selection import train_test_split  # type: ignore[import-unty
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
+from rlnas.bench.npz import read_arrays
 from rlnas.bench.retrain import cifar
 
 # The split is part of a table's identity; it does not change with the training seed.
 SPLIT_SEED = 0
 VAL_IMAGES = 10_000
+MOST_CLASSES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -132,26 +133,17 @@ def npz(path: Path, val_images: int = VAL_IMAGES) -> Dataset:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     """The arrays, images as [n, c, h, w], checked against each other."""
-    found: dict[str, np.ndarray] = {}
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            names = list(file.files)
-            for part in ("train", "test", "val"):
-                if {f"x_{part}", f"y_{part}"} <= set(names):
-                    found |= {f"{kind}_{part}": file[f"{kind}_{part}"] for kind in "xy"}
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file; expected digits, mnist, cifar10, or the path of an .npz file"
-        ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} is no .npz of arrays, or damaged ({error}); make it again"
-        ) from None
+    parts = ("train", "test", "val")
+    wanted = tuple(f"{kind}_{part}" for part in parts for kind in "xy")
+    hint = "expected digits, mnist, cifar10, or the path of an .npz file of arrays"
+    found = read_arrays(path, hint=hint, names=wanted)
+    for part in parts:
+        if len({f"x_{part}", f"y_{part}"} & set(found)) < 2:
+            found = {key: x for key, x in found.items() if not key.endswith(part)}
     for key in ("x_train", "y_train", "x_test", "y_test"):
         if key not in found:
             raise UserError(
-                f"{path} has arrays {', '.join(names)}; expected x_train, y_train, x_test and "
-                "y_test"
+                f"{path} has no array {key}; expected x_train, y_train, x_test and y_test"
             )
     for part in [key[2:] for key in found if key[0] == "x"]:
         images, labels = found[f"x_{part}"], found[f"y_{part}"]
@@ -170,12 +162,15 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             or labels.dtype.kind not in "ui"
             or not len(labels)
             or labels.min() < 0
+            or labels.max() >= MOST_CLASSES
         ):
             raise UserError(
                 f"{path}: y_{part} is {labels.dtype} of shape {labels.shape} for {len(images)} "
                 "images; expected as "
-                "many integers from 0 up"
+                f"many integers from 0 to {MOST_CLASSES - 1}"
             )
+        if images.size == 0 or not np.isfinite(images).all():
+            raise UserError(f"{path}: x_{part} holds nothing, or what is no number; make it again")
         if images.dtype != np.uint8:
             images = images.astype(np.float32)
         found |= {f"x_{part}": np.ascontiguousarray(images), f"y_{part}": labels.astype(np.int64)}

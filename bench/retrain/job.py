@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rlnas.bench.files import atomic_path
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
+from rlnas.bench.errors import UserError
+from rlnas.bench.reading import read_json, write_json
 from rlnas.bench.retrain.engine import Engine
 from rlnas.bench.retrain.plan import NetworkPlan
 from rlnas.bench.retrain.presets import Settings
 
-FORMAT, VERSION = "rlnas-training", 1
+FORMAT, VERSION = "rlnas-training", 2
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
 """A diverged training would diverge again; a failed one (no memory, a killed worker) is tried
 again."""
+HINT = "it is trained again"
+RULES = Fields(
+    {
+        "format": Text(),
+        "version": Whole(),
+        "arch": Text(),
+        "seed": Whole(),
+        "status": Text((DONE, DIVERGED, FAILED)),
+        "reason": Text(),
+        "settings": Fields(),
+        "engine": Fields({"device": Text()}),
+    }
+)
+_FRACTIONS = Fields(dict.fromkeys(("train", "val", "test"), Number(0, 1)))
+DONE_RULES = Fields(
+    {
+        "params": Whole(),
+        "epochs": Whole(1),
+        "accuracy": _FRACTIONS,
+        "curve": Each(Fields({"images": Whole(), "seconds": Number(0)}, others=Number())),
+        "seconds": Number(0),
+        "images_per_second": Number(0),
+        "peak_mb": Number(0, null=True),
+    },
+    {"measured": Each(Fields({"epoch": Whole(1)}, others=Number()))},
+)
 
 
 @dataclass(frozen=True)
@@ -82,16 +110,22 @@ def record_of(job: Job, status: str, reason: str = "", **more: Any) -> dict[str,
 
 def keep(job: Job, record: dict[str, Any]) -> None:
     """Write a record into the job's folder."""
-    with atomic_path(job.record) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(job.record, record)
 
 
 def finished(job: Job) -> dict[str, Any] | None:
-    """The record of a training that need not be done again; None for any other."""
+    """The record of a training that need not be done again; None for any other. A damaged one is
+    told on stderr."""
+    if not job.record.exists():
+        return None
     wanted = (FORMAT, VERSION, job.arch, job.seed)
     try:
-        record = json.loads(job.record.read_text(encoding="utf-8"))
-        same = (record["format"], record["version"], record["arch"], record["seed"]) == wanted
-        return record if same and record["status"] in (DONE, DIVERGED) else None
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        record = read_json(job.record, hint=HINT)
+        check(record, RULES, job.record, HINT)
+        if record["status"] == DONE:
+            check(record, DONE_RULES, job.record, HINT)
+    except UserError as error:
+        print(f"rlnas: {error}", file=sys.stderr)
         return None
+    same = (record["format"], record["version"], record["arch"], record["seed"]) == wanted
+    return record if same and record["status"] in (DONE, DIVERGED) else None
