@@ -98,10 +98,16 @@ class Checkpoint:
         }
 
     def save(self, folder: Path) -> None:
-        """Write both files; the JSON, which names the weights' sha256, last."""
+        """Write both files; the JSON, which names the weights' sha256, last. `UserError` where the
+        weights are no numbers."""
         tensors = {
             key: np.ascontiguousarray(x) for key, x in flatten_dict(self.params, sep="/").items()
         }
+        if not all(np.isfinite(x).all() for x in tensors.values()):
+            raise UserError(
+                f"the weights of {self.agent} are no numbers any more, so the training diverged; "
+                "choose a smaller learning rate"
+            )
         if self.seen is not None:
             tensors[SEEN] = self.seen.astype(np.int32)
         with atomic_path(folder / WEIGHTS) as path:
