@@ -199,7 +199,8 @@ def settings_of(cls: type[Any], fields: dict[str, Any]) -> Any:
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             return settings_of(hint, found)
         if hint in plain and type(found) not in plain[hint]:
-            raise TypeError(f"{name} is {shown(found)}, expected {hint.__name__}")
+            expected = plain[hint][-1].__name__
+            raise TypeError(f"{name} is {shown(found)}, expected {expected}")
         return tuple(found) if get_origin(hint) is tuple else found
 
     return cls(**{name: value(name, found) for name, found in fields.items()})
