@@ -9,7 +9,7 @@ SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name
 # Byte code is made when a file is first imported: most of what is installed never is.
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo test dev minimum notebooks lint clean
+.PHONY: demo test dev minimum notebooks soak lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
 	$(BIN)/rlnas compare
@@ -31,6 +31,9 @@ minimum:  ## the core with the lowest versions that pyproject.toml declares
 
 notebooks: .venv/tested  ## run them, at full size, and keep what they show: some 20 minutes
 	$(BIN)/python tests/notebooks.py $(ONLY)
+
+soak: .venv/tested  ## thousands of damaged, edited and hostile files; prints what came of each kind
+	$(BIN)/python tests/soak_fuzz.py
 
 lint: .venv/dev  ## mend what ruff can
 	$(BIN)/ruff check --fix .

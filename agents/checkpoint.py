@@ -98,10 +98,16 @@ class Checkpoint:
         }
 
     def save(self, folder: Path) -> None:
-        """Write both files; the JSON, which names the weights' sha256, last."""
+        """Write both files; the JSON, which names the weights' sha256, last. `UserError` where the
+        weights are no numbers."""
         tensors = {
             key: np.ascontiguousarray(x) for key, x in flatten_dict(self.params, sep="/").items()
         }
+        if not all(np.isfinite(x).all() for x in tensors.values()):
+            raise UserError(
+                f"the weights of {self.agent} are no numbers any more, so the training diverged; "
+                "choose a smaller learning rate"
+            )
         if self.seen is not None:
             tensors[SEEN] = self.seen.astype(np.int32)
         with atomic_path(folder / WEIGHTS) as path:
@@ -193,7 +199,8 @@ def settings_of(cls: type[Any], fields: dict[str, Any]) -> Any:
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             return settings_of(hint, found)
         if hint in plain and type(found) not in plain[hint]:
-            raise TypeError(f"{name} is {shown(found)}, expected {hint.__name__}")
+            expected = plain[hint][-1].__name__
+            raise TypeError(f"{name} is {shown(found)}, expected {expected}")
         return tuple(found) if get_origin(hint) is tuple else found
 
     return cls(**{name: value(name, found) for name, found in fields.items()})

@@ -22,7 +22,7 @@ import numpy as np
 
 from rlnas.agents.protocol import History
 from rlnas.bench.arguments import shown
-from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Text, Whole, check, check_arrays
+from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Rule, Text, Whole, check, check_arrays
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, sha256
@@ -44,7 +44,7 @@ HISTORY_ARRAYS = {
     "is_new": ArrayOf("bool", ("seeds", "budget")),
     "incumbent": ArrayOf("int32", ("seeds", "budget"), -1),
 }
-MADE = {
+MADE: dict[str, Rule | None] = {
     "versions": Fields({"rlnas": Text()}, others=Text()),
     "created": Text(form=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"),
 }
@@ -71,8 +71,8 @@ MANIFEST_RULES = Fields(
         ),
         "history_sha256": Text(),
         "wall_seconds": Number(0),
+        **MADE,
     }
-    | MADE
 )
 
 
@@ -186,7 +186,7 @@ def load_history(path: Path, seeds: int, budget: int) -> History:
         check_arrays(arrays, HISTORY_ARRAYS, path, AGAIN, sizes=sizes)
         if arrays["incumbent"].max(initial=-1) >= budget:
             raise UserError(f"{path} is damaged: an incumbent is beyond the budget; {AGAIN}")
-        return History(**{name: arrays[name] for name in History._fields})
+        return History._make(arrays[name] for name in History._fields)
     except UserError as error:
         raise DamagedRun(str(error)) from None
 

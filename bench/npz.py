@@ -29,6 +29,7 @@ from rlnas.bench.reading import (
     UNREADABLE,
     canonical,
     check_seal,
+    open_regular,
     parse_json,
     reason,
     sealed,
@@ -113,7 +114,7 @@ def read_arrays(
     """The arrays in any `.npz`, all or those of `names` that are there; `UserError` where it is
     damaged, or no such file."""
     try:
-        with open(path, "rb") as raw, zipfile.ZipFile(raw) as archive:
+        with open_regular(path) as raw, zipfile.ZipFile(raw) as archive:
             members = _members(archive, os.fstat(raw.fileno()).st_size)
             return {
                 name: _array(archive, info, name)

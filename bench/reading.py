@@ -8,12 +8,14 @@ signature: who computes it anew can write anything.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -53,24 +55,41 @@ def reason(error: BaseException) -> str:
 def content(path: Path | str, hint: str, most: int = MOST_JSON) -> bytes:
     """All bytes of a regular file that has at most so many."""
     try:
-        with open(path, "rb", opener=_at_once) as file:
-            about = os.fstat(file.fileno())
-            if not S_ISREG(about.st_mode):
-                raise UserError(f"{path} is no regular file; {hint}")
-            if about.st_size > most:
-                raise UserError(
-                    f"{path} has {about.st_size:,} bytes, expected at most {most:,}; {hint}"
-                )
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise UserError(f"{path} has {size:,} bytes, expected at most {most:,}; {hint}")
             return file.read()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {hint}") from None
-    except (OSError, MemoryError) as error:
+    except (OSError, ValueError, MemoryError) as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"{path} cannot be read ({reason(error)}); {hint}") from None
+
+
+def open_regular(path: Path | str) -> io.BufferedReader:
+    """Open a file for the caller; `OSError` for pipes and devices, without waiting for them."""
+    file = open(path, "rb", opener=_at_once)  # noqa: SIM115
+    if not S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "no regular file")
+    return file
 
 
 def _at_once(path: str, flags: int) -> int:
     """Opening a named pipe waits for no writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def twice(names: Iterable[str]) -> str | None:
+    """The first name that was there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def parse_json(data: bytes | str, where: Path | str, hint: str) -> Any:
@@ -88,9 +107,8 @@ def parse_json(data: bytes | str, where: Path | str, hint: str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice[:40]!r} stands twice in one object")
+        name = twice(name for name, _ in pairs) or ""
+        raise ValueError(f"{name[:40]!r} stands twice in one object")
     return found
 
 

@@ -25,10 +25,11 @@ def save_tensors(
     path: Path,
     tensors: Mapping[str, Any],
     about: Mapping[str, Any],
-    save: Callable[[Mapping[str, Any], Mapping[str, str]], bytes],
+    save: Callable[..., bytes],
 ) -> None:
-    """Written whole or not at all. save: of `safetensors.torch` or `safetensors.numpy`."""
-    data = save(tensors, {ABOUT: canonical(about), DIGEST: ZEROS})
+    """Written whole or not at all. save(tensors, metadata): of `safetensors.torch` or
+    `safetensors.numpy`."""
+    data = save(dict(tensors), {ABOUT: canonical(about), DIGEST: ZEROS})
     digest = hashlib.sha256(data).hexdigest().encode()
     place = _place(data, ZEROS.encode())
     with atomic_path(path) as temporary, open(temporary, "wb") as file:

@@ -276,7 +276,7 @@ def test_what_is_done_is_only_written_again(
     for _ in range(2):
         done[0].run()
         found.append({path.name: path.read_bytes() for path in folder.glob("*.*")})
-    assert len(found[0]) == 5 and found[0] == found[1]
+    assert len(found[0]) == 6 and found[0] == found[1]
 
 
 def test_random_search_stands_beside_every_training(done: tuple[Ablate, dict[str, int]]) -> None:

@@ -18,7 +18,7 @@ from fuzz_models import MODELS  # noqa: E402
 from fuzz_tables import IMAGES, TABLES  # noqa: E402
 from fuzzing import Kind, attack  # noqa: E402
 
-INPUTS = int(os.environ.get("RLNAS_FUZZ", "8"))
+INPUTS = int(os.environ.get("RLNAS_FUZZ", "16"))
 KINDS = (*OWN, *MODELS, *TABLES, *IMAGES)
 
 

@@ -108,8 +108,12 @@ def test_the_lists_are_built_once(cached, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "damage", ["empty", "cut", "flipped", "garbage", "other arrays", "other shape", "a lone array"]
-)
+    "damage",
+    [
+        "empty", "cut", "flipped", "garbage", "other arrays", "other shape", "a lone array",
+        "other neighbours", "a row too high", "floats",
+    ],
+)  # fmt: skip
 def test_a_damaged_file_is_built_again(cached, damage):
     expected = graph.neighbour_lists(6)
     intact = cached.read_bytes()
@@ -127,6 +131,12 @@ def test_a_damaged_file_is_built_again(cached, damage):
         np.savez(cached, x=np.zeros(3))
     elif damage == "other shape":
         np.savez(cached, offsets=expected[0][:-1], flat=expected[1])
+    elif damage == "other neighbours":
+        np.savez(cached, offsets=expected[0], flat=expected[1][::-1])
+    elif damage == "a row too high":
+        np.savez(cached, offsets=expected[0], flat=np.where(expected[1] == 5, 10**9, expected[1]))
+    elif damage == "floats":
+        np.savez(cached, offsets=expected[0], flat=expected[1].astype(np.float64))
     else:
         with open(cached, "wb") as file:
             np.save(file, np.zeros(3))

@@ -16,6 +16,8 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.legacy import Call, opcodes_to_values, read_member
 
 XGBOOST = b"cxgboost.core\nBooster\n"
+DOUBLED = b"\x80\x04(K\x01t\x94" + b"".join(b"h%ch%c\x86\x94" % (i, i) for i in range(40))
+"""A tuple of two of the last, forty times, memo 40: to hash it or print it never ends."""
 
 
 def read(data: bytes) -> Any:
@@ -81,6 +83,10 @@ def test_a_hostile_pickle_runs_nothing_and_is_named(
         b"hello",
         b"h\x05.",
         b"K\x01K\x02a.",
+        DOUBLED + b"}h\x28K\x01s.",
+        DOUBLED + b"(h\x28K\x01d.",
+        DOUBLED + b"h\x28\x8c\x01a\x93.",
+        DOUBLED + b"\x8c\x01ah\x28\x93.",
     ],
 )
 def test_strange_pickles_are_refused_in_one_line(data: bytes) -> None:

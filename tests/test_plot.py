@@ -114,9 +114,9 @@ def test_a_training_of_another_version_is_one_line(
 ) -> None:
     (folder,) = (path.parent for path in (tmp_path / "runs").glob("train-*/curve.csv"))
     manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"judged": {"dqn": {}}}))
+    store.write_json(folder / "manifest.json", manifest | {"judged": {"dqn": {}}})
     assert cli.main(["report", str(folder)]) == 2
-    assert "is a training of another version (no 'val'); train again" in capsys.readouterr().err
+    assert "or of another version: no judged.dqn.val; train again" in capsys.readouterr().err
 
 
 def test_the_kinds_are_those_of_the_commands() -> None:

@@ -235,7 +235,7 @@ def test_the_state_of_another_program_is_refused(trained, tmp_path):
     with pytest.raises(UserError, match="was written by another version"):
         data.load_state(path, jax.jit(other.init)(other.mdp(part()), jax.random.key(0)))
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match=r"state\.npz: damaged"):
         data.load_state(path, state)
 
 
@@ -243,8 +243,11 @@ def test_folders_that_are_no_training_are_refused(trained, tmp_path):
     with pytest.raises(UserError, match="is no finished training"):
         data.read(tmp_path)
     copy = shutil.copytree(trained, tmp_path / "copy")
-    (copy / data.CURVE).write_text("step,val_3\n")
-    with pytest.raises(UserError, match="is empty"):
+    (copy / data.CURVE).unlink()  # is for other programs
+    manifest, rows = data.read(copy)
+    edited = manifest | {"curve": [rows[0] | {"val_3": 1.0}]}
+    (copy / "manifest.json").write_text(json.dumps(edited))
+    with pytest.raises(UserError, match="was edited or damaged"):
         data.read(copy)
     (copy / "manifest.json").write_text(json.dumps({"kind": "ablate"}))
     with pytest.raises(UserError, match="its kind is 'ablate'"):

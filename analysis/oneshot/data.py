@@ -214,7 +214,8 @@ def read_scored(path: Path, seed: int, cells: int) -> Scored:
 def write_scored(path: Path, scored: Scored) -> None:
     """A finished seed."""
     seconds = np.array([scored.train_seconds, scored.score_seconds], np.float64)
-    arrays = {"accuracy": scored.accuracy, "loss": scored.loss, "seconds": seconds}
+    scores = {"accuracy": scored.accuracy, "loss": scored.loss}
+    arrays = {name: np.asarray(x, np.float32) for name, x in scores.items()} | {"seconds": seconds}
     save_npz(path, SCORED, arrays, seed=scored.seed)
 
 

@@ -69,7 +69,7 @@ def of_a_training(folder: Path) -> str:
     """What it came to; `UserError` for one of a version that did not write as much."""
     try:
         return summary(folder)
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise UserError(
             f"{quoted(folder)} is a training of another version (no {error}); train again"
         ) from None

@@ -181,7 +181,7 @@ def from_csv(path: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f"--csv {path}: no such file; expected a CSV with a column `arch`")
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, compression=None)
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(
             f"--csv {path} is no CSV ({error}); expected one with a column `arch`"

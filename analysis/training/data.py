@@ -42,8 +42,8 @@ MANIFEST = Fields(
         "baselines": Fields(others=_LISTED),
         "controls": Each(_LISTED),
         "curve": Each(Fields({"step": Whole(), "seconds": Number(0)}, others=Number(null=True))),
+        **store.MADE,
     }
-    | store.MADE
 )
 
 Row = dict[str, int | float]

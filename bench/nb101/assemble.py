@@ -34,7 +34,7 @@ def _rows_in(csv: Path, max_vertices: int) -> np.ndarray:
     if not csv.is_file():
         raise UserError(f"{csv}: no such file; expected a CSV with a column `row` or `module_hash`")
     try:
-        frame = pd.read_csv(csv)
+        frame = pd.read_csv(csv, compression=None)
     except UNREADABLE as error:  # pandas' own errors are among them
         raise UserError(f"{csv}: no CSV file ({reason(error)}); expected a column `row`") from None
     if "row" in frame:

@@ -345,7 +345,11 @@ def _read(
         raise UserError(
             f"{path} is the checkpoint of another training ({shown(facts['identity'])}); {hint}"
         )
-    done = Progress(*facts["done"])
+    shapes = {f"weight/{name}": weight.shape for name, weight in weights.items()}
+    if shapes != {key: x.shape for key, x in tensors.items() if key.startswith("weight/")}:
+        raise UserError(f"{path} holds the weights of another supernet; {hint}")
+    epoch, seconds, loss = facts["done"]
+    done = Progress(int(epoch), seconds, loss)
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(tensors[f"weight/{name}"])

@@ -97,7 +97,6 @@ class Table:
 
     def validate(self, where: str = "table") -> None:
         """Raise `UserError`, naming the first thing that is wrong."""
-
         found = self.meta.get("format"), self.meta.get("version")
         if found[0] != FORMAT or found[1] not in READ:
             raise UserError(
@@ -127,7 +126,8 @@ class Table:
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
-        """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
+        """Open and check a table; a file that is none, or a damaged one, is a `UserError`. One of
+        version 1 (older rlnas, or made by hand) has no digest and is taken for what it says."""
         hint = "`rlnas bench list` shows the tables that are there"
         arrays, meta = load_npz(path, hint=hint, seal=(FORMAT, 2))
         missing = [key for key in ARRAYS if key not in arrays and key not in CURVE]

@@ -27,7 +27,7 @@ from rlnas.bench.nb301.store import folder
 from rlnas.bench.nb301.trees import OfficialEnsemble, TreeEnsemble, from_arrays
 from rlnas.bench.npz import ALWAYS_FINE, BROKEN, MOST_TIMES, load_npz, save_npz
 from rlnas.bench.progress import bar
-from rlnas.bench.reading import reason
+from rlnas.bench.reading import reason, twice
 
 ACCURACY = ("xgb_v1.0", "xgb_v0.9")
 RUNTIME = ("lgb_runtime_v1.0", "lgb_runtime_v0.9")
@@ -175,10 +175,8 @@ def _damaged(source: Path, error: BaseException) -> UserError:
 def _check_sizes(infos: Sequence[zipfile.ZipInfo], size: int) -> None:
     """`ValueError` for members that are there twice, or larger than what a file of that size can
     hold."""
-    names = [info.filename for info in infos]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{twice[:80]!r} is there twice")
+    if name := twice(info.filename for info in infos):
+        raise ValueError(f"{name[:80]!r} is there twice")
     packed = sum(info.compress_size for info in infos)
     unpacked = sum(info.file_size for info in infos)
     if packed > size or unpacked > max(ALWAYS_FINE, MOST_TIMES * packed):
