@@ -9,7 +9,11 @@ SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name
 # Byte code is made when a file is first imported: most of what is installed never is.
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo test dev minimum notebooks lint clean
+# The versions that the tests ran with; the newest where those are not to be had.
+LOCK := --constraint tests/versions.txt
+ANEW := the versions of tests/versions.txt are not to be had here, so the newest are installed
+
+.PHONY: demo test dev minimum lock notebooks lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
 	$(BIN)/rlnas compare
@@ -29,6 +33,9 @@ dev: .venv/dev  ## the sources themselves are what is installed
 minimum:  ## the core with the lowest versions that pyproject.toml declares
 	$(PYTHON) tests/minimum.py
 
+lock: .venv/dev  ## write down the versions that are installed, for the next `make test`
+	$(BIN)/python tests/lock.py
+
 notebooks: .venv/tested  ## run them, at full size, and keep what they show: some 20 minutes
 	$(BIN)/python tests/notebooks.py $(ONLY)
 
@@ -47,11 +54,11 @@ clean:
 	touch $@
 
 # torch is asked for alone first: pip then takes the pinned build and nothing looser later.
-.venv/dev: pyproject.toml setup.py
+.venv/dev: pyproject.toml setup.py tests/versions.txt
 	$(PYTHON) -m venv .venv
 	rm -rf build
 	$(PIP) torch==2.13.0
-	$(PIP) '.[dev]'
+	$(PIP) $(LOCK) '.[dev]' || { echo '$(ANEW)' && $(PIP) '.[dev]'; }
 	touch $@
 
 .venv/tested: .venv/dev $(SOURCES)
