@@ -13,7 +13,7 @@ PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 LOCK := --constraint tests/versions.txt
 ANEW := the versions of tests/versions.txt are not to be had here, so the newest are installed
 
-.PHONY: demo test dev minimum lock notebooks lint clean
+.PHONY: demo test dev minimum lock soak notebooks lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
 	$(BIN)/rlnas compare
@@ -35,6 +35,9 @@ minimum:  ## the core with the lowest versions that pyproject.toml declares
 
 lock: .venv/dev  ## write down the versions that are installed, for the next `make test`
 	$(BIN)/python tests/lock.py
+
+soak: .venv/tested  ## stop commands at random and compare what they come to; an hour, or ARGS="--minutes 5"
+	$(BIN)/python tests/soak.py $(ARGS)
 
 notebooks: .venv/tested  ## run them, at full size, and keep what they show: some 20 minutes
 	$(BIN)/python tests/notebooks.py $(ONLY)
