@@ -15,7 +15,7 @@ ANEW := the versions of tests/versions.txt are not to be had here, so the newest
 
 .PHONY: demo test dev minimum lock soak notebooks lint clean
 
-demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
+demo: .venv/core  ## compare the search agents on the embedded tables; prints where the figures lie
 	$(BIN)/rlnas compare
 
 # From an empty folder, so that nothing is found that is not installed.
