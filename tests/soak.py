@@ -374,8 +374,8 @@ def tell(counts: dict[str, Count]) -> None:
             print(f"    {failure}")
 
 
-def as_rlnas(words: Sequence[str]) -> int:
-    """The command line; with one more benchmark, that is distilled."""
+def as_rlnas(words: Sequence[str]) -> None:
+    """The process `rlnas`; with one more benchmark, that is distilled."""
     if "nb301-soak" in words:
         from rlnas.bench.nb301 import distill
         from surrogates import invented_benchmark
@@ -383,7 +383,8 @@ def as_rlnas(words: Sequence[str]) -> int:
         distill.load = lambda name: invented_benchmark()
     from rlnas.analysis import cli
 
-    return cli.main([*words])
+    sys.argv = ["rlnas", *words]
+    cli.entry()
 
 
 def main(words: Sequence[str]) -> int:
@@ -402,5 +403,5 @@ def main(words: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--as-rlnas"]:
-        sys.exit(as_rlnas(sys.argv[2:]))
+        as_rlnas(sys.argv[2:])
     sys.exit(main(sys.argv[1:]))
