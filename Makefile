@@ -9,9 +9,13 @@ SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name
 # Byte code is made when a file is first imported: most of what is installed never is.
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo test dev minimum notebooks soak lint clean
+# The versions that the tests ran with; the newest where those are not to be had.
+LOCK := --constraint tests/versions.txt
+ANEW := the versions of tests/versions.txt are not to be had here, so the newest are installed
 
-demo: .venv/core  ## compare the search agents on the embedded table; prints where the figure lies
+.PHONY: demo test dev minimum lock soak fuzz notebooks lint clean
+
+demo: .venv/core  ## compare the search agents on the embedded tables; prints where the figures lie
 	$(BIN)/rlnas compare
 
 # From an empty folder, so that nothing is found that is not installed.
@@ -29,10 +33,16 @@ dev: .venv/dev  ## the sources themselves are what is installed
 minimum:  ## the core with the lowest versions that pyproject.toml declares
 	$(PYTHON) tests/minimum.py
 
+lock: .venv/dev  ## write down the versions that are installed, for the next `make test`
+	$(BIN)/python tests/lock.py
+
+soak: .venv/tested  ## stop commands at random and compare what they come to; an hour, or ARGS="--minutes 5"
+	$(BIN)/python tests/soak.py $(ARGS)
+
 notebooks: .venv/tested  ## run them, at full size, and keep what they show: some 20 minutes
 	$(BIN)/python tests/notebooks.py $(ONLY)
 
-soak: .venv/tested  ## thousands of damaged, edited and hostile files; prints what came of each kind
+fuzz: .venv/tested  ## thousands of damaged, edited and hostile files; prints what came of each kind
 	$(BIN)/python tests/soak_fuzz.py
 
 lint: .venv/dev  ## mend what ruff can
@@ -50,11 +60,11 @@ clean:
 	touch $@
 
 # torch is asked for alone first: pip then takes the pinned build and nothing looser later.
-.venv/dev: pyproject.toml setup.py
+.venv/dev: pyproject.toml setup.py tests/versions.txt
 	$(PYTHON) -m venv .venv
 	rm -rf build
 	$(PIP) torch==2.13.0
-	$(PIP) '.[dev]'
+	$(PIP) $(LOCK) '.[dev]' || { echo '$(ANEW)' && $(PIP) '.[dev]'; }
 	touch $@
 
 .venv/tested: .venv/dev $(SOURCES)

@@ -22,6 +22,7 @@ REGISTRY = Registry(
         "alphax": "rlnas.agents.alphax:AlphaX",
         "bridge": "rlnas.agents.bridge:Bridge",
         "incontext": "rlnas.agents.incontext:InContext",
+        "lanas": "rlnas.agents.lanas:LaNAS",
     },
 )
 names = REGISTRY.names

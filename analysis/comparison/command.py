@@ -41,7 +41,7 @@ class Compare:
       rlnas compare --agents local_search bridge:optuna:sampler=tpe bridge:my_module:AskTell
     """
 
-    benchmark: tuple[str, ...] = ("nb101-digits",)
+    benchmark: tuple[str, ...] = ("nb101-digits", "nb101-mnist")
     """What to search: a name that `rlnas bench list` shows, or the path of a table; several of them
     are compared one by one and together."""
 
