@@ -276,6 +276,14 @@ def test_other_xgboost_models_are_refused(
         read_xgboost(json.dumps(model).encode(), "there")
 
 
+def test_ubjson_has_no_more_values_than_bytes() -> None:
+    """Items of a type without content take no bytes; there is one budget for all containers."""
+    items = b"[$T#l" + struct.pack(">i", 30_000)
+    assert read_ubjson(items + bytes(30_000)) == [True] * 30_000
+    with pytest.raises(ValueError, match=r"more values than bytes|items at byte"):
+        read_ubjson(b"[" + items * 6000)
+
+
 def trees_of(model: Any) -> Any:
     return model["learner"]["gradient_booster"]["model"]["trees"]
 

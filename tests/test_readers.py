@@ -118,7 +118,11 @@ def zipped(path: Path, *members: tuple[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("data", HEADERS[:-1])
-def test_headers_that_lie_are_refused(tmp_path: Path, data: bytes) -> None:
+def test_headers_that_lie_are_refused(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any array is made."""
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("was read"))
     with pytest.raises(UserError, match="damaged, or not made by rlnas"):
         read_arrays(zipped(tmp_path / "a.npz", ("a.npy", data)))
 
