@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.files import at_once
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -40,7 +42,9 @@ class Scale:
 
         found, left = read_all(self.trainings, self.queries)
         groups = grouped(found)
-        png, svg = figure.write(self.out, groups, self.queries)
-        table = text.write_table(self.out / "table.csv", groups)
-        tell(text.summary(groups, self.queries), self.out, {"figure": png, "": svg, "table": table})
+        with at_once():
+            png, svg = figure.write(self.out, groups, self.queries)
+            table = text.write_table(self.out / "table.csv", groups)
+            files = {"figure": png, "": svg, "table": table}
+            tell(text.summary(groups, self.queries), self.out, files)
         tell_left(left)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,15 @@ class Stability:
             "seed": self.seed,
         }  # fmt: skip
         folder = store.folder_of(self.out, "stability", identity)
-        png, svg = save(figure(there.name, chance, found), folder)
         path = folder / "trainings.csv"
-        store.write_csv(
-            path,
-            [
-                {"agent": one.agent, "rate": one.rate, "training": i, "final": final,
-                 "collapsed": bool(collapsed)}
-                for one in found
-                for i, (final, collapsed) in enumerate(zip(one.final, one.collapsed, strict=True))
-            ],
-        )  # fmt: skip
+        rows = [
+            {"agent": one.agent, "rate": one.rate, "training": i, "final": final,
+             "collapsed": bool(collapsed)}
+            for one in found
+            for i, (final, collapsed) in enumerate(zip(one.final, one.collapsed, strict=True))
+        ]  # fmt: skip
         said = text(there.name, self.budget, chance, found)
-        tell(said, folder, {"figure": png, "": svg, "trainings": path})
+        with at_once():
+            png, svg = save(figure(there.name, chance, found), folder)
+            store.write_csv(path, rows)
+            tell(said, folder, {"figure": png, "": svg, "trainings": path})

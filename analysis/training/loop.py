@@ -211,7 +211,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 save_state(folder / STATE, progress)
                 saved = time.monotonic()
             if stopped.asked:
-                raise KeyboardInterrupt
+                stopped.stop()
     with bar("judge", 1, unit="training", leave=False) as shown:  # long on large tables
         finish(training, identity, progress.rows)
         shown.update()

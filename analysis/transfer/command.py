@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 
 TRANSNAS = ("class_scene", "class_object", "segmentsemantic", "autoencoder")
 
@@ -81,11 +82,12 @@ class Transfer:
             there, self.agent, points, seeds=self.seeds, seed=self.seed, out=self.out
         )
         folder = store.folder_of(self.out, "transfer", identity)
-        png, svg = save(figure(found, points, self.agent), folder)
         rows = [cell.row() for cell in found]
         table, numbers = folder / "transfer.csv", folder / "transfer.json"
-        store.write_csv(table, rows)
-        store.write_json(numbers, {"cells": rows})
         said = text(found, points, self.agent, self.seeds)
-        tell(said, folder, {"figure": png, "": svg, "numbers": numbers, "table": table})
-        store.write_json(folder / store.MANIFEST, {"format": "rlnas-transfer", **identity})
+        with at_once():
+            png, svg = save(figure(found, points, self.agent), folder)
+            store.write_csv(table, rows)
+            store.write_json(numbers, {"cells": rows})
+            tell(said, folder, {"figure": png, "": svg, "numbers": numbers, "table": table})
+            store.write_json(folder / store.MANIFEST, {"format": "rlnas-transfer", **identity})

@@ -13,6 +13,7 @@ import numpy as np
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
+from rlnas.bench.names import valid_name
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
 from rlnas.bench.npz import load_npz, save_npz
@@ -74,6 +75,7 @@ class Table:
 
         for key in ("format", "version", "name", "max_vertices"):
             check(key in self.meta, f"no {key!r} in its metadata", "a table made by rlnas")
+        valid_name(self.meta["name"], f"{where}: table name")
         vertices = self.meta["max_vertices"]
         check(
             vertices in COUNTS,
@@ -221,9 +223,7 @@ def find(name_or_path: str | Path) -> Path:
 
 def default_path(name: str) -> Path:
     """Where a table of that name belongs."""
-    if not name or not all(c.isalnum() or c in "._-" for c in name) or name[0] == ".":
-        raise UserError(f"table name {name!r}; expected letters, digits, '.', '_' and '-'")
-    return tables_dir() / f"{name}.npz"
+    return tables_dir() / f"{valid_name(name, 'table name')}.npz"
 
 
 def new_path(name: str, *, official: bool = False) -> Path:

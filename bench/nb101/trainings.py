@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
+from rlnas.bench.files import atomic_path, writing
 from rlnas.bench.nb101.cell import Cell, module_hash
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
@@ -77,6 +77,7 @@ def tabulate(
         return failures
     total = len(named) * len(seeds)
     with (
+        writing(folder / RECORDS, folder / RECORDS),
         open(folder / RECORDS, "a") as file,
         bar(f"tabulate {dataset}", total, unit="training", initial=total - len(jobs)) as shown,
     ):
