@@ -42,17 +42,15 @@ def writing(path: Path | str, under_way: Path | None = None) -> Iterator[None]:
 
 def _unwritten(error: Exception, under_way: Path | None) -> str | None:
     """Why something could not be written; None where `error` is about something else."""
-    if FULL_DISK in str(error):  # of libraries with errors of their own, too
-        return FULL_DISK
+    for reason in map(os.strerror, FULL):
+        if reason in str(error):  # of libraries with errors of their own, too
+            return reason
     if not isinstance(error, OSError):
         return None
     named = error.filename not in (None, str(under_way), under_way)
-    if under_way is not None and named and error.errno not in FULL:
+    if under_way is not None and named:
         return None
     return error.strerror or str(error)
-
-
-FULL_DISK = os.strerror(errno.ENOSPC)
 
 
 SYSTEM = re.compile("/(proc|sys|dev(?!/shm/))/")
