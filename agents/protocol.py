@@ -15,6 +15,7 @@ from rlnas.agents import asked
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
 from rlnas.bench.jax_setup import check_pinned, pinned
+from rlnas.bench.plugins import blamed
 
 State = Any
 """An agent's state: any pytree of fixed shape."""
@@ -196,6 +197,14 @@ def run_seeds(
 ) -> History:
     """`run_search` for every key of `seed_keys` at once; fields gain a leading [seeds]. Under any
     settings of JAX the same; `UserError` for keys of another kind."""
+    what = f"agent {type(config).__name__}"
+    with blamed(f"benchmark {benchmark.name!r}", benchmark), blamed(what, type(config)):
+        return _all_seeds(config, benchmark, budget, keys)
+
+
+def _all_seeds(
+    config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+) -> History:
     if isinstance(config, Outside):
         runs: dict[int, History] = {}
         config.search_outside(benchmark, budget, keys, runs.__setitem__)

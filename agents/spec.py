@@ -26,6 +26,7 @@ from rlnas.agents.protocol import AgentConfig
 from rlnas.bench import arguments
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
+from rlnas.bench.plugins import PluginError, blamed
 from rlnas.bench.registry import is_target
 
 ALL = "all"
@@ -93,7 +94,10 @@ def parse(word: Any) -> tuple[str, AgentConfig]:
             f"agent {name} is {settings!r}; expected a frozen dataclass with a method build(space)"
         )
     try:
-        config: Any = settings(**options(settings, text))
+        with blamed(f"agent {label!r}", settings):
+            config: Any = settings(**options(settings, text))
+    except PluginError:
+        raise
     except UserError as error:
         raise UserError(f"agent {label!r}: {error}") from None
     return label, config
