@@ -178,6 +178,8 @@ class Outside(Family):
 
         with blamed(f"benchmark {name!r}", self.entry):
             opened = self.entry.load()(name, epochs=epochs, noise=noise, **options)
+            if opened is None:
+                raise UserError(f"benchmark {name!r} of {self.package} is None; expected one")
             try:
                 check_benchmark(opened, name)
             except UserError as error:

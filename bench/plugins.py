@@ -54,10 +54,12 @@ def reason_of(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """The last place in code that is neither ours nor of a library, `(file, line)`; "" for none."""
+    ours = str(Path(__file__).parents[1])
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        parts = Path(frame.filename).parts
-        if not {"site-packages", "importlib", OURS} & {*parts} and "<" not in frame.filename:
-            return f" ({parts[-1]}, line {frame.lineno})"
+        path = Path(frame.filename)
+        known = {"site-packages", "importlib"} & {*path.parts} or frame.filename.startswith(ours)
+        if not known and "<" not in frame.filename:
+            return f" ({path.name}, line {frame.lineno})"
     return ""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import BASELINES
+from rlnas.bench.plugins import PluginError
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,11 @@ class Compare:
         if len(self.benchmark) != 1:
             return run_several(options.pop("benchmark"), **options)
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
-        finish(compare(benchmark, **options), self.out, reference)
+        failed: list[PluginError] = []
+        finish(compare(benchmark, failed=failed, **options), self.out, reference)
+        if failed:
+            said = "; ".join(map(str, failed))
+            raise PluginError(f"left out of the comparison: {said}") from failed[0]
 
 
 @dataclass(frozen=True)

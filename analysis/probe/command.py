@@ -10,6 +10,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.plugins import blamed
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Probe:
             done = json.loads((folder / store.MANIFEST).read_text(encoding="utf-8"))
             print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
         else:
-            write(folder, who, there, label, config, source, **settings)
+            with blamed(f"agent {label}", type(config)):
+                write(folder, who, there, label, config, source, **settings)
         said = (folder / REPORT).read_text(encoding="utf-8")
         paths = {"figure": "figure.png", "": "figure.svg", "numbers": "numbers.json"}
         print(f"{said}\n{places({what: folder / name for what, name in paths.items()})}")
