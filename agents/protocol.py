@@ -16,6 +16,7 @@ from rlnas.bench import keys
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
 from rlnas.bench.jax_setup import check_pinned, pinned
 from rlnas.bench.plugins import blamed
+from rlnas.bench.program_memory import check_program
 
 State = Any
 """An agent's state: any pytree of fixed shape."""
@@ -210,6 +211,9 @@ def _all_seeds(
         config.search_outside(benchmark, budget, keys, runs.__setitem__)
         return jax.tree.map(lambda *x: np.stack(x), *(runs[i] for i in range(len(runs))))
     program, params = config.parts() if isinstance(config, Parametrised) else (config, None)
+    traced = _run_seeds.trace(program, params, benchmark, budget, keys)
+    what = f"{len(keys):,} searches of {type(config).__name__} side by side"
+    check_program(traced, what, "choose smaller sizes among its options, or a smaller budget")
     return _run_seeds(program, params, benchmark, budget, keys)
 
 

@@ -24,6 +24,7 @@ from typing import (
 from rlnas.agents import registry
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench import arguments
+from rlnas.bench.bounds import check_value, declared
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.plugins import PluginError, blamed
@@ -193,6 +194,9 @@ def options(settings: type, text: str) -> dict[str, Any]:
             raise UserError(f"option {key!r} is given twice; expected once")
         words[key], last = value, key
     found = {key: convert(key, value, hints[key]) for key, value in words.items()}
+    bounds = get_type_hints(settings, include_extras=True)
+    for key, value in found.items():
+        check_value(value, declared(bounds[key]), key)
     missing = [
         field.name
         for field in option_fields(settings)

@@ -31,6 +31,7 @@ from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.arguments import shown
 from rlnas.bench.benchmark import Benchmark, Indexed, Part
+from rlnas.bench.bounds import check_memory
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
@@ -81,6 +82,9 @@ def compare(
     out = Path(expanded(str(out)))
     check_folder(out)
     entered = contenders(agents)
+    size = 24 + 4 * 32  # a query's numbers and, at most, architecture
+    check_memory(size * float(budget) * seeds, f"{seeds:,} runs of {budget:,} queries",
+                 "choose fewer --seeds or a smaller --budget")  # fmt: skip
     searched: Benchmark = (
         bench.load(benchmark, epochs=epochs, noise=noise)
         if isinstance(benchmark, str)

@@ -6,10 +6,12 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Queries, Seed, Within
 from rlnas.bench.plugins import blamed
 
 
@@ -40,13 +42,13 @@ class Probe:
     benchmark: str = "nb101-digits"
     """What it searches: a name that `rlnas bench list` shows, or the path of a table."""
 
-    budget: int = 50
+    budget: Queries = 50
     """Queries of a run."""
 
-    seeds: int = 100
+    seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 100
     """Runs of each kind."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
 
     source: str = ""

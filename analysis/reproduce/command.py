@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rlnas.analysis.settings import check_at_least, check_folder
+from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import at_once
 
@@ -28,7 +29,7 @@ class Reproduce:
     only: tuple[str, ...] = ()
     """Studies, by name; none: all of them."""
 
-    seeds: int = 200
+    seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Runs of each agent."""
 
     out: Path = Path("runs")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Queries
 from rlnas.bench.files import at_once
 
 
@@ -27,7 +28,7 @@ class Scale:
 
     trainings: Positional[tuple[Path, ...]]
     """Folders that `rlnas train` wrote."""
-    queries: int = 20
+    queries: Queries = 20
     """Queries of a search; the trainings' evaluations must have this count (10, 20 and 50 unless
     told otherwise)."""
     out: Path = Path("runs/scale")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Rate, Seed, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import at_once
 
@@ -30,19 +32,19 @@ class Stability:
     agents: tuple[str, ...] = ("reinforce:policy=lstm", "ppo")
     """Agents that have a learning rate, as `rlnas compare` takes them."""
 
-    rates: tuple[float, ...] = (3.5e-4, 1e-3, 3e-3, 1e-2)
+    rates: tuple[Rate, ...] = (3.5e-4, 1e-3, 3e-3, 1e-2)
     """Learning rates, in place of the agents' own."""
 
     option: str = "lr"
     """What the agents call it."""
 
-    budget: int = 2000
+    budget: Annotated[int, Within(10, 1_000_000, ", the end is a tenth of them")] = 2000
     """Queries of a training."""
 
-    trainings: int = 20
+    trainings: Annotated[int, Within(2, 100_000, ", a spread needs them")] = 20
     """Trainings of an agent at a rate."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
 
     out: Path = Path("runs")
