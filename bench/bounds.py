@@ -8,6 +8,7 @@ import math
 import os
 import types
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -20,12 +21,12 @@ class Within:
     """least, most: of each number; open: whether `least` itself is left out. what: said behind the
     least, e.g. " query"."""
 
-    least: float
-    most: float = 10**9
+    least: int | float
+    most: int | float = 10**9
     what: str = ""
     open: bool = False
 
-    def refusal(self, value: float) -> str:
+    def refusal(self, value: int | float) -> str:
         """What was expected; "" of a value that is within."""
         if math.isnan(value) or value < self.least or (self.open and value == self.least):
             return f"expected {'above' if self.open else 'at least'} {self.least:,}{self.what}"
@@ -58,7 +59,7 @@ def check_bounds(settings: Any, prefix: str = "") -> None:
     finite number, or cannot be printed. What is no dataclass has no options."""
     if not dataclasses.is_dataclass(settings):
         return
-    hints = get_type_hints(type(settings), include_extras=True)
+    hints = _hints(type(settings))
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         name = prefix + field.name
@@ -67,6 +68,11 @@ def check_bounds(settings: Any, prefix: str = "") -> None:
             continue
         for one in value if isinstance(value, tuple) else (value,):
             check_value(one, declared(hints.get(field.name)), f"--{name.replace('_', '-')}")
+
+
+@cache
+def _hints(settings: type) -> dict[str, Any]:
+    return get_type_hints(settings, include_extras=True)
 
 
 def check_value(value: Any, bounds: Within | None, what: str) -> None:
@@ -129,7 +135,7 @@ def memory_bytes() -> int:
     return min(total, int(limit)) if limit.isdecimal() else total
 
 
-def check_memory(needed: float, what: str, advice: str) -> None:
+def check_memory(needed: int | float, what: str, advice: str) -> None:
     """`UserError` where `what` would take more bytes than there are at all."""
     if needed > (there := memory_bytes()):
         raise UserError(

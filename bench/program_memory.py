@@ -18,7 +18,7 @@ def check_program(traced: Any, what: str, advice: str) -> None:
         check_memory(least_bytes(traced.jaxpr), what, advice)
 
 
-def least_bytes(closed: Any) -> float:
+def least_bytes(closed: Any) -> int | float:
     """What goes in and comes out, and the largest that any one operation in between makes."""
     ends = sum(map(_bytes, [*closed.jaxpr.invars, *closed.jaxpr.outvars]))
     return ends + max((sum(map(_bytes, each.outvars)) for each in _operations(closed)), default=0)
