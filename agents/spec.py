@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
-from pathlib import Path
 from typing import (
     Any,
     Literal,
@@ -26,7 +25,7 @@ from rlnas.agents.protocol import AgentConfig
 from rlnas.bench import arguments
 from rlnas.bench.bounds import check_value, declared
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import expanded
+from rlnas.bench.files import expanded, is_folder
 from rlnas.bench.plugins import PluginError, blamed
 from rlnas.bench.registry import is_target
 
@@ -153,7 +152,7 @@ def folder_and_options(text: str) -> tuple[str, str]:
     parts = text.split(",")
     for count in range(len(parts), 0, -1):
         folder = expanded(",".join(parts[:count]))
-        if folder and Path(folder).is_dir():
+        if folder and is_folder(folder):
             return folder, ",".join(parts[count:])
     if "=" in parts[0] and "/" not in parts[0].partition("=")[0]:
         return "", text

@@ -142,6 +142,14 @@ def is_file(path: Path | str) -> bool:
         return False
 
 
+def is_folder(path: Path | str) -> bool:
+    """Whether there is a folder; False for what cannot be a path."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def sha256(path: Path | str) -> str:
     """The file's SHA-256, hex."""
     with open(path, "rb") as file:
