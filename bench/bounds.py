@@ -78,7 +78,7 @@ def _hints(settings: type) -> dict[str, Any]:
 def check_value(value: Any, bounds: Within | None, what: str) -> None:
     """`UserError` for one value that is out of its bounds; None: those of its type."""
     if expected := _refusal(value, bounds):
-        found = shown(value) if isinstance(value, str | Path) else value
+        found = shown(str(value)) if isinstance(value, str | Path) else value
         raise UserError(f"{what} is {found}; {expected}")
 
 

@@ -18,15 +18,15 @@ def check_program(traced: Any, what: str, advice: str) -> None:
         check_memory(least_bytes(traced.jaxpr), what, advice)
 
 
-def least_bytes(closed: Any) -> int | float:
+def least_bytes(closed: Any) -> int:
     """What goes in and comes out, and the largest that any one operation in between makes."""
     ends = sum(map(_bytes, [*closed.jaxpr.invars, *closed.jaxpr.outvars]))
     return ends + max((sum(map(_bytes, each.outvars)) for each in _operations(closed)), default=0)
 
 
-def _bytes(variable: Any) -> float:
-    shape = getattr(variable.aval, "shape", ())
-    return math.prod(map(float, shape)) * getattr(variable.aval.dtype, "itemsize", 8)
+def _bytes(variable: Any) -> int:
+    dtype = getattr(variable.aval, "dtype", None)  # a token has none
+    return math.prod(getattr(variable.aval, "shape", ())) * getattr(dtype, "itemsize", 8)
 
 
 def _operations(program: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +66,7 @@ def test_one_hostile_value_of_every_option_of_the_command_line() -> None:
     tried = refused = 0
     for name, words, settings in commands():
         options = sorted(test_options.leaves(settings))
-        for option in drawn.sample(options, min(12, len(options))):
+        for option in drawn.sample(options, min(6, len(options))):
             first, dot, rest = option.partition(".")
             option = rest if dot and first in BESIDE else option
             command = cli.load(cli.COMMANDS[name])
@@ -79,23 +79,25 @@ def test_one_hostile_value_of_every_option_of_the_command_line() -> None:
                     refused += 1
                     assert len(str(error)) < 20_000
     print(f"{tried:,} command lines, {refused:,} of them refused")
-    assert tried > 500 and refused > tried // 2
+    assert tried > 200 and refused > tried // 2
 
 
-def spelled(value: str, default: Any) -> Any:
-    """As tyro reads it for an option with that default; `ValueError` where it does not."""
-    if isinstance(default, bool):
-        raise ValueError
-    if isinstance(default, tuple):
-        return tuple(spelled(value, one) for one in default[:1] or ("",))
-    return type(default)(value) if isinstance(default, int | float | Path) else value
+def spelled(value: str, hint: Any) -> Any:
+    """As tyro reads it for an option of that type; `ValueError` where it does not."""
+    if get_origin(hint) is tuple:
+        return (spelled(value, get_args(hint)[0]),)
+    kinds = {hint, *get_args(hint)}
+    for kind in (int, float, Path, str):
+        if kind in kinds:
+            return kind(value)
+    raise ValueError(f"a choice, or a switch: {hint}")
 
 
 def set_to(settings: Any, option: str, value: str) -> Any:
     """`settings` with one option at a hostile value, as its constructor takes it."""
     first, dot, rest = option.partition(".")
-    inner = getattr(settings, first)
-    new = set_to(inner, rest, value) if dot else spelled(value, inner)
+    hint = get_type_hints(type(settings))[first]
+    new = set_to(getattr(settings, first), rest, value) if dot else spelled(value, hint)
     return dataclasses.replace(settings, **{first: new})
 
 
@@ -104,7 +106,9 @@ def test_hostile_values_of_every_option() -> None:
     tried = refused = 0
     for _, _, settings in commands():
         if isinstance(settings, type):
-            needed = {f.name: "x" for f in dataclasses.fields(settings) if is_needed(f)}
+            hints = get_type_hints(settings)
+            fields = [f.name for f in dataclasses.fields(settings) if is_needed(f)]
+            needed = {name: spelled("x", hints[name]) for name in fields}
             settings = settings(**needed)
         for option in test_options.leaves(settings):
             for value in HOSTILE:
