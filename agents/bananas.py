@@ -4,7 +4,7 @@ say what is asked next."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,6 +17,7 @@ from rlnas.agents.occasional import when
 from rlnas.agents.protocol import Agent, first_in
 from rlnas.bench import graphs, memory
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.bounds import Within
 from rlnas.bench.candidates import candidates
 from rlnas.bench.errors import UserError
 from rlnas.bench.memory import Memory
@@ -83,7 +84,7 @@ class Bananas:
     ensemble: int = 5
     """Networks."""
 
-    layers: int = 1
+    layers: Annotated[int, Within(1, 100)] = 1
     """Hidden layers of each."""
 
     width: int = 40

@@ -27,6 +27,7 @@ from rlnas.bench.benchmark import Benchmark, Constructive, Decisions, SearchSpac
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pinned
+from rlnas.bench.plugins import reason_of
 from rlnas.bench.registry import attribute, is_target
 from rlnas.bench.workers import Failure
 
@@ -266,8 +267,7 @@ def run(
         return Failure(str(error))
     except Exception as error:  # whatever a user's object raises
         where = traceback.extract_tb(error.__traceback__)[-1]
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        return Failure(f"{said} ({Path(where.filename).name}, line {where.lineno})")
+        return Failure(f"{reason_of(error)} ({Path(where.filename).name}, line {where.lineno})")
     columns: list[Any] = [np.stack(column) for column in zip(*rows, strict=True)]
     arch, val, reported, seconds, valid = columns
     new, best = jax.device_get(_summary(arch, val, valid))

@@ -112,6 +112,7 @@ class Checkpoint:
             tensors[SEEN] = self.seen.astype(np.int32)
         with atomic_path(folder / WEIGHTS) as path:
             save_file(tensors, path)
+            digest = sha256(path)
         facts = {
             "format": FORMAT,
             "version": VERSION,
@@ -119,7 +120,7 @@ class Checkpoint:
             "settings": dataclasses.asdict(self.settings),  # type: ignore[call-overload]
             **self.facts,
         }
-        facts["sha256"] = sha256(folder / WEIGHTS)
+        facts["sha256"] = digest
         write_json(folder / FACTS, facts)
 
     @classmethod

@@ -309,9 +309,17 @@ def learner_class(name: str) -> type[Any]:
     that is not trained."""
     found: type[Any] | None = getattr(agents.config(name), "learner", None)
     if found is None:
-        trained = [n for n in agents.names() if hasattr(agents.config(n), "learner")]
+        trained = [n for n in agents.names() if is_trained(n)]
         raise UserError(f"{name} is not trained; expected one of {', '.join(trained)}")
     return found
+
+
+def is_trained(name: str) -> bool:
+    """Whether `learner_class` knows it; False for what cannot be imported."""
+    try:
+        return hasattr(agents.config(name), "learner")
+    except UserError:
+        return False
 
 
 def presets(name: str, family: Family) -> dict[str, Any]:

@@ -4,11 +4,13 @@ neighbours."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Num
 
+from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
 
 MASKED = -1e9
@@ -27,7 +29,7 @@ class NetworkConfig:
 
     width: int = 32
     """Width of the embedding and of every layer."""
-    layers: int = 1
+    layers: Annotated[int, Within(1, 100)] = 1
     """Encoder layers."""
     heads: int = 2
     """Attention heads; divides width."""

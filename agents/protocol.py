@@ -15,6 +15,8 @@ from rlnas.agents import asked
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
 from rlnas.bench.jax_setup import check_pinned, pinned
+from rlnas.bench.plugins import blamed
+from rlnas.bench.program_memory import check_program
 
 State = Any
 """An agent's state: any pytree of fixed shape."""
@@ -196,11 +198,22 @@ def run_seeds(
 ) -> History:
     """`run_search` for every key of `seed_keys` at once; fields gain a leading [seeds]. Under any
     settings of JAX the same; `UserError` for keys of another kind."""
+    what = f"agent {type(config).__name__}"
+    with blamed(f"benchmark {benchmark.name!r}", benchmark), blamed(what, type(config)):
+        return _all_seeds(config, benchmark, budget, keys)
+
+
+def _all_seeds(
+    config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+) -> History:
     if isinstance(config, Outside):
         runs: dict[int, History] = {}
         config.search_outside(benchmark, budget, keys, runs.__setitem__)
         return jax.tree.map(lambda *x: np.stack(x), *(runs[i] for i in range(len(runs))))
     program, params = config.parts() if isinstance(config, Parametrised) else (config, None)
+    traced = _run_seeds.trace(program, params, benchmark, budget, keys)
+    what = f"{len(keys):,} searches of {type(config).__name__} side by side"
+    check_program(traced, what, "choose smaller sizes among its options, or a smaller budget")
     return _run_seeds(program, params, benchmark, budget, keys)
 
 

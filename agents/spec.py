@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
-from pathlib import Path
 from typing import (
     Any,
     Literal,
@@ -24,8 +23,10 @@ from typing import (
 from rlnas.agents import registry
 from rlnas.agents.protocol import AgentConfig
 from rlnas.bench import arguments
+from rlnas.bench.bounds import check_value, declared
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import expanded
+from rlnas.bench.files import expanded, is_folder
+from rlnas.bench.plugins import PluginError, blamed
 from rlnas.bench.registry import is_target
 
 ALL = "all"
@@ -93,7 +94,10 @@ def parse(word: Any) -> tuple[str, AgentConfig]:
             f"agent {name} is {settings!r}; expected a frozen dataclass with a method build(space)"
         )
     try:
-        config: Any = settings(**options(settings, text))
+        with blamed(f"agent {label!r}", settings):
+            config: Any = settings(**options(settings, text))
+    except PluginError:
+        raise
     except UserError as error:
         raise UserError(f"agent {label!r}: {error}") from None
     return label, config
@@ -148,7 +152,7 @@ def folder_and_options(text: str) -> tuple[str, str]:
     parts = text.split(",")
     for count in range(len(parts), 0, -1):
         folder = expanded(",".join(parts[:count]))
-        if folder and Path(folder).is_dir():
+        if folder and is_folder(folder):
             return folder, ",".join(parts[count:])
     if "=" in parts[0] and "/" not in parts[0].partition("=")[0]:
         return "", text
@@ -189,6 +193,9 @@ def options(settings: type, text: str) -> dict[str, Any]:
             raise UserError(f"option {key!r} is given twice; expected once")
         words[key], last = value, key
     found = {key: convert(key, value, hints[key]) for key, value in words.items()}
+    bounds = get_type_hints(settings, include_extras=True)
+    for key, value in found.items():
+        check_value(value, declared(bounds[key]), key)
     missing = [
         field.name
         for field in option_fields(settings)

@@ -15,18 +15,24 @@ import importlib
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from rlnas.analysis.interrupts import leave, listen, status_of
 from rlnas.analysis.parse import parse
 from rlnas.bench.compiled import compile_fast, keep_compiled
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import FULL
 from rlnas.bench.jax_setup import pin_process
+from rlnas.bench.names import visible
 from rlnas.bench.options import asked
 
+TRACEBACK = "--traceback"
+"""Anywhere in a command line: where an error came from is printed above its line."""
 COMMANDS: dict[str, str] = {
     "compare": "rlnas.analysis.comparison.command:Compare",
     "plot": "rlnas.analysis.comparison.command:Plot",
@@ -91,29 +97,46 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status: 0, 2 for bad input (one line on stderr), 130 when
+    """Run one command; the exit status: 0, 2 for bad input (one line on stderr), 130 or 143 when
     interrupted."""
     args = list(sys.argv[1:] if argv is None else argv)
+    traced = TRACEBACK in args
     try:
-        dispatch(args)
+        dispatch([word for word in args if word != TRACEBACK])
         sys.stdout.flush()
         return 0
     except UserError as error:
-        return fail(str(error))
+        return fail(str(error), error, traced)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in FULL:
             raise
-        return fail(f"{error.strerror}: {error.filename}")
-    except KeyboardInterrupt:
+        where = error.filename or "what was being written"
+        return fail(f"{error.strerror}: {where}", error, traced)
+    except KeyboardInterrupt as error:
         print("\nrlnas: interrupted; the same command again goes on where it can", file=sys.stderr)
-        return 130
+        return status_of(error)
 
 
-def fail(reason: str) -> int:
-    print(f"rlnas: error: {' '.join(reason.split())}", file=sys.stderr)
+def entry() -> NoReturn:
+    """The process `rlnas`."""
+    listen()
+    try:
+        status = main()
+    except KeyboardInterrupt as error:  # once more, while it was being told
+        leave(status_of(error))
+    if status > 128:
+        leave(status)
+    sys.exit(status)
+
+
+def fail(reason: str, error: Exception, traced: bool) -> int:
+    """Say why, on one line; traced: where it came from before that."""
+    if traced:
+        traceback.print_exception(error)
+    print(f"rlnas: error: {visible(' '.join(reason.split()))}", file=sys.stderr)
     return 2
 
 
@@ -173,7 +196,13 @@ def help_text(group: str) -> str:
     usage = " ".join(["usage: rlnas", *([group] if group else []), "COMMAND [OPTIONS]"])
     lines = [usage, "", GROUPS.get(group, ABOUT), "", "commands:"]
     lines += [f"  rlnas {name.ljust(width)}  {summary(target)}" for name, target in listed.items()]
-    lines += ["", "`rlnas COMMAND --help` explains a command and its options.", "", EXAMPLES[group]]
+    lines += [
+        "",
+        "`rlnas COMMAND --help` explains a command and its options; `--traceback` anywhere says",
+        "where an error comes from.",
+        "",
+        EXAMPLES[group],
+    ]
     return "\n".join(lines)
 
 
@@ -191,4 +220,4 @@ def unknown(word: str, group: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -1,38 +1,86 @@
-"""Ctrl-C between two steps of a long computation, never within one."""
+"""How a computation is stopped from outside: Ctrl-C and SIGTERM are the same `KeyboardInterrupt`,
+which waits for the end of a step where that matters."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupts:
-    """Whether there was one."""
+class Interrupted(KeyboardInterrupt):
+    """Stopped by signal `number`."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.number = number
+
+
+def listen() -> None:
+    """For a process of ours: from now on both signals raise `Interrupted`; one that is ignored, as
+    under `nohup`, stays so."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def status_of(interrupt: KeyboardInterrupt) -> int:
+    """The exit status that shells give who ends by a signal: 130 for Ctrl-C, 143 for SIGTERM."""
+    return 128 + int(getattr(interrupt, "number", signal.SIGINT))
+
+
+def leave(status: int) -> NoReturn:
+    """End this process at once, with all that was printed. What computes on other threads would
+    crash in a Python that is being taken down."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+class Noted:
+    """Whether there was a signal."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.number = int(signal.SIGINT)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.asked:  # a second time: at once
-            raise KeyboardInterrupt
-        self.asked = True
+            raise Interrupted(number)
+        self.asked, self.number = True, number
+
+    def stop(self) -> NoReturn:
+        """What is asked for."""
+        raise Interrupted(self.number)
 
 
 @contextmanager
-def noted() -> Iterator[Interrupts]:
-    """Within, the first Ctrl-C is only noted: look at `asked` where the state is whole, save it,
-    and raise `KeyboardInterrupt`. Outside the main thread, and where Ctrl-C is ignored, nothing
-    changes."""
-    interrupts = Interrupts()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
-        yield interrupts
-        return
-    signal.signal(signal.SIGINT, interrupts)
+def noted() -> Iterator[Noted]:
+    """Within, the first signal is only noted: look at `asked` where the state is whole, save it,
+    and `stop`. Outside the main thread, and of a signal that is ignored, nothing changes."""
+    interrupts = Noted()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
+    if threading.current_thread() is not threading.main_thread():
+        heard = {}
+    for number in heard:
+        signal.signal(number, interrupts)
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, how in heard.items():
+            signal.signal(number, how)

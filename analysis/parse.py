@@ -19,6 +19,7 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 
 from rlnas.analysis.one_line import one_line
 from rlnas.bench import arguments
+from rlnas.bench.bounds import check_bounds
 from rlnas.bench.docs import field_docs
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
@@ -60,7 +61,7 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
     errors = io.StringIO()
     try:
         with redirect_stderr(errors), RULES:
-            return tyro.cli(
+            settings = tyro.cli(
                 command,
                 prog=f"rlnas {name}",
                 args=words,
@@ -75,6 +76,8 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
             raise reason from None  # the settings' own checks; a fault of ours
         said = OURS.sub(r"\1 \2", one_line(errors.getvalue()))
         raise UserError(f"{said}; see rlnas {name} --help") from None
+    check_bounds(settings)
+    return settings
 
 
 def values(settings: Any) -> Iterator[tuple[dataclasses.Field, Any]]:

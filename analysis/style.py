@@ -37,6 +37,7 @@ STYLES: tuple[Style, ...] = tuple(
 REFERENCE = "random_search"
 RC: dict[Any, Any] = {
     "svg.hashsalt": "rlnas",
+    "text.parse_math": False,  # a `$` in a label is a `$`
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,

@@ -25,6 +25,7 @@ from rlnas.bench.fetch import Download
 from rlnas.bench.files import expanded, is_file
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.noise import Noise, NoiseLike
+from rlnas.bench.plugins import blamed, package_of, reason_of
 from rlnas.bench.registry import Registry
 from rlnas.bench.retrain.plan import NetworkPlan, Origin
 from rlnas.bench.retrain.presets import Settings
@@ -175,16 +176,14 @@ class Outside(Family):
     def load(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
         from rlnas.bench.check import check_benchmark
 
-        try:
+        with blamed(f"benchmark {name!r}", self.entry):
             opened = self.entry.load()(name, epochs=epochs, noise=noise, **options)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(
-                f"benchmark {name!r} of {self.package} cannot be opened ({_line(error)}); mend or "
-                "remove that package"
-            ) from error
-        check_benchmark(opened, name)
+            if opened is None:
+                raise UserError(f"benchmark {name!r} of {self.package} is None; expected one")
+            try:
+                check_benchmark(opened, name)
+            except UserError as error:
+                raise UserError(f"{error} ({self.package})") from None
         return opened
 
     def here(self) -> list[Listing]:
@@ -200,26 +199,20 @@ class Outside(Family):
         return [*super().facts(name), ("installed with", self.package)]
 
 
-def package_of(entry: EntryPoint) -> str:
-    """The distribution that declares an entry point."""
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an installed package"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
 def _registered() -> tuple[dict[str, Family], list[Listing]]:
     """Families by name, ours first; and a line for each outside one that cannot be imported."""
     found: dict[str, Family] = {}
     broken: list[Listing] = []
     for name, entry in FAMILIES.entries().items():
         try:
-            found[name] = entry.load()
-        except Exception as error:
+            family = entry.load()
+            if not isinstance(family, Family):
+                raise TypeError(f"{entry.value} is {shown(family)}, expected a Family")
+            found[name] = family
+        except (Exception, SystemExit) as error:
             if name in FAMILIES.builtin:
                 raise
-            why = f"family of {package_of(entry)} cannot be imported ({_line(error)})"
+            why = f"family of {package_of(entry)} cannot be imported ({reason_of(error)})"
             broken.append(Listing(name, None, "", None, why))
     return found, broken
 

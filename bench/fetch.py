@@ -8,10 +8,11 @@ import shutil
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, sha256
@@ -21,6 +22,9 @@ CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
 IDLE_TRIES = 3  # attempts at one mirror that bring no byte before the next mirror is tried
 RETRY_WAIT_S = 1.0
+SLOWEST = 1000.0  # bytes a second, over `PATIENCE_S`, below which a mirror is given up
+PATIENCE_S = 60.0
+AGAIN = ".again"  # of a file that a server sends from its beginning although a part is here
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,7 @@ def fetch(
                 f"{from_file}: {problem}; this is not the file published as {download.filename}"
             )
         return from_file
-    for url in urls:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise UserError(
-                f"--url {url}: expected an address that starts with http:// or https://"
-            )
-
+    urls = [address(url) for url in urls]
     target = (folder or downloads_dir()) / download.filename
     if target.is_file():
         if problem := _problem(target, download):
@@ -110,6 +109,24 @@ class _MirrorError(Exception):
         self.again = again
 
 
+def address(url: str) -> str:
+    """An address as it goes over the wire, in ASCII; `UserError` for what is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable():
+            raise ValueError
+        host = parts.hostname.encode("idna").decode()
+        host = f"[{host}]" if ":" in host else host
+        port = f":{parts.port}" if parts.port is not None else ""
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    except ValueError:
+        raise UserError(
+            f"--url {url}: expected an address that starts with http:// or https:// and a host"
+        ) from None
+    path, query = (quote(part, safe="%/:=&?~+!$,;'@()*[]") for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, f"{quote(user, safe='%:@')}{host}{port}", path, query, ""))
+
+
 def _from_mirror(
     url: str, part: Path, download: Download, timeout_s: float, progress: bool
 ) -> str | None:
@@ -119,16 +136,18 @@ def _from_mirror(
     while True:
         before = _size(part)
         try:
-            _request(url, part, download, timeout_s, progress)
+            whole = _request(url, part, download, timeout_s, progress)
+            wrong = _problem(part, download)
+            if wrong is None:
+                return None
+            if not whole and not _is_page(part):  # the server did not say how much there is
+                raise _MirrorError(f"{wrong} after the connection ended", again=True)
         except _MirrorError as error:
             idle = idle + 1 if _size(part) <= before else 0
             if not error.again or idle >= IDLE_TRIES:
                 return str(error)
             time.sleep(RETRY_WAIT_S * idle)
             continue
-        wrong = _problem(part, download)
-        if wrong is None:
-            return None
         part.unlink()
         if fresh:
             return wrong
@@ -137,12 +156,12 @@ def _from_mirror(
         )
 
 
-def _request(url: str, part: Path, download: Download, timeout_s: float, progress: bool) -> None:
-    """Add to `part` all that the server has; raises `_MirrorError`, and `OSError` for trouble with
-    the disk."""
+def _request(url: str, part: Path, download: Download, timeout_s: float, progress: bool) -> bool:
+    """Add to `part` all that the server has; whether that is surely the whole file. Raises
+    `_MirrorError`, and `OSError` for trouble with the disk."""
     start = _size(part)
     if download.size is not None and start >= download.size:
-        return  # complete, or too long: the check decides
+        return True  # complete, or too long: the check decides
     headers = {"User-Agent": "rlnas"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
         response = urllib.request.urlopen(
@@ -151,44 +170,86 @@ def _request(url: str, part: Path, download: Download, timeout_s: float, progres
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and download.size is None:
-            return  # nothing beyond what is here; the check decides
+            return True  # nothing beyond what is here; the check decides
         raise _MirrorError(
             f"answered {error.code} {error.reason}", again=error.code >= 500
         ) from None
-    except (OSError, http.client.HTTPException) as error:
-        raise _MirrorError(_reason(error), again=True) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _MirrorError(_reason(error), again=isinstance(error, OSError)) from None
     with response:
+        if response.status == 200 and start:  # it knows no ranges
+            return _from_its_beginning(response, part, download, progress)
         if response.status == 206:
             said = response.headers.get("Content-Range", "")
             if not said.startswith(f"bytes {start}-"):
                 raise _MirrorError(
                     f"answered range {said!r}, expected it to start at {start}", again=False
                 )
-        elif response.status == 200:
-            start = 0  # it knows no ranges
-        else:
+        elif response.status != 200:
             raise _MirrorError(f"answered {response.status}, expected 200 or 206", again=False)
-        length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdecimal() else None
-        if total is not None and download.size is not None and total != download.size:
-            raise _MirrorError(f"has {total:,} bytes, expected {download.size:,}", again=False)
-        what = f"fetch {download.filename}"
-        shown = bar(what, total, unit="B", initial=start, unit_scale=True, shown=progress)
-        with shown, open(part, "ab" if start else "wb") as file:
-            while chunk := _read(response):
-                file.write(chunk)
-                shown.update(len(chunk))
+        return _stream(response, part, start, download, progress)
+
+
+def _from_its_beginning(
+    response: http.client.HTTPResponse, part: Path, download: Download, progress: bool
+) -> bool:
+    """The same where a part is here already: it is replaced by what is whole and right, or longer
+    and not known to be wrong."""
+    again = part.with_name(part.name + AGAIN)
+    again.unlink(missing_ok=True)
+    try:
+        whole = _stream(response, again, 0, download, progress)
+        wrong = _problem(again, download)
+        if wrong is not None and whole:
+            raise _MirrorError(f"{wrong}; it sends no ranges, and the part that is here is kept",
+                               again=False)  # fmt: skip
+        if wrong is None or _size(again) > _size(part):
+            again.replace(part)
+        return whole
+    except _MirrorError as error:
+        if error.again and _size(again) > _size(part) and _not_the_file(again, download) is None:
+            again.replace(part)
+        raise
+    finally:
+        again.unlink(missing_ok=True)
+
+
+def _stream(
+    response: http.client.HTTPResponse, part: Path, start: int, download: Download, progress: bool
+) -> bool:
+    """Write what comes behind the first `start` bytes; whether that was surely all of it."""
+    length = response.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdecimal() else None
+    if total is not None and download.size is not None and total != download.size:
+        raise _MirrorError(f"has {total:,} bytes, expected {download.size:,}", again=False)
+    what = f"fetch {download.filename}"
+    shown = bar(what, total, unit="B", initial=start, unit_scale=True, shown=progress)
+    since, came = time.monotonic(), 0
+    with shown, open(part, "ab" if start else "wb") as file:
+        while chunk := _read(response):
+            file.write(chunk)
+            shown.update(len(chunk))
+            came += len(chunk)
+            took = time.monotonic() - since
+            if took >= PATIENCE_S:
+                if came < SLOWEST * took:
+                    raise _MirrorError(f"only {came / took:,.0f} bytes a second", again=False)
+                since, came = time.monotonic(), 0
     if total is not None and _size(part) < total:
         raise _MirrorError(
             f"the connection broke after {_size(part):,} of {total:,} bytes", again=True
         )
+    return total is not None or (response.isclosed() and response.chunked)
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """The next bytes; none when the server is done or gone (the caller knows how many were due)."""
+    """The next bytes; none when the server is done, or gone where the caller knows how many were
+    due."""
     try:
         return response.read1(CHUNK_BYTES)
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException) as error:
+        if response.headers.get("Content-Length") is None:
+            raise _MirrorError(f"the connection broke ({_reason(error)})", again=True) from None
         return b""
 
 
@@ -201,10 +262,27 @@ def _problem(path: Path, download: Download) -> str | None:
     size = _size(path)
     if download.size is not None and size != download.size:
         return f"{size:,} bytes, expected {download.size:,}"
+    if wrong := _not_the_file(path, download):
+        return wrong
     if download.sha256 is None:
-        return None  # its reader has to tell
+        return None  # its reader has to tell the rest
     found = sha256(path)
     return None if found == download.sha256 else f"sha256 {found}, expected {download.sha256}"
+
+
+def _not_the_file(path: Path, download: Download) -> str | None:
+    """What the first bytes, and the last of a zip, tell where nobody knows the checksum."""
+    if _is_page(path):
+        return "a web page"
+    if download.sha256 is None and download.filename.endswith(".zip"):
+        return None if zipfile.is_zipfile(path) else "no whole zip file"
+    return None
+
+
+def _is_page(path: Path) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<?xml"))
 
 
 def _size(path: Path) -> int:

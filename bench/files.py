@@ -2,32 +2,118 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+from rlnas.bench.errors import UserError
+
+
+class WriteError(UserError):
+    """A file that could not be written; the line names it, and says why."""
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""Errors that only writing has."""
+
+
+@contextmanager
+def writing(path: Path | str, under_way: Path | None = None) -> Iterator[None]:
+    """Within, what cannot be written is a `WriteError` that names `path`. under_way: the file that
+    is written meanwhile; `OSError`s that name others are of something that is read."""
+    try:
+        yield
+    except Exception as error:
+        if (reason := _unwritten(error, under_way)) is None:
+            raise
+        raise WriteError(
+            f"{quoted(path)} cannot be written ({reason}); what was there before is as it was: "
+            "make room, or choose another place"
+        ) from None
+
+
+def _unwritten(error: Exception, under_way: Path | None) -> str | None:
+    """Why something could not be written; None where `error` is about something else."""
+    for reason in map(os.strerror, FULL):
+        if reason in str(error):  # of libraries with errors of their own, too
+            return reason
+    if not isinstance(error, OSError):
+        return None
+    named = error.filename not in (None, str(under_way), under_way)
+    if under_way is not None and named:
+        return None
+    return error.strerror or str(error)
+
+
+SYSTEM = re.compile("/(proc|sys|dev(?!/shm/))/")
+"""Where files are the system's; `/dev/stdout` may be a link to a regular one."""
+
+
+def writable(path: Path | str) -> Path:
+    """Where the file `path` is to be put: a symbolic link stays, what it points to is replaced.
+    `WriteError` where something other than a file is, or the system's."""
+    target = Path(os.path.realpath(path))
+    system = any(SYSTEM.match(str(place)) for place in (os.path.abspath(path), target))
+    if system or (target.exists() and not target.is_file()):
+        what = "a folder" if target.is_dir() else "a device, a pipe or the like"
+        raise WriteError(f"{quoted(path)} is {what}; expected a file, or a name that is free")
+    return target
+
+
+_WAITING: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("waiting", default=None)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """What `atomic_path` writes within appears at the end, all of it; when something fails, none
+    of it does."""
+    if _WAITING.get() is not None:
+        yield
+        return
+    waiting: list[tuple[Path, Path]] = []
+    token = _WAITING.set(waiting)
+    try:
+        yield
+        for temporary, target in waiting:
+            os.replace(temporary, target)
+    finally:
+        _WAITING.reset(token)
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path`, moved onto it on success and removed on failure."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.name}.", suffix=".tmp" + path.suffix, dir=path.parent
-    )
-    os.close(handle)
+    """A temporary path beside `path`, moved onto it on success (`at_once`: at its end) and removed
+    on failure. `WriteError` when it cannot be written."""
+    with writing(path):
+        target = writable(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.name[:100]}.", suffix=".tmp" + target.suffix, dir=target.parent
+        )
+        os.close(handle)
     temporary = Path(name)
+    waiting = _WAITING.get()
     try:
-        yield temporary
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with writing(path, temporary):
+            yield temporary
+            os.chmod(temporary, 0o644)
+            if waiting is None:
+                os.replace(temporary, target)
+            else:
+                waiting.append((temporary, target))
     finally:
-        temporary.unlink(missing_ok=True)
+        if waiting is None or (temporary, target) not in waiting:
+            temporary.unlink(missing_ok=True)
 
 
 def expanded(word: str) -> str:
@@ -39,6 +125,12 @@ def expanded(word: str) -> str:
 def quoted(path: Path | str) -> str:
     """A path, or a word with one, as a shell reads it back: in quotes where they are needed."""
     word = str(path)
+    if not word.isprintable():
+        spelled = (
+            chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}"
+            for b in os.fsencode(word)
+        )
+        return f"$'{''.join(spelled)}'"
     return shlex.quote(f"./{word}" if word.startswith("-") else word)
 
 
@@ -46,6 +138,14 @@ def is_file(path: Path | str) -> bool:
     """Whether there is a file; False for what cannot be a path, e.g. a text that is too long."""
     try:
         return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path | str) -> bool:
+    """Whether there is a folder; False for what cannot be a path."""
+    try:
+        return Path(path).is_dir()
     except (OSError, ValueError):
         return False
 

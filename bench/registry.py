@@ -12,6 +12,7 @@ from typing import Any
 
 from rlnas.bench.arguments import shown, text
 from rlnas.bench.errors import UserError
+from rlnas.bench.plugins import PluginError, package_of, reason_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Registry:
         if name in self.builtin:
             return entries[name].load()
         if name in entries:
-            return attribute(entries[name].value)
+            return attribute(entries[name].value, f"{kind} {name} of {package_of(entries[name])}: ")
         if is_target(name):
             return attribute(name)
         raise UserError(
@@ -61,19 +62,21 @@ def is_target(word: str) -> bool:
     return name.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
-def attribute(target: str) -> Any:
+def attribute(target: str, what: str = "") -> Any:
     """What `module:attribute` names; modules in the current folder are found, after all others.
-    `UserError` where there is none."""
+    `UserError` where there is none, or what importing it raises. what: said before that."""
     module, _, name = target.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(
-            f"{target} cannot be imported ({error}); expected module:attribute of an installed "
-            "package, or of a file in this folder"
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"{what}{target} cannot be imported ({reason_of(error)}); expected module:attribute of "
+            "an installed package, or of a file in this folder (--traceback says more)"
         ) from error
     if not hasattr(found, name):
-        raise UserError(f"{target}: {found.__file__} defines no {name}")
+        raise PluginError(f"{what}{target}: {found.__file__} defines no {name}")
     return getattr(found, name)

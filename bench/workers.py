@@ -3,9 +3,11 @@ what was lost."""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any
 
+PR_SET_PDEATHSIG = 1
+"""Of `prctl`: the signal that a process gets when its parent ends."""
 Tell = Callable[[Any], None]
 """Sends a message about the task under way to the parent."""
 
@@ -115,7 +119,7 @@ def _death(exitcode: int | None) -> str:
 
 def _work(pipe: Any, parent: int, function: Callable[[Any, Tell], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
-    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
+    bound_to(parent)
     while (task := pipe.recv()) is not None:
         try:
             result = function(task, lambda content: pipe.send(("message", content)))
@@ -124,8 +128,18 @@ def _work(pipe: Any, parent: int, function: Callable[[Any, Tell], Any]) -> None:
         pipe.send(("done", result))
 
 
+def bound_to(parent: int) -> None:
+    """From now on this process ends when its parent does, however that ends: nobody would read the
+    result. Where the kernel sees to it (Linux), at once, whatever is being computed; elsewhere a
+    thread looks, which may have to wait for what does not let it."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
+
+
 def die_with(parent: int) -> None:
-    """End this process as soon as its parent is gone: nobody would read the result."""
+    """End this process as soon as its parent is gone."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

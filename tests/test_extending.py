@@ -152,7 +152,10 @@ def test_a_failed_check_is_a_line_and_exit_status_2(
     ("what", "reason"),
     [
         ("nobody", "'nobody' is neither an agent nor a benchmark; expected one that `rlnas ag"),
-        ("nobody:Nothing", "nobody:Nothing cannot be imported (No module named 'nobody')"),
+        (
+            "nobody:Nothing",
+            "nobody:Nothing cannot be imported (ModuleNotFoundError: No module named 'nobody')",
+        ),
         ("broken_agent:Missing", "broken_agent:Missing: "),
         ("broken_agent:value", "broken_agent:value is 3; expected an agent's settings class, or"),
         ("evolution:size=3", "agent 'evolution:size=3': unknown option 'size'"),

@@ -135,7 +135,7 @@ def test_outside_benchmarks_are_described_like_ours(
     assert main(["bench", "info", "grids-4"]) == 0
     assert main(["bench", "info", "outside-broken"]) == 2
     printed = capsys.readouterr().err
-    assert "outside-grid 2.5 cannot be opened (RuntimeError: no luck)" in printed
+    assert "of outside-grid 2.5 raised RuntimeError: no luck (outside_grid.py, line " in printed
     assert printed.count("\n") == 1
 
 

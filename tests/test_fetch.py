@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rlnas.bench.nb101 import published
 from rlnas.bench.nb101.family import FAMILY
 from rlnas.bench.retrain.cifar import CIFAR10
 
+PAGE = b"\n<!DOCTYPE html><html>Please log in</html>"
 DATA = np.random.default_rng(0).bytes(200_000)
 
 
@@ -42,6 +44,8 @@ class Server:
             def do_GET(self) -> None:
                 name, wanted = self.path.strip("/"), self.headers.get("Range")
                 server.asked.append((name, wanted))
+                if special := getattr(self, f"do_{name}", None):
+                    return special(wanted)
                 data = server.content.get(name)
                 if data is None:
                     return self.send_error(404)
@@ -64,6 +68,46 @@ class Server:
                 if name == "stalls":
                     rest = b""
                 self.wfile.write(rest)
+
+            def begin(self, **headers: str) -> None:
+                self.send_response(200)
+                for key, value in headers.items():
+                    self.send_header(key.replace("_", "-"), value)
+                self.end_headers()
+
+            def do_page(self, wanted: str | None) -> None:
+                self.begin(Content_Length=str(len(PAGE)))
+                self.wfile.write(PAGE)
+
+            def do_endless_page(self, wanted: str | None) -> None:
+                self.begin()
+                self.wfile.write(PAGE)
+
+            def do_broken_chunks(self, wanted: str | None) -> None:
+                start = 0 if wanted is None else int(wanted[6:-1])
+                self.send_response(206 if wanted else 200)
+                if wanted:
+                    self.send_header("Content-Range", f"bytes {start}-{len(DATA) - 1}/{len(DATA)}")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                rest = DATA[start : start + 70_000]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(rest), rest))
+                if start + len(rest) == len(DATA):
+                    self.wfile.write(b"0\r\n\r\n")
+
+            def do_half(self, wanted: str | None) -> None:
+                """All from the beginning, whatever is asked for; breaks half-way."""
+                self.begin(Content_Length=str(len(DATA)))
+                self.wfile.write(DATA[:100_000])
+
+            def do_drip(self, wanted: str | None) -> None:
+                self.begin(Content_Length=str(len(DATA)))
+                for i in range(400):
+                    try:
+                        self.wfile.write(DATA[i : i + 1])
+                    except OSError:
+                        return
+                    time.sleep(0.01)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -191,6 +235,67 @@ def test_a_broken_line_keeps_what_has_come(get: Get, server: Server, tmp_path: P
         get("stalls")
     assert len(server.ranges("stalls")) == fetch.IDLE_TRIES
     assert (tmp_path / "thing.bin.part").read_bytes() == DATA[:5000]
+
+
+@pytest.mark.parametrize("name", ["page", "endless_page"])
+def test_a_web_page_is_not_the_file(name: str, server: Server, tmp_path: Path) -> None:
+    """Also where nobody knows the checksum."""
+    item = Download("thing", "a thing", "thing.bin", (server.url(name),), None)
+    with pytest.raises(UserError, match=f"/{name}: a web page"):
+        fetch.fetch(item, tmp_path, progress=False)
+    assert files(tmp_path) == []
+    good = fetch.fetch(item, tmp_path, urls=[server.url("good")], progress=False)
+    assert good.read_bytes() == DATA
+
+
+def test_a_zip_without_its_end_is_no_file(server: Server, tmp_path: Path) -> None:
+    item = Download("thing", "a thing", "thing.zip", (server.url("good"),), None)
+    with pytest.raises(UserError, match="/good: no whole zip file"):
+        fetch.fetch(item, tmp_path, progress=False)
+    assert files(tmp_path) == []
+
+
+def test_chunks_that_break_off_are_no_end(get: Get, server: Server, tmp_path: Path) -> None:
+    assert get("broken_chunks").read_bytes() == DATA
+    assert server.ranges("broken_chunks") == [None, "bytes=70000-", "bytes=140000-"]
+    assert files(tmp_path) == ["thing.bin"]
+
+
+@pytest.mark.parametrize(("name", "here"), [("page", 123_456), ("half", 123_456), ("half", 1000)])
+def test_a_part_survives_a_server_without_ranges(
+    name: str, here: int, get: Get, server: Server, tmp_path: Path
+) -> None:
+    part = tmp_path / "thing.bin.part"
+    part.write_bytes(DATA[:here])
+    with pytest.raises(UserError, match=f"/{name}: "):
+        get(name)
+    kept = 100_000 if (name, here) == ("half", 1000) else here
+    assert part.read_bytes() == DATA[:kept] and files(tmp_path) == [part.name]
+    assert get("good").read_bytes() == DATA and server.ranges("good") == [f"bytes={kept}-"]
+
+
+def test_a_drip_is_given_up(get: Get, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.setattr(fetch, "PATIENCE_S", 0.1)
+    with pytest.raises(UserError, match=r"/drip: only \d+ bytes a second"):
+        get("drip")
+    assert get("drip", "good").read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "http://", "http://a:99999/", "ftp://a/b", "http://a\n/b", "http://\udcff"]
+)
+def test_what_is_no_address(url: str, get: Get) -> None:
+    with pytest.raises(UserError, match="expected an address that starts with http"):
+        get("good", urls=[url])
+
+
+def test_an_address_goes_over_the_wire_in_ascii(get: Get, server: Server) -> None:
+    server.content["gr%C3%B6%C3%9Fe"] = DATA
+    assert get(urls=[server.url("größe")]).read_bytes() == DATA
+    assert fetch.address("http://münchen.de:80/a%20b?q=ä#c") == (
+        "http://xn--mnchen-3ya.de:80/a%20b?q=%C3%A4"
+    )
+    assert fetch.address("http://[::1]:8/x") == "http://[::1]:8/x"
 
 
 def test_nobody_there(get: Get, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -25,9 +26,12 @@ def act(task: str, tell: Tell) -> str:
 
 
 def wait_for_ever(file: Path, tell: Tell) -> None:
-    """Write the process id into `file`, and never end."""
+    """Write the process id into `file`, and never end; of a name `held`, without letting any other
+    thread run, as a compiler may."""
     file.write_text(str(os.getpid()))
     while True:
+        if file.name == "held":
+            ctypes.PyDLL(None).sleep(60)
         time.sleep(60)
 
 

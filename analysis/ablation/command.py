@@ -8,6 +8,7 @@ from rlnas import bench
 from rlnas.analysis.ablation.settings import AblateSettings
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class Ablate(AblateSettings):
         failures = jobs.run_jobs(rows, self.workers)
         if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):
             frame = data.collect(rows, benchmark)
-            data.write(frame, folder)
-            png, svg = figure.write(folder, frame, benchmark, self.agent)
-            files = {"figure": png, "": svg, "results": folder / "results.csv"}
-            tell(text.table(frame, benchmark, self.agent), folder, files)
+            with at_once():
+                data.write(frame, folder)
+                png, svg = figure.write(folder, frame, benchmark, self.agent)
+                files = {"figure": png, "": svg, "results": folder / "results.csv"}
+                tell(text.table(frame, benchmark, self.agent), folder, files)
         if failures:
             raise UserError(
                 f"{len(failures)} of {len(rows)} jobs failed, first {failures[0]}; the same "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from rlnas.agents import registry
+from rlnas.bench.bounds import Seed, Within, Workers
 
 
 @dataclass(frozen=True)
@@ -20,22 +21,22 @@ class AblateSettings:
     """The grid and the size of a training to start from; options beside it go before it."""
     benchmark: str = "nb101-digits"
     """What to train and search on: a name that `rlnas bench list` shows, or the path of a table."""
-    alpha: tuple[float, ...] = ()
+    alpha: Annotated[tuple[float, ...], Within(0, 1000)] = ()
     """Shaping exponents; default: the preset's."""
-    neighbours: tuple[int, ...] = ()
+    neighbours: Annotated[tuple[int, ...], Within(1, 10000)] = ()
     """Neighbour counts N; default: the preset's."""
     vary: tuple[str, ...] = ()
     """FIELD=value,value,... for any other setting of `rlnas train`, e.g. gamma=0.5,0.9 or
     network.layers=1,2."""
-    seeds: int | None = None
+    seeds: Annotated[int | None, Within(1, 10000)] = None
     """Trainings of each combination; default: the preset's."""
-    steps: int | None = None
+    steps: Annotated[int | None, Within(1)] = None
     """Environment steps of a training; default: the preset's."""
-    evaluation_seeds: int = 100
+    evaluation_seeds: Annotated[int, Within(1, 100000)] = 100
     """Searches of 50 queries that each trained agent is judged by."""
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
-    workers: int = os.cpu_count() or 1
+    workers: Workers = os.cpu_count() or 1
     """Worker processes; a row of the grid (all its alphas and seeds) is one job."""
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import BASELINES
+from rlnas.bench.bounds import Epochs, Queries, Seed, Within
+from rlnas.bench.plugins import PluginError
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,20 @@ class Compare:
     """Who searches: `name` or `name:option=value,option=value`, several of them; `label=` before
     one says what it is called; `all` is every registered agent, as it is by default."""
 
-    budget: int = 150
+    budget: Queries = 150
     """Queries a run may make, exactly."""
 
-    seeds: int = 200
+    seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Independent runs of each agent; intervals need at least 2."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness; run number i of an agent has the same key whatever --seeds is."""
 
     noise: str = "mean"
     """What a query answers: the `mean` over an architecture's repeats, one drawn (`sample`), or
     `repeat=i`; `mean:0,2` and `sample:0,2` know these repeats only, also in what is reported."""
 
-    epochs: int | None = None
+    epochs: Epochs = None
     """Training budget of the table in epochs; None takes the longest."""
 
     reference: str = ""
@@ -89,7 +92,11 @@ class Compare:
         if len(self.benchmark) != 1:
             return run_several(options.pop("benchmark"), **options)
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
-        finish(compare(benchmark, **options), self.out, reference)
+        failed: list[PluginError] = []
+        finish(compare(benchmark, failed=failed, **options), self.out, reference)
+        if failed:
+            said = "; ".join(map(str, failed))
+            raise PluginError(f"left out of the comparison: {said}") from failed[0]
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,13 @@ from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.analysis import store
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
-from rlnas.bench.benchmark import Benchmark
+from rlnas.bench.arguments import shown
+from rlnas.bench.benchmark import Benchmark, Indexed, Part
+from rlnas.bench.bounds import check_memory
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
+from rlnas.bench.plugins import PluginError, origin_of
 from rlnas.bench.progress import bar
 
 BLOCK = 10
@@ -63,13 +66,15 @@ def compare(
     rehearsal: bool = False,
     out: Path | str = "runs",
     redo: bool = False,
+    failed: list[PluginError] | None = None,
 ) -> list[store.Run]:
     """Every agent's stored run: loaded from `out` when it is done and whole, else made.
 
     benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
-    words as `rlnas compare --agents` takes them, or settings by label. The rest: as its options.
-    Raises `UserError` for an option out of its range, an unknown agent or benchmark, and a
-    benchmark that is for training or rehearsing on.
+    words as `rlnas compare --agents` takes them, or settings by label. failed: takes the agents of
+    others that fail, and the rest goes on. The rest: as its options. Raises `UserError` for an
+    option out of its range, an unknown agent or benchmark, and a benchmark that is for training or
+    rehearsing on.
     """
     check_at_least(1, " query", budget=budget)
     check_at_least(2, ", an interval needs them", seeds=seeds)
@@ -77,6 +82,9 @@ def compare(
     out = Path(expanded(str(out)))
     check_folder(out)
     entered = contenders(agents)
+    size = 24 + 4 * 32  # a query's numbers and, at most, architecture
+    check_memory(size * float(budget) * seeds, f"{seeds:,} runs of {budget:,} queries",
+                 "choose fewer --seeds or a smaller --budget")  # fmt: skip
     searched: Benchmark = (
         bench.load(benchmark, epochs=epochs, noise=noise)
         if isinstance(benchmark, str)
@@ -90,9 +98,9 @@ def compare(
         )
     runs = []
     total = seeds * len(entered)
-    with bar(entered[0].label, total, unit="run", leave=False) as shown:
+    with bar(entered[0].label, total, unit="run", leave=False) as progress:
         for contender in entered:
-            shown.set_description(contender.label)
+            progress.set_description(contender.label)
             spec = spec_of(contender, searched, budget, seed, seeds)
             folder = out / spec.hash
             if redo:
@@ -100,12 +108,19 @@ def compare(
             try:
                 if store.is_done(folder) and not redo:
                     runs.append(store.load(folder, contender.label))
-                    shown.update(seeds)
+                    progress.update(seeds)
                     continue
             except store.DamagedRun as error:
-                shown.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
+                progress.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
             known = None if redo else store.longest(out, spec)
-            runs.append(run_agent(contender, searched, spec, folder, shown.update, known))
+            try:
+                runs.append(run_agent(contender, searched, spec, folder, progress.update, known))
+            except PluginError as error:
+                if failed is None or len(entered) == 1:
+                    raise
+                failed.append(error)
+    if not runs:
+        raise (failed or [])[0]
     return runs
 
 
@@ -170,6 +185,26 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
         "architectures": float(benchmark.space.size),
         "pretraining": pretraining,
     }
+
+
+def check_inside(contender: Contender, benchmark: Benchmark, history: History) -> None:
+    """`PluginError` for an agent that asked for what is no architecture. In a part of a space what
+    is built by choices may not be there, which the look-up answered."""
+    space = benchmark.space
+    if isinstance(space, Part) and space.size < space.whole:
+        return
+    if not hasattr(space, "inside") and not isinstance(space, Indexed):
+        return
+    inside = space.inside if hasattr(space, "inside") else lambda arch: space.index(arch) >= 0
+    archs = np.asarray(history.arch)
+    flat = archs.reshape(-1, *space.arch_shape)
+    outside = ~np.asarray(jax.jit(jax.vmap(inside))(flat))
+    if outside.any():
+        raise PluginError(
+            f"agent {contender.label} of {origin_of(type(contender.config))} asked for "
+            f"{shown(flat[outside.argmax()].tolist())}, which is no architecture of "
+            f"{benchmark.name} ({outside.sum():,} of {len(flat):,} queries); mend or remove it"
+        )
 
 
 def beginning(known: store.Run | None, seeds: int) -> dict[str, Any] | None:
@@ -243,6 +278,7 @@ def run_agent(
         progress(blocks[start] - start)
 
     def made(start: int, found: History) -> None:
+        check_inside(contender, benchmark, found)
         part = History._make(np.asarray(x)[: blocks[start] - start] for x in found)
         if len(blocks) > 1:
             store.save_history(path(start), part)

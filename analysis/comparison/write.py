@@ -13,9 +13,10 @@ from rlnas.analysis.comparison.table import text
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import save
 from rlnas.analysis.text import places
-from rlnas.bench.files import quoted
+from rlnas.bench.files import at_once, quoted
 
 
+@at_once()
 def draw(runs: Sequence[Run], folder: Path, reference: str = "") -> str:
     """Figure, CSV and JSON into `folder`; the table and the paths, to be said. reference: as
     `measure` takes it."""

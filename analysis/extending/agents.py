@@ -14,7 +14,7 @@ from rlnas import agents
 from rlnas.agents import registry
 from rlnas.bench.docs import field_docs
 from rlnas.bench.errors import UserError
-from rlnas.bench.family import package_of
+from rlnas.bench.plugins import package_of
 
 
 @dataclass(frozen=True)

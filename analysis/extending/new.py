@@ -18,7 +18,7 @@ from tyro.conf import Positional
 from rlnas import agents, bench
 from rlnas.analysis.extending import templates
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import quoted
+from rlnas.bench.files import quoted, writing
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
@@ -116,19 +116,20 @@ def write(
         "group": group,
         "about": f"The {group.removesuffix('s')} {name} for rlnas",
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-    try:
-        files = {"pyproject.toml": templates.PYPROJECT} | dict(texts)
-        for file, text in files.items():
-            in_code = attribute if file == "pyproject.toml" else class_of(name)
-            filled = Template(text).substitute(words, attribute=in_code)
-            (made / file.format(module=module)).write_text(filled, encoding="utf-8")
-        made.chmod(0o755)
-        os.rename(made, folder)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+        try:
+            files = {"pyproject.toml": templates.PYPROJECT} | dict(texts)
+            for file, text in files.items():
+                in_code = attribute if file == "pyproject.toml" else class_of(name)
+                filled = Template(text).substitute(words, attribute=in_code)
+                (made / file.format(module=module)).write_text(filled, encoding="utf-8")
+            made.chmod(0o755)
+            os.rename(made, folder)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
     for file in files:
         print(quoted(folder / file.format(module=module)))
     return folder

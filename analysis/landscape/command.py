@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Epochs, Searches, Seed, Within
 from rlnas.bench.errors import UserError
 
 
@@ -27,22 +29,22 @@ class Landscape:
     benchmark: str = "nb101-digits"
     """What to measure: a name that `rlnas bench list` shows, or the path of a table."""
 
-    walks: int = 1000
+    walks: Searches = 1000
     """Random walks; the intervals are over them, and there is none of fewer than 10."""
 
-    length: int = 200
+    length: Annotated[int, Within(2, 1000000)] = 200
     """Cells of a walk, after LAGS more at its start that are not counted."""
 
-    lags: int = 30
+    lags: Annotated[int, Within(1, 1000000)] = 30
     """The longest lag of the autocorrelation, in steps."""
 
-    alphas: tuple[float, ...] = (1.0, 6.0, 32.0)
+    alphas: Annotated[tuple[float, ...], Within(0, 1000, open=True)] = (1.0, 6.0, 32.0)
     """Shapes of the reward: exp(alpha (accuracy after - 1)) - exp(alpha (accuracy before - 1))."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
 
-    epochs: int | None = None
+    epochs: Epochs = None
     """Training budget of the table in epochs; None takes the longest."""
 
     rehearsal: bool = False

@@ -13,6 +13,7 @@ from rlnas.analysis.landscape.text import text
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
+from rlnas.bench.files import at_once
 from rlnas.bench.progress import bar
 
 
@@ -43,11 +44,12 @@ def finish(
         measured = measure(there, walks=walks, length=length, lags=lags, alphas=alphas, seed=seed)
         shown.update()
     folder = store.folder_of(out, "landscape", identity)
-    for name, rows in tables(measured).items():
-        store.write_csv(folder / f"{name}.csv", rows)
-    png, svg = save(figure(measured), folder)
-    results = {"results": summary(measured), "versions": store.versions()}
-    store.write_json(folder / "summary.json", identity | results)
-    paths = {"figure": png, "": svg, "tables": folder, "summary": folder / "summary.json"}
-    tell(text(measured), folder, paths)
+    with at_once():
+        for name, rows in tables(measured).items():
+            store.write_csv(folder / f"{name}.csv", rows)
+        png, svg = save(figure(measured), folder)
+        results = {"results": summary(measured), "versions": store.versions()}
+        store.write_json(folder / "summary.json", identity | results)
+        paths = {"figure": png, "": svg, "tables": folder, "summary": folder / "summary.json"}
+        tell(text(measured), folder, paths)
     return folder

@@ -35,7 +35,9 @@ class OneShot(OneShotSettings):
     def for_options(cls, options: Sequence[str]) -> OneShot:
         """The defaults that `--preset` in `options` asks for."""
         preset = asked(options).get("--preset", "default")
-        return cls(preset=preset, **PRESETS.get(preset, {}))  # type: ignore[arg-type]
+        if preset not in PRESETS:  # tyro will tell what is wrong with it
+            return cls()
+        return cls(preset=preset, **PRESETS[preset])  # type: ignore[arg-type]
 
     def run(self) -> None:
         """Train what is missing, compare, write the files, print the table and where they lie."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Seed, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import require
 
@@ -29,22 +30,22 @@ class OneShotSettings:
     """The images the table was trained on."""
     preset: Literal["default", "smoke"] = "default"
     """Settings to start from; options given beside it go before it."""
-    max_vertices: int = 5
+    max_vertices: Annotated[int, Within(3, 7)] = 5
     """Only the cells with at most so many vertices."""
-    epochs: int = 10
+    epochs: Annotated[int, Within(1, 1000000)] = 10
     """Length of the supernet's training; a checkpoint is written after each."""
-    steps: int = 1000
+    steps: Annotated[int, Within(1, 10000000)] = 1000
     """Batches an epoch, each of one cell drawn uniformly."""
-    learning_rate: float = 0.015
+    learning_rate: Annotated[float, Within(0, 10, open=True)] = 0.015
     """At first; cosine to 0. The rest of the optimiser is the table's own recipe."""
-    seeds: int = 3
+    seeds: Annotated[int, Within(1, 10000)] = 3
     """Supernets to train, each from its own seed."""
-    seed: int = 1
+    seed: Seed = 1
     """The first one. The settings were chosen on seed 0."""
     score: Literal["loss", "accuracy"] = "loss"
     """What ranks the cells: validation cross-entropy or accuracy with shared weights. Both are
     written."""
-    trainings: int = 10
+    trainings: Annotated[int, Within(1, 1000000)] = 10
     """Cells, drawn uniformly, that are really trained here for their time, as the table's was
     another machine's."""
     out: Path = Path("runs")

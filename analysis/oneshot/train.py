@@ -32,7 +32,7 @@ from rlnas.analysis.text import tell
 from rlnas.bench.checks import Each, Fields, Number, check
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
+from rlnas.bench.files import at_once, sha256
 from rlnas.bench.nb101 import supernet
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.network import CellNetwork
@@ -71,8 +71,6 @@ def finish(config: OneShotSettings) -> None:
     scored = train_and_score(config, truth.cells, images, recipe, folder)
     timed = time_apart(config, truth.cells, images, recipe, folder)
     report = compare(truth, scored, config.score, timed, config.epochs * config.steps)
-    write_scores(folder / SCORES, truth, scored)
-    paths = save(figure(report, truth, scored, config.score, table.name), folder)
     asked = {
         "seed": config.seed,
         "seeds": config.seeds,
@@ -80,16 +78,13 @@ def finish(config: OneShotSettings) -> None:
         "recipe": asdict(recipe),
     }
     versions = store.versions() | {"torch": version("torch")}
-    store.write_json(
-        folder / SUMMARY, identity | asked | {"results": report.summary(), "versions": versions}
-    )
-    files = {
-        "figure": paths[0],
-        "": paths[1],
-        "scores": folder / SCORES,
-        "all": folder / SUMMARY,
-    }
-    tell(text(report, table.name), folder, files)
+    summary = identity | asked | {"results": report.summary(), "versions": versions}
+    files = {"scores": folder / SCORES, "all": folder / SUMMARY}
+    with at_once():
+        write_scores(folder / SCORES, truth, scored)
+        png, svg = save(figure(report, truth, scored, config.score, table.name), folder)
+        store.write_json(folder / SUMMARY, summary)
+        tell(text(report, table.name), folder, {"figure": png, "": svg, **files})
 
 
 def images_of(config: OneShotSettings, table: Table) -> Dataset:

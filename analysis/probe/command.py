@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Queries, Seed, Within
+from rlnas.bench.plugins import blamed
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,13 @@ class Probe:
     benchmark: str = "nb101-digits"
     """What it searches: a name that `rlnas bench list` shows, or the path of a table."""
 
-    budget: int = 50
+    budget: Queries = 50
     """Queries of a run."""
 
-    seeds: int = 100
+    seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 100
     """Runs of each kind."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
 
     source: str = ""
@@ -87,7 +90,8 @@ class Probe:
             done = check(read_json(path, hint=again), Fields(store.MADE), path, again)
             print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
         else:
-            write(folder, who, there, label, config, source, **settings)
+            with blamed(f"agent {label}", type(config)):
+                write(folder, who, there, label, config, source, **settings)
         said = kept(folder)
         paths = {"figure": "figure.png", "": "figure.svg", "numbers": "numbers.json"}
         print(f"{said}\n{places({what: folder / name for what, name in paths.items()})}")

@@ -14,6 +14,7 @@ from rlnas.analysis.probe.text import text
 from rlnas.analysis.rehearsal import called
 from rlnas.analysis.style import save
 from rlnas.analysis.text import keep
+from rlnas.bench.files import at_once
 
 KIND, SEARCHES, NUMBERS = "probe", "searches", "numbers.json"
 
@@ -36,6 +37,12 @@ def write(
         benchmark, called(benchmark.describe()), label, config,
         budget=budget, seeds=seeds, seed=seed, source=source, out=folder / SEARCHES,
     )  # fmt: skip
+    written(folder, identity, found)
+
+
+@at_once()
+def written(folder: Path, identity: dict[str, Any], found: Probe) -> None:
+    """What came of it."""
     store.write_json(folder / NUMBERS, numbers(found))
     save(figure(found), folder)
     keep(text(found), folder)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rlnas.analysis.settings import check_at_least, check_folder
+from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Reproduce:
     only: tuple[str, ...] = ()
     """Studies, by name; none: all of them."""
 
-    seeds: int = 200
+    seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Runs of each agent."""
 
     out: Path = Path("runs")
@@ -74,11 +76,12 @@ class Reproduce:
         identity = {"studies": [study.name for study, _ in checked], "seeds": self.seeds}
         folder = store.folder_of(self.out, "reproduce", identity)
         paths: dict[str, Path] = {}
-        if any(row.ours for _, rows in checked for row in rows):
-            paths["figure"], paths[""] = save(figure(checked), folder)
         path = folder / "numbers.csv"
-        store.write_csv(path, [line for study, rows in checked for line in lines(study, rows)])
-        tell("\n\n".join(said), folder, paths | {"numbers": path})
+        with at_once():
+            if any(row.ours for _, rows in checked for row in rows):
+                paths["figure"], paths[""] = save(figure(checked), folder)
+            store.write_csv(path, [line for study, rows in checked for line in lines(study, rows)])
+            tell("\n\n".join(said), folder, paths | {"numbers": path})
 
 
 def lines(study: Any, rows: list[Any]) -> list[dict[str, Any]]:

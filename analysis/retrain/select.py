@@ -103,6 +103,11 @@ def choose(
         if worst:
             table = table_accuracies(benchmark, archs)[0]
             add(archs[np.argsort(table, kind="stable")[:worst]], "worst")  # NaN sorts last
+    if random > (size := int(space.size)):
+        raise UserError(
+            f"found --random {random}, but {benchmark.name} has {size:,} architectures; ask for "
+            "fewer"
+        )
     if random:
         first = {text for text, names in groups.items() if "top" in names}
         add(draw(benchmark, random, first, seed), "random")

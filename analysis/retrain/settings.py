@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from rlnas.analysis.settings import check_at_least, check_folder
+from rlnas.bench.bounds import Epochs, Seed, Within
 from rlnas.bench.retrain.engine import Options, require
 from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.retrain.recipes import presets
@@ -26,14 +27,14 @@ class RetrainSettings:
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Run folders, or `compare-...` folders for all of their runs."""
 
-    top: int | None = None
+    top: Annotated[int | None, Within(1, 1000000)] = None
     """So many of the best architectures by validation, over all seeds of RUNS; default 5, none
     without RUNS."""
 
-    random: int = 0
+    random: Annotated[int, Within(0, 1000000)] = 0
     """So many controls, drawn uniformly from the benchmark, none of them among the top."""
 
-    worst: int = 0
+    worst: Annotated[int, Within(0, 1000000)] = 0
     """So many of the worst by the table among those that RUNS looked up."""
 
     cells: tuple[str, ...] = ()
@@ -42,7 +43,7 @@ class RetrainSettings:
     csv: Path | None = None
     """Architectures from a CSV file, column `arch`."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of the draw of the controls."""
 
     dataset: str = "cifar10"
@@ -58,20 +59,20 @@ class RetrainSettings:
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
     """The recipe."""
 
-    seeds: int = 3
+    seeds: Annotated[int, Within(1, 10000)] = 3
     """Trainings of each architecture."""
 
-    first_seed: int = 1000
+    first_seed: Seed = 1000
     """Seeds count from here. An embedded table's own repeats are seeds 0, 1 and 2: they would only
     be repeated."""
 
-    workers: int = 0
+    workers: Annotated[int, Within(0, 1024)] = 0
     """Trainings at once; 0: on the CPU one a core, on a GPU as many as fill it."""
 
     options: tyro.conf.OmitArgPrefixes[Options] = field(default_factory=Options)
     """How to run."""
 
-    plain_loop_batches: int = 20
+    plain_loop_batches: Annotated[int, Within(0, 1000000)] = 20
     """Measure the speed of one model over so many batches, beside a plain loop; 0: do not."""
 
     keep_weights: bool = False
@@ -80,7 +81,7 @@ class RetrainSettings:
     benchmark: str | None = None
     """The table to compare with, by name or path; default: that of RUNS, else nb101-digits."""
 
-    table_epochs: int | None = None
+    table_epochs: Epochs = None
     """Its training budget; default: that of RUNS, else the longest."""
 
     out: Path = Path("runs")

@@ -12,8 +12,10 @@ from rlnas.analysis.retrain.text import text
 from rlnas.analysis.retrain.verdict import judge, relation, to_json
 from rlnas.analysis.style import save
 from rlnas.analysis.text import places
+from rlnas.bench.files import at_once
 
 
+@at_once()
 def write(folder: Path) -> None:
     """Verdict, table and figure of a finished folder into it; all of it onto stdout, and where it
     lies."""

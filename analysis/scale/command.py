@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Queries
+from rlnas.bench.files import at_once
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -25,7 +28,7 @@ class Scale:
 
     trainings: Positional[tuple[Path, ...]]
     """Folders that `rlnas train` wrote."""
-    queries: int = 20
+    queries: Queries = 20
     """Queries of a search; the trainings' evaluations must have this count (10, 20 and 50 unless
     told otherwise)."""
     out: Path = Path("runs/scale")
@@ -40,7 +43,9 @@ class Scale:
 
         found, left = read_all(self.trainings, self.queries)
         groups = grouped(found)
-        png, svg = figure.write(self.out, groups, self.queries)
-        table = text.write_table(self.out / "table.csv", groups)
-        tell(text.summary(groups, self.queries), self.out, {"figure": png, "": svg, "table": table})
+        with at_once():
+            png, svg = figure.write(self.out, groups, self.queries)
+            table = text.write_table(self.out / "table.csv", groups)
+            files = {"figure": png, "": svg, "table": table}
+            tell(text.summary(groups, self.queries), self.out, files)
         tell_left(left)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlnas.bench.bounds import Workers
 from rlnas.bench.errors import UserError
 
 SECTIONS = ("lookups", "mdp", "enumeration", "conversion", "search", "agent", "network", "trees")
@@ -27,7 +28,7 @@ class Speed:
     only: tuple[str, ...] = ()
     """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent, network,
     trees."""
-    cores: int = 2
+    cores: Workers = 2
     """Processor cores to use (Linux)."""
     json: Path | None = None
     """Also write the record there."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Rate, Seed, Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,19 @@ class Stability:
     agents: tuple[str, ...] = ("reinforce:policy=lstm", "ppo")
     """Agents that have a learning rate, as `rlnas compare` takes them."""
 
-    rates: tuple[float, ...] = (3.5e-4, 1e-3, 3e-3, 1e-2)
+    rates: tuple[Rate, ...] = (3.5e-4, 1e-3, 3e-3, 1e-2)
     """Learning rates, in place of the agents' own."""
 
     option: str = "lr"
     """What the agents call it."""
 
-    budget: int = 2000
+    budget: Annotated[int, Within(10, 1_000_000, ", the end is a tenth of them")] = 2000
     """Queries of a training."""
 
-    trainings: int = 20
+    trainings: Annotated[int, Within(2, 100_000, ", a spread needs them")] = 20
     """Trainings of an agent at a rate."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
 
     out: Path = Path("runs")
@@ -81,16 +84,15 @@ class Stability:
             "seed": self.seed,
         }  # fmt: skip
         folder = store.folder_of(self.out, "stability", identity)
-        png, svg = save(figure(there.name, chance, found), folder)
         path = folder / "trainings.csv"
-        store.write_csv(
-            path,
-            [
-                {"agent": one.agent, "rate": one.rate, "training": i, "final": final,
-                 "collapsed": bool(collapsed)}
-                for one in found
-                for i, (final, collapsed) in enumerate(zip(one.final, one.collapsed, strict=True))
-            ],
-        )  # fmt: skip
+        rows = [
+            {"agent": one.agent, "rate": one.rate, "training": i, "final": final,
+             "collapsed": bool(collapsed)}
+            for one in found
+            for i, (final, collapsed) in enumerate(zip(one.final, one.collapsed, strict=True))
+        ]  # fmt: skip
         said = text(there.name, self.budget, chance, found)
-        tell(said, folder, {"figure": png, "": svg, "trainings": path})
+        with at_once():
+            png, svg = save(figure(there.name, chance, found), folder)
+            store.write_csv(path, rows)
+            tell(said, folder, {"figure": png, "": svg, "trainings": path})

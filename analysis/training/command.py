@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal
 
-from rlnas import bench
+from rlnas import agents, bench
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.training.settings import SETTINGS, TrainSettings
 from rlnas.bench.errors import UserError
 from rlnas.bench.options import asked
+from rlnas.bench.plugins import blamed
 
 
 @dataclass(frozen=True)
@@ -81,4 +82,6 @@ class Train(TrainSettings):
         self.check()
         benchmark = bench.load(self.benchmark, epochs=self.epochs, noise=self.noise)
         check_rehearsal(benchmark, self.rehearsal)
-        print(summary(train(self, benchmark)))
+        with blamed(f"agent {self.agent}", agents.config(self.agent)):
+            folder = train(self, benchmark)
+        print(summary(folder))

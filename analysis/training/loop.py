@@ -46,6 +46,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.landscape import lists_of
+from rlnas.bench.program_memory import check_program
 from rlnas.bench.progress import bar
 from rlnas.bench.synthetic.tables import is_inventive
 
@@ -102,6 +103,12 @@ def shown_part(config: TrainSettings, benchmark: Any) -> tuple[Any, str]:
         else:
             places = np.sort(rng.choice(size, count, replace=False))
             said = f", {config.shown:.0%} of the cells"
+    if len(places) < 2:
+        option = "shown" if config.shown_vertices is None else "shown-vertices"
+        raise UserError(
+            f"--{option} {getattr(config, option.replace('-', '_'))} leaves {len(places)} of the "
+            f"{size:,} architectures of {name}; expected at least 2"
+        )
     return benchmark.restrict(places), said
 
 
@@ -167,7 +174,10 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
         return folder
     mdp = learner.mdp(part)
     key = keys.root(config.seed, "training")
-    state = jax.jit(lambda mdp, key: learner.init(mdp, key))(mdp, key)
+    init = jax.jit(lambda mdp, key: learner.init(mdp, key))
+    advice = "choose smaller sizes among its options"
+    check_program(init.trace(mdp, key), f"a training of {config.agent}", advice)
+    state = init(mdp, key)
     training = Training(config, learner, benchmark, part, said, folder)
     progress = Progress(state)
     if (folder / STATE).exists():
@@ -210,7 +220,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 save_state(folder / STATE, progress)
                 saved = time.monotonic()
             if stopped.asked:
-                raise KeyboardInterrupt
+                stopped.stop()
     with bar("judge", 1, unit="training", leave=False) as shown:  # long on large tables
         finish(training, identity, progress.rows)
         shown.update()

@@ -22,6 +22,7 @@ from rlnas.analysis.training import figure
 from rlnas.analysis.training.blind import same_queries
 from rlnas.analysis.training.controls import controls
 from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, Training, write_curve
+from rlnas.bench.files import at_once
 from rlnas.bench.synthetic.tables import is_inventive
 
 BASELINES = ("random_search", "local_search")
@@ -31,6 +32,7 @@ TRIED = 20
 """Searches that are repeated with inverted answers."""
 
 
+@at_once()
 def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) -> None:
     """Judge the checkpoint, write curve and picture, then the manifest; the state is not needed any
     more. The look-ups of this are not training's: they are what a comparison makes."""

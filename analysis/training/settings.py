@@ -10,6 +10,7 @@ import tyro
 
 from rlnas.agents import registry
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Epochs, Queries, Seed, Within
 from rlnas.bench.errors import UserError
 
 QUERIES = (10, 20, 50)
@@ -41,29 +42,29 @@ class TrainSettings:
     noise: str = "mean"
     """What a look-up answers: `mean` over repeats, one drawn (`sample`), or `repeat=i`; `mean:0,2`
     and `sample:0,2` know these repeats only."""
-    epochs: int | None = None
+    epochs: Epochs = None
     """Training budget of the table in epochs; None takes the longest."""
-    shown: float = 1.0
+    shown: Annotated[float, Within(0, 1, open=True)] = 1.0
     """Show the accuracies of this random share of the architectures only; the others are not in the
     MDP."""
     shown_region: bool = False
     """Let the share that `--shown` is be one connected region, grown over neighbours from a random
     architecture; held out is then what has few neighbours in it. Else single ones at random, and
     what is held out lies among them."""
-    shown_vertices: int | None = None
+    shown_vertices: Annotated[int | None, Within(1)] = None
     """Show only the cells with at most so many vertices."""
-    shown_seed: int = 0
+    shown_seed: Seed = 0
     """Which random share, or region, `--shown` is; trainings of other seeds see the same."""
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
-    evaluate_every: int | None = None
+    evaluate_every: Annotated[int | None, Within(1)] = None
     """Environment steps between evaluations; None: an eighth of the training."""
-    evaluation_seeds: int = 20
+    evaluation_seeds: Annotated[int, Within(1, 100000)] = 20
     """Searches an evaluation; their look-ups are counted as training's."""
-    evaluation_queries: tuple[int, ...] = QUERIES
+    evaluation_queries: tuple[Queries, ...] = QUERIES
     """Queries after which an evaluation's incumbents are told, ascending; each search makes as many
     as the last."""
-    judging_seeds: int = JUDGING
+    judging_seeds: Annotated[int, Within(1, 100000)] = JUDGING
     """Searches that agent and baselines are judged by in the end; none of them chose the
     checkpoint."""
     rehearsal: bool = False

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.bench.bounds import Queries, Seed, Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 
 TRANSNAS = ("class_scene", "class_object", "segmentsemantic", "autoencoder")
 
@@ -35,16 +38,16 @@ class Transfer:
     agent: str = "gp"
     """Who searches: an agent with an option `prior`, as `rlnas compare` takes it."""
 
-    budget: int = 50
+    budget: Annotated[int, Within(2, 1_000_000, " queries")] = 50
     """Queries of a search."""
 
-    points: tuple[int, ...] = (10, 20)
+    points: tuple[Queries, ...] = (10, 20)
     """Queries after which to look, too."""
 
-    seeds: int = 100
+    seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 100
     """Searches of each kind."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
 
     out: Path = Path("runs")
@@ -81,11 +84,12 @@ class Transfer:
             there, self.agent, points, seeds=self.seeds, seed=self.seed, out=self.out
         )
         folder = store.folder_of(self.out, "transfer", identity)
-        png, svg = save(figure(found, points, self.agent), folder)
         rows = [cell.row() for cell in found]
         table, numbers = folder / "transfer.csv", folder / "transfer.json"
-        store.write_csv(table, rows)
-        store.write_json(numbers, {"cells": rows})
         said = text(found, points, self.agent, self.seeds)
-        tell(said, folder, {"figure": png, "": svg, "numbers": numbers, "table": table})
-        store.write_json(folder / store.MANIFEST, {"format": "rlnas-transfer", **identity})
+        with at_once():
+            png, svg = save(figure(found, points, self.agent), folder)
+            store.write_csv(table, rows)
+            store.write_json(numbers, {"cells": rows})
+            tell(said, folder, {"figure": png, "": svg, "numbers": numbers, "table": table})
+            store.write_json(folder / store.MANIFEST, {"format": "rlnas-transfer", **identity})

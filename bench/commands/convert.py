@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Vertices
 from rlnas.bench.commands.text import announced
 from rlnas.bench.family import Conversion, converter
 
@@ -34,7 +35,7 @@ class Convert:
     official one and for every model.onnx; "any" accepts any."""
     allow_missing: bool = False
     """Accept an incomplete file: what is missing is missing in the table too."""
-    max_vertices: int = 7
+    max_vertices: Vertices = 7
     """Look for cells with at most so many vertices."""
 
     def run(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Seed, Within
 from rlnas.bench.errors import UserError
 
 
@@ -21,15 +23,15 @@ class Distill:
 
     surrogate: Positional[str] = "nb301"
     """What to imitate: the name of a surrogate that `rlnas bench list` shows."""
-    labels: int = 24_000
+    labels: Annotated[int, Within(64, 100000000)] = 24_000
     """Exact look-ups, half of them uniform draws, the rest where climbs on the network lead."""
-    rounds: int = 3
+    rounds: Annotated[int, Within(0, 1000)] = 3
     """How often climbs add labels; 0: all are uniform draws."""
-    width: int = 256
+    width: Annotated[int, Within(1, 100000)] = 256
     """Of the two hidden layers."""
-    steps: int = 6_000
+    steps: Annotated[int, Within(1, 100000000)] = 6_000
     """Batches of 256 learnt from in each round."""
-    seed: int = 0
+    seed: Seed = 0
     """Root of all randomness."""
     out: Path | None = None
     """File to write; default: the cache folder, as nb301-distilled-<surrogate>."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Epochs
 from rlnas.bench.commands.text import announced
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import Made, families, with_importer
@@ -29,7 +30,7 @@ class ImportCsv:
     """Where to write; default: the cache folder, where commands find it by its name."""
     columns: tuple[str, ...] = ()
     """COLUMN=NAME for columns that go by other names, e.g. acc=validation_accuracy."""
-    epochs: int | None = None
+    epochs: Epochs = None
     """The budget, where the file does not say after how many epochs."""
     values: tuple[str, ...] = ()
     """What a value is, for captions: single, mean-of-3, max-of-3, predicted; of one budget,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Vertices
+
 
 @dataclass(frozen=True)
 class Rehearse:
@@ -21,7 +23,7 @@ class Rehearse:
 
     table: Positional[str]
     """The table of NAS-Bench-101 cells to learn from, by name or path."""
-    max_vertices: int = 7
+    max_vertices: Vertices = 7
     """Predict all cells with at most so many vertices."""
     out: Path | None = None
     """Where to write it; default: the cache folder, under the name TABLE-rehearsal."""

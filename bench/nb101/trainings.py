@@ -15,6 +15,7 @@ from typing import Any
 from rlnas.bench.arguments import shown
 from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import writing
 from rlnas.bench.nb101.cell import Cell, module_hash
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
@@ -105,6 +106,7 @@ def tabulate(
         return failures
     total = len(named) * len(seeds)
     with (
+        writing(folder / RECORDS, folder / RECORDS),
         open(folder / RECORDS, "a") as file,
         bar(f"tabulate {dataset}", total, unit="training", initial=total - len(jobs)) as shown,
     ):

@@ -22,6 +22,7 @@ from rlnas.bench.arguments import whole
 from rlnas.bench.csv_file import CsvFile, Name, nameless, opened
 from rlnas.bench.csv_numbers import Numbers, fractions_of, joined, numbers_of
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import at_once
 from rlnas.bench.nb201 import cell, tasks
 from rlnas.bench.nb201.cell import Variant
 from rlnas.bench.nb201.table import MOST_REPEATS, Table, folder
@@ -90,8 +91,9 @@ def import_csv(
         table.validate(f"{path}: {table.name}")
     out = out or folder()
     paths = tuple(out / f"{table.name}.npz" for table in tables)
-    for table, target in zip(tables, paths, strict=True):
-        table.save(target)
+    with at_once():
+        for table, target in zip(tables, paths, strict=True):
+            table.save(target)
     used = {column.place for column in found}
     skipped = tuple(
         original

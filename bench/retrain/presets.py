@@ -2,8 +2,9 @@
 shown without it."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from rlnas.bench.bounds import Rate, Share, Within
 from rlnas.bench.errors import UserError
 
 
@@ -15,33 +16,33 @@ class Settings:
     config.py, model_builder.py, base_ops.py and cifar.py).
     """
 
-    epochs: int = 108
+    epochs: Annotated[int, Within(1, 1000000)] = 108
     """Passes over the training images."""
-    batch_size: int = 256
+    batch_size: Annotated[int, Within(1, 1000000)] = 256
     """Images a step."""
     optimiser: Literal["rmsprop", "rmsprop-tf", "sgd"] = "rmsprop-tf"
     """rmsprop-tf: TensorFlow's RMSProp, epsilon inside the root and averages begun at 1, as in
     NAS-Bench-101."""
-    learning_rate: float = 0.2
+    learning_rate: Rate = 0.2
     """Initial rate; cosine to 0 over all steps."""
-    momentum: float = 0.9
+    momentum: Share = 0.9
     """Of the optimiser."""
     nesterov: bool = False
     """SGD looks ahead along its momentum (Nesterov)."""
-    decay: float = 0.9
+    decay: Share = 0.9
     """RMSProp's averaging of the squared gradient."""
-    epsilon: float = 1.0
+    epsilon: Annotated[float, Within(0, 1000)] = 1.0
     """RMSProp's epsilon."""
-    weight_decay: float = 1e-4
+    weight_decay: Annotated[float, Within(0, 1000)] = 1e-4
     """Factor of the squared weights in the loss, halved."""
-    gradient_clip: float = 0.0
+    gradient_clip: Annotated[float, Within(0, 1000000000.0)] = 0.0
     """Largest global norm of the gradient; 0: no limit."""
     drop_last: bool = True
     """Images that do not fill the last batch of an epoch are left out, others each epoch."""
-    bn_momentum: float = 0.003
+    bn_momentum: Share = 0.003
     """Of every batch norm, in torch's sense: the weight of the new batch (TensorFlow's 0.997 is
     0.003 here)."""
-    bn_epsilon: float = 1e-5
+    bn_epsilon: Annotated[float, Within(0, 1000)] = 1e-5
     """Of every batch norm, added to the variance."""
     recompute_bn: bool = False
     """Before measuring, running batch-norm statistics are replaced by those of the whole training
@@ -49,26 +50,26 @@ class Settings:
     tf_init: bool = True
     """The weights of a NAS-Bench-101 network are drawn by fan-in, as TensorFlow did; else by
     fan-out, as nasbench-pytorch does."""
-    channels: int = 128
+    channels: Annotated[int, Within(1, 4096)] = 128
     """Of the stem; doubled at every reduction."""
-    stacks: int = 3
+    stacks: Annotated[int, Within(1, 100)] = 3
     """Of a network of stacks of equal cells, as in NAS-Bench-101."""
-    modules: int = 3
+    modules: Annotated[int, Within(1, 100)] = 3
     """Cells a stack, of such a network."""
-    layers: int = 8
+    layers: Annotated[int, Within(1, 1000)] = 8
     """Cells of a DARTS network, a third and two thirds along reducing."""
-    crop_padding: int = 4
+    crop_padding: Annotated[int, Within(0, 256)] = 4
     """Training images are padded so far with black and cropped at random; 0: not."""
     flip: bool = True
     """Training images are mirrored at random."""
-    cutout: int = 0
+    cutout: Annotated[int, Within(0, 4096)] = 0
     """Side of the random square that is blanked in a training image, in pixels; 0: none."""
-    auxiliary_weight: float = 0.0
+    auxiliary_weight: Annotated[float, Within(0, 1000)] = 0.0
     """Of the auxiliary head's loss, of a DARTS network; 0: no such head."""
-    drop_path: float = 0.0
+    drop_path: Share = 0.0
     """Of a DARTS network: the chance of dropping a path in the last epoch, rising linearly from
     0."""
-    val_images: int = 10_000
+    val_images: Annotated[int, Within(1, 10000000)] = 10_000
     """Images kept from training for validation, balanced over the classes, where the data set has
     no such part."""
 

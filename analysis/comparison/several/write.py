@@ -19,7 +19,7 @@ from rlnas.analysis.store import Run
 from rlnas.analysis.style import REFERENCE, save
 from rlnas.analysis.text import places
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import quoted
+from rlnas.bench.files import at_once, quoted
 
 
 def run_several(
@@ -54,6 +54,7 @@ def run_several(
     histories(runs)
 
 
+@at_once()
 def write(runs: Sequence[Run], folder: Path, reference: str = "") -> None:
     """Figure, CSV and JSON into `folder`; the table and the paths onto stdout. reference: as
     `measure` takes it."""

@@ -1,0 +1,182 @@
+"""Plug-ins that are broken in every way: one line names them, the others go on working."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from rlnas import bench
+from rlnas.agents import registry
+from rlnas.agents.learner import learner_class
+from rlnas.analysis import cli
+from rlnas.bench.errors import UserError
+from rlnas.bench.family import Outside, broken, families
+from rlnas.bench.plugins import PluginError, blamed
+from tables import small_table
+
+MODULES = {
+    "torn": "def f(:\n",
+    "needy": "import absent_module\n",
+    "leaves": "raise SystemExit(3)\n",
+    "faulty": '''
+from dataclasses import dataclass
+import jax.numpy as jnp
+from rlnas.agents import Agent
+
+@dataclass(frozen=True)
+class Raises:
+    """Never asks."""
+    def build(self, space):
+        def ask(key, state):
+            raise ValueError("two\\nlines \\x1b[1m")
+        return Agent(space.sample, ask, lambda state, arch, result: state)
+
+@dataclass(frozen=True)
+class Beyond:
+    """Asks for what is not there."""
+    at: int = 10**6
+    def build(self, space):
+        def ask(key, state):
+            return jnp.full_like(space.sample(key), self.at), state
+        return Agent(space.sample, ask, lambda state, arch, result: state)
+
+@dataclass(frozen=True)
+class Refuses:
+    """Cannot be made."""
+    def __post_init__(self):
+        raise RuntimeError("not today")
+
+@dataclass(frozen=True)
+class Builds:
+    """Builds nothing."""
+    def build(self, space):
+        return None
+
+class Asks:
+    def __init__(self, problem, seed):
+        pass
+    def ask(self):
+        raise LookupError("no idea")
+    def tell(self, choices, value):
+        pass
+
+def nothing(name, *, epochs, noise):
+    return None
+
+def divides(name, *, epochs, noise):
+    return 1 / 0
+''',
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder with the modules, to be in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    small_table(4).save("table.npz")
+    for name, text in MODULES.items():
+        Path(f"{name}.py").write_text(text)
+    yield
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+COMPARE = "compare --benchmark table.npz --budget 4 --seeds 2 --agents"
+BROKEN = {
+    f"{COMPARE} random_search torn:X": "torn:X cannot be imported (SyntaxError: ",
+    f"{COMPARE} random_search needy:X": "needy:X cannot be imported (ModuleNotFoundError: No module"
+    " named 'absent_module')",
+    f"{COMPARE} random_search leaves:X": "leaves:X cannot be imported (SystemExit: 3)",
+    f"{COMPARE} random_search faulty:X": "faulty.py defines no X",
+    f"{COMPARE} random_search faulty:Refuses": "agent 'faulty:Refuses' of the module faulty raised "
+    "RuntimeError: not today (faulty.py, line 27)",
+    f"{COMPARE} bridge:faulty:Asks": "faulty:Asks: LookupError: no idea (faulty.py, line 39)",
+    f"{COMPARE} faulty:Raises": "agent Raises of the module faulty raised ValueError: two lines "
+    r"\x1b[1m (faulty.py, line 11)",
+    "probe faulty:Raises --benchmark table.npz --budget 4 --seeds 2": "agent faulty:Raises of the ",
+    "check torn:X": "torn:X cannot be imported (SyntaxError: ",
+    "agents torn:X": "torn:X cannot be imported (SyntaxError: ",
+    "train torn:X": "torn:X cannot be imported (SyntaxError: ",
+}
+
+
+@pytest.mark.parametrize("line", BROKEN)
+def test_one_line_names_it(line: str, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(line.split()) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("rlnas: error: ") and BROKEN[line] in said
+
+
+def test_the_traceback_by_an_option(capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["--traceback", *f"{COMPARE} faulty:Raises".split()]) == 2
+    told = capsys.readouterr().err
+    assert 'raise ValueError("two\\nlines' in told and "Traceback (most recent call last)" in told
+    assert told.splitlines()[-1].startswith("rlnas: error: agent Raises")
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ("faulty:Raises", "agent Raises of the module faulty raised ValueError: two lines"),
+        ("faulty:Builds", "agent Builds of the module faulty raised "),
+        ("faulty:Beyond", "asked for 1000000, which is no architecture of small (40 of 40"),
+        ("faulty:Beyond:at=-1", "asked for -1, which is no architecture of small (40 of 40"),
+    ],
+)
+def test_the_others_are_compared(agent: str, said: str, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main([*COMPARE.split(), "random_search", agent, "evolution"]) == 2
+    out, err = capsys.readouterr()
+    assert "random_search" in out and "evolution" in out and agent not in out
+    assert err.splitlines()[-1].startswith("rlnas: error: left out of the comparison: agent ")
+    assert said in err and len(list(Path("runs").glob("*/manifest.json"))) == 2
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modules as installed packages would register them."""
+    by_group = {
+        "rlnas.agents": {"torn_agent": "torn:X", "needy_agent": "needy:X"},
+        "rlnas.benchmarks": {
+            "none": "faulty:nothing",
+            "divides": "faulty:divides",
+            "torn": "torn:load",
+        },
+        "rlnas.families": {"leaves": "leaves:FAMILY", "no-family": "faulty:nothing"},
+    }
+
+    def entry_points(group: str) -> list[EntryPoint]:
+        return [EntryPoint(*item, group) for item in by_group[group].items()]
+
+    monkeypatch.setattr("rlnas.bench.registry.entry_points", entry_points)
+
+
+@pytest.mark.usefixtures("installed")
+def test_registered_ones_are_named_and_the_others_work(capsys: pytest.CaptureFixture) -> None:
+    for name, said in {
+        "none": "benchmark 'none' of an installed package is None; expected one",
+        "divides": "benchmark 'divides' of an installed package raised ZeroDivisionError: ",
+        "torn": "benchmark 'torn' of an installed package raised SyntaxError: ",
+    }.items():
+        with pytest.raises(UserError) as refused:
+            bench.load(name)
+        assert said in str(refused.value) and isinstance(bench.family_of(name), Outside)
+    assert {line.name for line in broken()} == {"leaves", "no-family"} and "nb101" in families()
+    with pytest.raises(UserError, match=r"agent torn_agent of an installed package: torn:X cannot"):
+        registry.config("torn_agent")
+    with pytest.raises(UserError, match="is not trained; expected one of dqn, incontext"):
+        learner_class("random_search")
+    assert cli.main(["agents"]) == 0 and cli.main(["bench", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "torn:X cannot be imported" in told and "nb101-digits" in told and "evolution" in told
+
+
+def test_faults_of_ours_are_not_dressed_up() -> None:
+    with pytest.raises(ZeroDivisionError), blamed("agent evolution", "rlnas.agents.evolution:X"):
+        raise ZeroDivisionError
+    with pytest.raises(PluginError), blamed("agent x", "rlnas_like.module:X"):
+        raise ZeroDivisionError

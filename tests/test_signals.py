@@ -1,0 +1,101 @@
+"""Real processes of the command line, stopped from outside: the status shells expect, one line, no
+crash, no half-written file, nobody left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rlnas.analysis.interrupts import Interrupted, Noted, noted, status_of
+from tables import small_table
+
+COMPARE = "compare --benchmark table.npz --agents random_search --budget 40 --seeds 100000"
+ABLATE = (
+    "ablate --preset smoke --benchmark table.npz --alpha 1 2 --neighbours 3 4 --seeds 2 "
+    "--steps 10000000 --workers 2"
+)
+SAID = "rlnas: interrupted; the same command again goes on where it can"
+
+
+def started(line: str, folder: Path) -> subprocess.Popen:
+    """The command in `folder`, where a `table.npz` lies."""
+    small_table(4).save(folder / "table.npz")
+    program = [sys.executable, "-m", "rlnas.analysis.cli", *line.split()]
+    # A shell that starts the tests in the background makes them, and what they start, ignore it.
+    return subprocess.Popen(
+        program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_comparison_that_is_stopped(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    process = started(COMPARE, tmp_path)
+    try:
+        assert until(lambda: any(tmp_path.glob("runs/*/part-*.npz")))
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1].splitlines()
+    finally:
+        process.kill()
+    assert (process.returncode, said[-1]) == (status, SAID)
+    assert not [path for path in tmp_path.rglob("*") if ".tmp" in path.name]
+
+
+def children(parent: int) -> list[int]:
+    """The processes that it started and that are still there."""
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    return [int(word) for word in found]
+
+
+def works(process: int) -> bool:
+    """Whether it is there, and holds memory as one with JAX does."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        return False
+    return pages * os.sysconf("SC_PAGE_SIZE") > 150e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nobody_survives_an_ablation(number: signal.Signals, tmp_path: Path) -> None:
+    process = started(ABLATE, tmp_path)
+    try:
+        assert until(lambda: sum(map(works, children(process.pid))) == 2)
+        workers = [child for child in children(process.pid) if works(child)]
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == (143 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert until(lambda: not any(map(works, workers)), 10.0)
+
+
+def test_both_signals_wait_until_they_are_asked_for() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with noted() as stopped:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stopped.asked
+            with pytest.raises(Interrupted) as again:
+                stopped.stop()
+            assert status_of(again.value) == 143
+    finally:
+        for number, how in before.items():
+            signal.signal(number, how)
+    assert status_of(KeyboardInterrupt()) == 130 and not Noted().asked
