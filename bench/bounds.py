@@ -59,7 +59,8 @@ def check_bounds(settings: Any, prefix: str = "") -> None:
     finite number, or cannot be printed. What is no dataclass has no options."""
     if not dataclasses.is_dataclass(settings):
         return
-    hints = _hints(type(settings))
+    kind: type = type(settings)
+    hints = _hints(kind)
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         name = prefix + field.name
