@@ -353,6 +353,7 @@ def soak(names: Sequence[str], minutes: float, rounds: int, seed: int, to: Path)
         number += 1
         print(f"after {number} rounds", *(f"{n} {c.rounds}" for n, c in counts.items()), flush=True)
     server.shutdown()
+    server.server_close()
     tell(counts)
     return sum(len(count.failures) for count in counts.values())
 
