@@ -12,10 +12,7 @@ half-written.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import http.server
-import io
-import json
 import os
 import random
 import signal
@@ -24,12 +21,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from soak_cases import CASES, Case
+from soak_results import difference, results
 
 MOST_STOPS = 4
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
@@ -37,84 +36,6 @@ STATUS = {signal.SIGKILL: (-9,), signal.SIGINT: (130,), signal.SIGTERM: (130, 14
 MARK = "RLNAS_SOAK"
 ORPHANS_AFTER = 5.0
 PATIENCE = 900.0
-TIMES = (
-    "created", "seconds", "wall_seconds", "peak_mb", "speed", "sessions", "session", "digest",
-    "images_a_second", "history_sha256", "sha256", "plain_peak_mb", "ours_peak_mb",
-)  # fmt: skip
-"""Fields of JSON and arrays that tell how long something took, or are digests of such files."""
-SKIPPED = (".png", ".svg", ".txt", ".md")
-"""Drawn from the others, with times in captions: they must be there."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """words: after `rlnas`. prepare: makes what it needs in the folder. left: patterns of the files
-    that count. once: stops cannot be survived by what is there, but by starting anew."""
-
-    name: str
-    words: Callable[[dict[str, str]], str]
-    prepare: Callable[[Path], None] = lambda folder: None
-    left: Sequence[str] = ("**/*",)
-    needs: Sequence[str] = ()
-
-
-def line(words: str) -> Callable[[dict[str, str]], str]:
-    return lambda world: words.format(**world)
-
-
-def tfrecord(folder: Path) -> None:
-    from rlnas.bench.nb101.synthetic import write_synthetic
-
-    write_synthetic(folder / "made.tfrecord", max_vertices=5)
-
-
-def table(folder: Path) -> None:
-    from tables import small_table
-
-    small_table(4).save(folder / "table.npz")
-
-
-RECIPE = "--recipe.epochs 2 --recipe.checkpoints 1 2 --recipe.stem-channels 4"
-CASES = (
-    Case(
-        "compare",
-        line(
-            "compare --agents random_search local_search evolution gp --budget 40 --seeds 24 "
-            "--out out"
-        ),
-    ),
-    Case("train", line("train --preset smoke --steps 4096 --evaluate-every 1024 --out out")),
-    Case("train-incontext", line("train incontext --preset smoke --out out")),
-    Case("ablate", line("ablate --preset smoke --workers 2 --out out")),
-    Case("convert", line("bench convert made.tfrecord --allow-missing --out made.npz"), tfrecord),
-    Case("fetch", line("bench fetch nb101 --url {url} --folder out --no-convert")),
-    Case(
-        "tabulate",
-        line(
-            "bench tabulate --name tiny --max-vertices 4 --dataset digits --seeds 1 --workers 2 "
-            f"--folder folder --out tiny.npz {RECIPE}"
-        ),
-        needs=("torch", "sklearn"),
-    ),
-    Case(
-        "retrain",
-        line(
-            "retrain --cells '110101 input,maxpool3x3,conv3x3-bn-relu,output' "
-            "'101 input,conv3x3-bn-relu,output' --dataset digits --preset quick --channels 4 "
-            "--stacks 1 --seeds 1 --epochs 6 --workers 2 --threads 1 --plain-loop-batches 0 "
-            "--out out"
-        ),
-        needs=("torch", "sklearn"),
-    ),
-    Case("oneshot", line("oneshot --preset smoke --out out"), needs=("torch", "sklearn")),
-    Case(
-        "distill",
-        line(
-            "bench distill nb301-soak --labels 2048 --rounds 1 --width 16 --steps 400 --out far.npz"
-        ),
-        needs=("onnx",),
-    ),
-)
 
 
 @dataclass
@@ -165,61 +86,6 @@ def orphans(mark: str) -> list[int]:
         except ProcessLookupError:
             continue
     return left
-
-
-# --- results
-
-
-def without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_times(x) for key, x in value.items() if key not in TIMES}
-    return [without_times(x) for x in value] if isinstance(value, list) else value
-
-
-def fingerprint(path: Path) -> str:
-    """Of a file's contents, but for times."""
-    if path.suffix in SKIPPED:
-        return "there" if path.stat().st_size else "empty"
-    if path.suffix == ".json":
-        return json.dumps(without_times(json.loads(path.read_text())), sort_keys=True)
-    if path.suffix == ".jsonl":
-        lines = path.read_text().splitlines()
-        return "\n".join(sorted(json.dumps(without_times(json.loads(x))) for x in lines))
-    if path.suffix == ".csv":
-        import pandas as pd
-
-        frame = pd.read_csv(path)
-        kept = [name for name in frame if not any(time in name for time in ("second", "peak"))]
-        return frame[kept].to_csv(index=False)
-    if path.suffix == ".npz":
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays = {name: file[name] for name in sorted(file.files) if name not in TIMES}
-        if "meta" in arrays:
-            meta = without_times(json.loads(str(arrays["meta"])))
-            arrays["meta"] = np.array(json.dumps(meta, sort_keys=True))
-        digest = hashlib.sha256()
-        for name, array in arrays.items():
-            digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
-        return digest.hexdigest()
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def results(folder: Path, patterns: Sequence[str]) -> dict[str, str]:
-    paths = sorted({path for pattern in patterns for path in folder.glob(pattern)})
-    return {
-        str(path.relative_to(folder)): fingerprint(path)
-        for path in paths
-        if path.is_file() and not path.name.startswith(".")
-    }
-
-
-def difference(expected: dict[str, str], found: dict[str, str]) -> str:
-    """What is not as it is in the undisturbed run; "" where all is."""
-    missing = [name for name in expected if name not in found]
-    more = [name for name in found if name not in expected]
-    other = [name for name in expected if name in found and expected[name] != found[name]]
-    said = [("missing", missing), ("more", more), ("other contents", other)]
-    return "; ".join(f"{what}: {', '.join(names[:4])}" for what, names in said if names)
 
 
 # --- rounds

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import soak
+import soak_cases
+import soak_results
 
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are in /proc")
 
@@ -30,9 +32,9 @@ def test_stopped_at_random_it_comes_to_the_same(
 def test_every_case_is_a_command_and_every_name_another() -> None:
     from rlnas.analysis import cli
 
-    names = [case.name for case in soak.CASES]
+    names = [case.name for case in soak_cases.CASES]
     assert len(set(names)) == len(names)
-    for case in soak.CASES:
+    for case in soak_cases.CASES:
         words = case.words({"url": "http://127.0.0.1/x"}).split()
         assert words[0] in cli.COMMANDS or " ".join(words[:2]) in cli.COMMANDS
 
@@ -42,10 +44,10 @@ def test_a_difference_is_seen_but_times_are_none(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         np.savez(tmp_path / name / "x.npz", val=np.full(3, value), seconds=np.full(3, seconds))
         (tmp_path / name / "y.json").write_text(json.dumps({"val": value, "seconds": seconds}))
-    same, again, other = (soak.results(tmp_path / name, ["**/*"]) for name in "abc")
-    assert soak.difference(same, again) == ""
-    assert soak.difference(same, other) == "other contents: x.npz, y.json"
-    assert soak.difference(same, {}) == "missing: x.npz, y.json"
+    same, again, other = (soak_results.results(tmp_path / name, ["**/*"]) for name in "abc")
+    assert soak_results.difference(same, again) == ""
+    assert soak_results.difference(same, other) == "other contents: x.npz, y.json"
+    assert soak_results.difference(same, {}) == "missing: x.npz, y.json"
 
 
 @linux

@@ -1,0 +1,78 @@
+"""The commands that `make soak` stops, small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Case:
+    """words: after `rlnas`. prepare: makes what it needs in the folder. left: patterns of the files
+    that count. once: stops cannot be survived by what is there, but by starting anew."""
+
+    name: str
+    words: Callable[[dict[str, str]], str]
+    prepare: Callable[[Path], None] = lambda folder: None
+    left: Sequence[str] = ("**/*",)
+    needs: Sequence[str] = ()
+
+
+def line(words: str) -> Callable[[dict[str, str]], str]:
+    return lambda world: words.format(**world)
+
+
+def tfrecord(folder: Path) -> None:
+    from rlnas.bench.nb101.synthetic import write_synthetic
+
+    write_synthetic(folder / "made.tfrecord", max_vertices=5)
+
+
+def table(folder: Path) -> None:
+    from tables import small_table
+
+    small_table(4).save(folder / "table.npz")
+
+
+RECIPE = "--recipe.epochs 2 --recipe.checkpoints 1 2 --recipe.stem-channels 4"
+CASES = (
+    Case(
+        "compare",
+        line(
+            "compare --agents random_search local_search evolution gp --budget 40 --seeds 24 "
+            "--out out"
+        ),
+    ),
+    Case("train", line("train --preset smoke --steps 4096 --evaluate-every 1024 --out out")),
+    Case("train-incontext", line("train incontext --preset smoke --out out")),
+    Case("ablate", line("ablate --preset smoke --workers 2 --out out")),
+    Case("convert", line("bench convert made.tfrecord --allow-missing --out made.npz"), tfrecord),
+    Case("fetch", line("bench fetch nb101 --url {url} --folder out --no-convert")),
+    Case(
+        "tabulate",
+        line(
+            "bench tabulate --name tiny --max-vertices 4 --dataset digits --seeds 1 --workers 2 "
+            f"--folder folder --out tiny.npz {RECIPE}"
+        ),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
+        "retrain",
+        line(
+            "retrain --cells '110101 input,maxpool3x3,conv3x3-bn-relu,output' "
+            "'101 input,conv3x3-bn-relu,output' --dataset digits --preset quick --channels 4 "
+            "--stacks 1 --seeds 1 --epochs 6 --workers 2 --threads 1 --plain-loop-batches 0 "
+            "--out out"
+        ),
+        needs=("torch", "sklearn"),
+    ),
+    Case("oneshot", line("oneshot --preset smoke --out out"), needs=("torch", "sklearn")),
+    Case(
+        "distill",
+        line(
+            "bench distill nb301-soak --labels 2048 --rounds 1 --width 16 --steps 400 --out far.npz"
+        ),
+        needs=("onnx",),
+    ),
+)
