@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rlnas.analysis.stats import Interval
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, quoted, sha256
+from rlnas.bench.files import atomic_path, quoted
 from rlnas.bench.reading import content
 
 REPORT, DIGEST = "report.txt", "report.sha256"
@@ -80,9 +80,10 @@ def tell(said: str, folder: Path, paths: Mapping[str, Path]) -> None:
 
 def keep(said: str, folder: Path) -> None:
     """Write a report into its folder, the digest last."""
+    data = f"{said}\n".encode()
     with atomic_path(folder / REPORT) as temporary:
-        temporary.write_text(f"{said}\n", encoding="utf-8")
-    digest = sha256(folder / REPORT)
+        temporary.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
     with atomic_path(folder / DIGEST) as temporary:
         temporary.write_text(f"{digest}  {REPORT}\n", encoding="utf-8")
 

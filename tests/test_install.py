@@ -81,9 +81,8 @@ def test_the_source_distribution_builds_the_same_wheel(
     (archive,) = tmp_path.glob("*.tar.gz")
     shutil.unpack_archive(archive, tmp_path, filter="data")
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    assert {path.name for path in (ROOT / "tests").glob("*.py")} == {
-        path.name for path in (unpacked / "tests").iterdir()
-    }
+    ours = {path.name for kind in ("*.py", "*.txt") for path in (ROOT / "tests").glob(kind)}
+    assert ours == {path.name for path in (unpacked / "tests").iterdir()}
     out = tmp_path / "wheel"
     run([*WHEEL, out, unpacked], tmp_path)
     assert content(next(out.iterdir())) == content(wheel)
