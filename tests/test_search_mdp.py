@@ -57,7 +57,7 @@ def test_with_a_floor_the_first_answer_counts_from_there():
 
 
 def test_anytime_rewards_add_up_to_the_mean_over_the_budget():
-    mdp = dataclasses.replace(MDP, floor=0.0, shaping=Linear(1.0), anytime=True)
+    mdp = dataclasses.replace(MDP, floor=0.0, shaping=Linear(1.0), anytime=1.0)
     trail = played(mdp, jax.random.key(2))
     vals = [float(TABLE.val[int(info.arch)]) for _, _, _, info, _ in trail][: mdp.horizon]
     assert sum(r for _, r, _, _, _ in trail[: mdp.horizon]) == pytest.approx(
@@ -98,7 +98,7 @@ def test_a_look_up_without_a_value_rewards_nothing_and_is_not_asked_again():
 
 
 def test_the_rise_of_every_candidate_is_what_asking_it_brings():
-    mdp = dataclasses.replace(MDP, floor=0.1, judged=True, anytime=True)
+    mdp = dataclasses.replace(MDP, floor=0.1, judged=True, anytime=1.0)
     state = played(mdp, jax.random.key(8))[2][4]
     rises = mdp.rises(state, state.archs)
     for action in np.flatnonzero(state.mask):

@@ -35,7 +35,7 @@ def started(line: str, folder: Path) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 240.0) -> bool:
     end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.05)
