@@ -12,6 +12,7 @@ half-written.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import http.server
 import os
 import random
@@ -189,7 +190,7 @@ def soak(names: Sequence[str], minutes: float, rounds: int, seed: int, to: Path)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    world = {"url": f"http://127.0.0.1:{server.server_port}/nasbench_only108.tfrecord"}
+    world = {"url": f"http://127.0.0.1:{server.server_port}/soak.tfrecord"}
     os.environ["RLNAS_CACHE"] = str(to / "cache")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(to / "jax")
     here = [
@@ -242,7 +243,14 @@ def tell(counts: dict[str, Count]) -> None:
 
 
 def as_rlnas(words: Sequence[str]) -> None:
-    """The process `rlnas`; with one more benchmark, that is distilled."""
+    """The process `rlnas`; with one more benchmark, that is distilled, and one more download."""
+    if "soak-file" in words:
+        from rlnas.bench.fetch import Download
+        from rlnas.bench.nb101.family import FAMILY
+
+        digest, url = hashlib.sha256(Slow.body).hexdigest(), words[words.index("--url") + 1]
+        size = len(Slow.body)
+        FAMILY.downloads = (Download("soak-file", "soak", "soak.tfrecord", (url,), digest, size),)
     if "nb301-soak" in words:
         from rlnas.bench.nb301 import distill
         from surrogates import invented_benchmark

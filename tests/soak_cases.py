@@ -48,7 +48,7 @@ CASES = (
     Case("train-incontext", line("train incontext --preset smoke --out out")),
     Case("ablate", line("ablate --preset smoke --workers 2 --out out")),
     Case("convert", line("bench convert made.tfrecord --allow-missing --out made.npz"), tfrecord),
-    Case("fetch", line("bench fetch nb101 --url {url} --folder out --no-convert")),
+    Case("fetch", line("bench fetch soak-file --url {url} --folder out --no-convert")),
     Case(
         "tabulate",
         line(
