@@ -177,6 +177,10 @@ KINDS = {
 EACH_KIND = pytest.mark.parametrize(("settings", "arch"), KINDS.values(), ids=KINDS)
 
 
+ABOUT = {"arch": "x", "seed": 0, "threads": 1, "measured": []}
+"""What a checkpoint says besides the state of the fit."""
+
+
 @EACH_KIND
 def test_a_training_goes_on_from_any_epoch(
     data: datasets.Dataset, tmp_path: Path, settings: Settings, arch: Any
@@ -186,12 +190,13 @@ def test_a_training_goes_on_from_any_epoch(
     whole = fit_of(data, settings, arch)
     whole.epoch()
     path = tmp_path / "one.safetensors"
-    checkpoint.save(path, *whole.state())
+    tensors, state = whole.state()
+    checkpoint.save(path, tensors, ABOUT | {"fit": state})
     whole.epoch()
     part = fit_of(data, settings, arch, seed=7)  # nothing of it may survive
     found = checkpoint.load(path)
     assert found is not None
-    part.restore(*found)
+    part.restore(found[0], found[1]["fit"])
     part.epoch()
     assert numbers(part) == numbers(whole)
     assert part.curve[0] == whole.curve[0], "an epoch was done again"
@@ -295,7 +300,8 @@ def test_other_engines_learn_the_same(data: datasets.Dataset, options: dict) -> 
 def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     assert checkpoint.load(path) is None
-    checkpoint.save(path, {"x": torch.ones(3)}, {"a": 1})
+    about = ABOUT | {"fit": {"groups": [], "optimiser": {}, "curve": []}}
+    checkpoint.save(path, {"x": torch.ones(3)}, about)
     whole = path.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
     for data in (b"", whole[:20], whole[:-1], b"x" * 100):
@@ -303,4 +309,4 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
         assert checkpoint.load(path) is None
     path.write_bytes(whole)
     found = checkpoint.load(path)
-    assert found is not None and torch.equal(found[0]["x"], torch.ones(3)) and found[1] == {"a": 1}
+    assert found is not None and torch.equal(found[0]["x"], torch.ones(3)) and found[1] == about

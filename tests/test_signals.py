@@ -27,11 +27,12 @@ SAID = "rlnas: interrupted; the same command again goes on where it can"
 def started(line: str, folder: Path) -> subprocess.Popen:
     """The command in `folder`, where a `table.npz` lies."""
     small_table(4).save(folder / "table.npz")
-    program = [sys.executable, "-m", "rlnas.analysis.cli", *line.split()]
     # A shell that starts the tests in the background makes them, and what they start, ignore it.
+    begin = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    begin += "from rlnas.analysis.cli import entry; entry()"
     return subprocess.Popen(
-        program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        [sys.executable, "-c", begin, *line.split()], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 

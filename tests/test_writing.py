@@ -27,6 +27,7 @@ from rlnas.bench.files import WriteError, at_once, atomic_path, quoted
 from rlnas.bench.names import valid_name, visible
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.npz import save_npz
+from rlnas.bench.reading import read_json
 from tables import small_table
 
 RANDOM = np.random.default_rng(0)
@@ -57,7 +58,7 @@ def as_safetensors(path: Path) -> None:
 WRITERS: dict[str, Callable[[Path], None]] = {
     "table.npz": lambda path: save_npz(path, ("x", 1), {"x": RANDOM.random(100_000)}),
     "small.npz": lambda path: save_npz(path, ("x", 1), {"x": RANDOM.random(9000)}, compressed=True),
-    "numbers.json": lambda path: store.write_json(path, RANDOM.random(9000).tolist()),
+    "numbers.json": lambda path: store.write_json(path, {"all": RANDOM.random(9000).tolist()}),
     "table.csv": lambda path: store.write_csv(path, [{"x": x} for x in RANDOM.random(9000)]),
     "columns.csv": as_columns,
     "columns.csv.gz": as_columns,
@@ -161,16 +162,16 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
 
 def test_all_outputs_of_a_folder_appear_together(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), at_once():
-        store.write_json(tmp_path / "a" / "one.json", 1)
+        store.write_json(tmp_path / "a" / "one.json", {"x": 1})
         with at_once():
-            store.write_json(tmp_path / "a" / "two.json", 2)
+            store.write_json(tmp_path / "a" / "two.json", {"x": 2})
         raise ZeroDivisionError
     assert list((tmp_path / "a").iterdir()) == []
     with at_once():
-        store.write_json(tmp_path / "a" / "one.json", 1)
+        store.write_json(tmp_path / "a" / "one.json", {"x": 1})
         assert not (tmp_path / "a" / "one.json").exists()
-        store.write_json(tmp_path / "a" / "one.json", 2)
-    assert (tmp_path / "a" / "one.json").read_text() == "2\n"
+        store.write_json(tmp_path / "a" / "one.json", {"x": 2})
+    assert read_json(tmp_path / "a" / "one.json")["x"] == 2
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["one.json"]
 
 
