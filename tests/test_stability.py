@@ -63,4 +63,4 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: An
     lines = (folder / "trainings.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 3 and lines[1].startswith("reinforce,0.1,0,")
     assert cli.main(["stability", "--rates", "0"]) == 2
-    assert "--rates is 0.0; expected numbers above 0" in capsys.readouterr().err
+    assert "--rates is 0.0; expected above 0" in capsys.readouterr().err

@@ -110,7 +110,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: An
     assert "Every source has cost 91 to 91 look-ups before the search" in said
     (folder,) = Path("runs").glob("transfer-*")
     assert {path.name for path in folder.iterdir()} == {
-        "figure.png", "figure.svg", "transfer.csv", "transfer.json", "report.txt", "manifest.json"
+        "figure.png", "figure.svg", "transfer.csv", "transfer.json", "report.txt", "manifest.json",
+        "report.sha256",
     }  # fmt: skip
     cells = json.loads((folder / "transfer.json").read_text())["cells"]
     assert len(cells) == 2 * 3 * 2 and {c["queries"] for c in cells} == {3, 6}
