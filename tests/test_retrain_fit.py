@@ -177,10 +177,6 @@ KINDS = {
 EACH_KIND = pytest.mark.parametrize(("settings", "arch"), KINDS.values(), ids=KINDS)
 
 
-ABOUT = {"arch": "x", "seed": 0, "threads": 1, "measured": []}
-"""What a checkpoint says besides the state of the fit."""
-
-
 @EACH_KIND
 def test_a_training_goes_on_from_any_epoch(
     data: datasets.Dataset, tmp_path: Path, settings: Settings, arch: Any
@@ -190,13 +186,12 @@ def test_a_training_goes_on_from_any_epoch(
     whole = fit_of(data, settings, arch)
     whole.epoch()
     path = tmp_path / "one.safetensors"
-    tensors, state = whole.state()
-    checkpoint.save(path, tensors, ABOUT | {"fit": state})
+    checkpoint.save(path, *whole.state())
     whole.epoch()
     part = fit_of(data, settings, arch, seed=7)  # nothing of it may survive
     found = checkpoint.load(path)
     assert found is not None
-    part.restore(found[0], found[1]["fit"])
+    part.restore(*found)
     part.epoch()
     assert numbers(part) == numbers(whole)
     assert part.curve[0] == whole.curve[0], "an epoch was done again"
@@ -300,8 +295,7 @@ def test_other_engines_learn_the_same(data: datasets.Dataset, options: dict) -> 
 def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     assert checkpoint.load(path) is None
-    about = ABOUT | {"fit": {"groups": [], "optimiser": {}, "curve": []}}
-    checkpoint.save(path, {"x": torch.ones(3)}, about)
+    checkpoint.save(path, {"x": torch.ones(3)}, {"a": 1})
     whole = path.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
     for data in (b"", whole[:20], whole[:-1], b"x" * 100):
@@ -309,4 +303,5 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
         assert checkpoint.load(path) is None
     path.write_bytes(whole)
     found = checkpoint.load(path)
-    assert found is not None and torch.equal(found[0]["x"], torch.ones(3)) and found[1] == about
+    assert found is not None and torch.equal(found[0]["x"], torch.ones(3)) and found[1] == {"a": 1}
+    assert checkpoint.load(path, checkpoint.OF_A_JOB) is None

@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 
-from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
+from rlnas.bench.checks import Each, Fields, Number, Rule, Text, Whole, check
 from rlnas.bench.errors import UserError
 from rlnas.bench.tensors import read_tensors, save_tensors
 
 HINT = "it is trained again"
-RULES = Fields(
+ANYTHING = Fields()
+OF_A_JOB = Fields(
     {
         "arch": Text(),
         "seed": Whole(),
@@ -32,14 +33,16 @@ def save(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any]) ->
     save_tensors(path, tensors, about, bytes_of)
 
 
-def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+def load(
+    path: Path, rules: Rule = ANYTHING
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
     """What `save` wrote; None when there is no such file, or, said on stderr, one that is not what
-    was written."""
+    was written, or not as the rules say."""
     if not path.exists():
         return None
     try:
         tensors, about = read_tensors(path, tensors_of, HINT)
-        return tensors, check(about, RULES, path, HINT)
+        return tensors, check(about, rules, path, HINT)
     except UserError as error:
         print(f"rlnas: {error}", file=sys.stderr)
         return None

@@ -67,7 +67,7 @@ def train(job: Job, tell: Tell) -> dict[str, Any]:
 
     tell((epochs done, whether before)): after every epoch.
     """
-    found = checkpoint.load(job.checkpoint) if job.stored else None
+    found = checkpoint.load(job.checkpoint, checkpoint.OF_A_JOB) if job.stored else None
     if found and (found[1]["arch"], found[1]["seed"]) != (job.arch, job.seed):
         found = None
     if found:
