@@ -40,7 +40,7 @@ def figure(cells: Sequence[Cell], points: Sequence[int], agent: str) -> Figure:
                 }
                 image = panel(axes, shown, {t: alone(cells, t, queries) for t in targets}, targets)
                 axes.set_title(f"{called}, {queries} queries", loc="left", fontweight="bold")
-                axes.set_xticks(range(len(targets)), names)
+                axes.set_xticks(range(len(targets)), names, rotation=20, ha="right")
                 axes.set_yticks(range(len(targets)), names)
             row[0].set_ylabel("source")
         for axes in panels[-1]:
@@ -48,8 +48,8 @@ def figure(cells: Sequence[Cell], points: Sequence[int], agent: str) -> Figure:
         drawn.colorbar(image, ax=panels, shrink=0.8, label="share of regret removed")
         said = sentences(cells, points, agent)[0]
         note = (
-            "Numbers: gain in validation over searching alone, percentage points, * sure (Holm). "
-            "Diagonal: regret alone."
+            "Numbers: gain in validation over searching alone, percentage points, * p < 0.05 "
+            "(Holm). Diagonal: regret alone."
         )
         drawn.suptitle(textwrap.fill(said, 100), x=0.01, ha="left", fontsize=10, fontweight="bold")
         drawn.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color="#444444")
