@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 TIMES = (
-    "created", "seconds", "wall_seconds", "peak_mb", "speed", "sessions", "session", "digest", "arrays",
-    "images_a_second", "history_sha256", "sha256", "plain_peak_mb", "ours_peak_mb",
+    "created", "seconds", "wall_seconds", "peak_mb", "speed", "sessions", "session", "digest",
+    "arrays", "images_a_second", "history_sha256", "sha256", "plain_peak_mb", "ours_peak_mb",
 )  # fmt: skip
 """Fields of JSON and arrays that tell how long something took, or are digests of such files."""
 SKIPPED = (".png", ".svg", ".txt", ".md")
