@@ -119,8 +119,8 @@ def compare(
                 if failed is None or len(entered) == 1:
                     raise
                 failed.append(error)
-    if not runs:
-        raise (failed or [])[0]
+    if failed and not runs:
+        raise failed[0]
     return runs
 
 
@@ -187,18 +187,23 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     }
 
 
+@jax.jit
+def _numbers(benchmark: Any, archs: Any) -> Any:
+    """int32 [n]: of each architecture; a program for all blocks and agents of a benchmark."""
+    return jax.vmap(benchmark.space.index)(archs)
+
+
 def check_inside(contender: Contender, benchmark: Benchmark, history: History) -> None:
     """`PluginError` for an agent that asked for what is no architecture. In a part of a space what
     is built by choices may not be there, which the look-up answered."""
     space = benchmark.space
     if isinstance(space, Part) and space.size < space.whole:
         return
-    if not hasattr(space, "inside") and not isinstance(space, Indexed):
+    if not isinstance(space, Indexed):
         return
-    inside = space.inside if hasattr(space, "inside") else lambda arch: space.index(arch) >= 0
     archs = np.asarray(history.arch)
     flat = archs.reshape(-1, *space.arch_shape)
-    outside = ~np.asarray(jax.jit(jax.vmap(inside))(flat))
+    outside = np.asarray(_numbers(benchmark, flat)) < 0
     if outside.any():
         raise PluginError(
             f"agent {contender.label} of {origin_of(type(contender.config))} asked for "
