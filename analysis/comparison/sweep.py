@@ -202,7 +202,7 @@ def check_inside(contender: Contender, benchmark: Benchmark, history: History) -
     if not isinstance(space, Indexed):
         return
     archs = np.asarray(history.arch)
-    flat = archs.reshape(-1, *space.arch_shape)
+    flat = archs.reshape(-1, *archs.shape[2:])
     outside = np.asarray(_numbers(benchmark, flat)) < 0
     if outside.any():
         raise PluginError(
