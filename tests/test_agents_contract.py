@@ -19,14 +19,18 @@ from rlnas.agents.testing import AgentContract, fingerprint, fingerprints_elsewh
 from rlnas.bench.testing import run_checks
 from surrogates import invented_benchmark
 
-WORDS = {"dqn": "dqn:neighbours=4", "bridge": "bridge:outside_searchers:Draws:workers=0"}
+WORDS = {
+    "bananas": "bananas:steps=10,ensemble=2",
+    "bridge": "bridge:outside_searchers:Draws:workers=0",
+    "dqn": "dqn:neighbours=4",
+}
 """Settings that take less of a test's time; the bridge is nobody by itself."""
 REGISTERED = {name: WORDS.get(name, name) for name in agents.names()}
 
 
 @pytest.mark.parametrize("name", REGISTERED)
 class TestRegistered(AgentContract):
-    benchmarks = AgentContract.benchmarks | {"cell pairs": invented_benchmark}
+    benchmarks = AgentContract.benchmarks | {"vectors": invented_benchmark}  # pairs of cells
     new_on_islands = 0.6
     test_process = None  # below, one other process for all
 

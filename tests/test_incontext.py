@@ -31,8 +31,9 @@ from rlnas.bench.synthetic.tables import Inventor, coded
 
 SMALL = InContextLearner(
     network=NetworkConfig(width=16, feed_forward=16), read=8, fresh=16, parents=2, near=4,
-    current=2, horizon=8, actors=8, steps=64 * 24, batches=4,
+    current=2, horizon=8, actors=8, steps=64 * 24, batches=4, learning_rate=3e-3,
 )  # fmt: skip
+iterate = jax.jit(SMALL.iterate, static_argnums=2)  # one program for all that train
 
 
 @cache
@@ -177,23 +178,25 @@ class Rising(Inventor):
         )  # fmt: skip
 
 
+def rising(sign: float) -> Tables:
+    return Tables((Rising(coded("tnb101"), sign=jnp.float32(sign)),), SMALL.alpha)
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_it_learns_what_its_tables_have_in_common(sign):
     """The known answer: the first query, with nothing seen, is of the largest (or smallest)
     candidate; before training it is any."""
     known = coded("tnb101")
-    learner = dataclasses.replace(SMALL, learning_rate=3e-3)
-    tables = Tables((Rising(known, sign=jnp.float32(sign)),), learner.alpha)
-    state = learner.init(tables, jax.random.key(0))
+    tables = rising(sign)
+    state = SMALL.init(tables, jax.random.key(0))
     before = state.learner.params
-    iterate = jax.jit(lambda tables, state: learner.iterate(tables, state, True))
     for _ in range(24):
-        state, _ = iterate(tables, state)
+        state, _ = iterate(tables, state, True)
 
     table = tables.inventors[0].draw(jax.random.key(0))
 
     def first(params: Any) -> float:
-        agent = learner.agent(known.space, params)
+        agent = SMALL.agent(known.space, params)
 
         def one(key: Any) -> Any:
             arch, _ = agent.ask(key, agent.init(key))
@@ -207,8 +210,7 @@ def test_it_learns_what_its_tables_have_in_common(sign):
 
 
 def test_the_same_key_trains_the_same_and_learning_can_be_left():
-    tables = SMALL.mdp(load("synthetic"))
-    iterate = jax.jit(SMALL.iterate, static_argnums=2)
+    tables = rising(1.0)
     one, two = (iterate(tables, SMALL.init(tables, jax.random.key(0)), True)[0] for _ in range(2))
     left = iterate(tables, SMALL.init(tables, jax.random.key(0)), False)[0]
     for a, b in zip(*(jax.tree.leaves(s.learner) for s in (one, two)), strict=True):
