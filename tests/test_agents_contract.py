@@ -20,9 +20,13 @@ from rlnas.bench.testing import run_checks
 from surrogates import invented_benchmark
 
 WORDS = {
-    "bananas": "bananas:steps=10,ensemble=2",
+    "bananas": "bananas:steps=10,ensemble=2,width=8",
     "bridge": "bridge:outside_searchers:Draws:workers=0",
-    "dqn": "dqn:neighbours=4",
+    "dqn": "dqn:neighbours=4,updates=1",
+    "enas_controller": "enas_controller:units=8",
+    "gp": "gp:points=48,fresh=32",
+    "incontext": "incontext:points=48,memory=64,fresh=32",
+    "ppo": "ppo:units=8,embedding=4,epochs=2",
 }
 """Settings that take less of a test's time; the bridge is nobody by itself."""
 REGISTERED = {name: WORDS.get(name, name) for name in agents.names()}

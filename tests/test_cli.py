@@ -1,5 +1,4 @@
-"""The command line: every command in a process of its own, and one line for every kind of bad
-input."""
+"""The command line: its helps, and one line for every kind of bad input."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ import pytest
 
 from rlnas.analysis import cli
 from rlnas.bench.errors import UserError
-from said import complaints
+from said import called, complaints
 
 
 def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
@@ -26,7 +25,7 @@ def rlnas(*args: object, encoding: str = "utf-8") -> subprocess.CompletedProcess
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_help_of_every_command(name: str) -> None:
-    done = rlnas(*name.split(" "), "--help")
+    done = called(*name.split(" "), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: rlnas {name} ")
     assert "--help" in done.stdout
@@ -34,7 +33,7 @@ def test_help_of_every_command(name: str) -> None:
 
 @pytest.mark.parametrize("args", [[], ["--help"], ["bench"], ["bench", "--help"]])
 def test_overview(args: list[str]) -> None:
-    done = rlnas(*args)
+    done = called(*args)
     assert (done.returncode, done.stderr) == (0, "")
     for name, target in cli.COMMANDS.items():
         if name.startswith("bench") or "bench" not in args:
@@ -83,7 +82,7 @@ def test_importing_analysis_is_light() -> None:
 
 
 def test_compare_then_plot(table: Path, tmp_path: Path) -> None:
-    """Two processes write the same bytes; a third redraws them from the histories."""
+    """Two processes write the same bytes, and draw them again from the histories."""
     args = [
         "compare",
         "--benchmark",
@@ -96,8 +95,8 @@ def test_compare_then_plot(table: Path, tmp_path: Path) -> None:
         "--seeds",
         4,
     ]
-    first, second = (rlnas(*args, "--out", tmp_path / name) for name in ("a", "b"))
-    for done in (first, second):
+    for name, run in {"a": rlnas, "b": called}.items():
+        done = run(*args, "--out", tmp_path / name)
         assert (done.returncode, complaints(done.stderr)) == (0, "")
         assert "local_search" in done.stdout and "figure.png" in done.stdout
     written = {path.relative_to(tmp_path / "a") for path in (tmp_path / "a").glob("*/*")}
@@ -108,17 +107,17 @@ def test_compare_then_plot(table: Path, tmp_path: Path) -> None:
                 path
             )
     (comparison,) = (tmp_path / "a").glob("compare-*")
-    done = rlnas("plot", comparison, "--out", tmp_path / "figures")
+    done = called("plot", comparison, "--out", tmp_path / "figures")
     assert (done.returncode, done.stderr) == (0, "")
     for path in comparison.iterdir():
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes(), path
 
 
 def test_bench_commands(table: Path, tmp_path: Path) -> None:
-    listed, told = rlnas("bench", "list"), rlnas("bench", "info", table)
+    listed, told = called("bench", "list"), called("bench", "info", table)
     assert (listed.returncode, told.returncode) == (0, 0), listed.stderr + told.stderr
     assert "small" in told.stdout and "91" in told.stdout
-    exported = rlnas("bench", "export", table, "--out", tmp_path / "small.csv")
+    exported = called("bench", "export", table, "--out", tmp_path / "small.csv")
     assert exported.returncode == 0, exported.stderr
     assert (tmp_path / "small.csv").stat().st_size > 0
 

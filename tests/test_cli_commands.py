@@ -1,4 +1,4 @@
-"""Commands for real, each in a process of its own: what they leave behind, and what bad input
+"""Commands for real, some in a process of their own: what they leave behind, and what bad input
 leaves behind: nothing.
 
 `compare`, `plot`, `bench list`, `info` and `export` are in `test_cli`; `train` in
@@ -25,12 +25,16 @@ from rlnas.bench.files import sha256
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.nb101.table import Table
-from said import complaints
+from said import called, complaints
 
 
-def rlnas(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command in `cwd`, whose folder `cache` is its cache; `before`: Python lines to run
-    first."""
+def rlnas(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in `cwd`, whose folder `cache` is its cache."""
+    return called(*args, cwd=cwd, RLNAS_CACHE=str(cwd / "cache"))
+
+
+def process(*args: object, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own; `before`: Python lines to run first."""
     code = f"import sys\n{before}\nfrom rlnas.analysis.cli import main; sys.exit(main())"
     env = os.environ | {"RLNAS_CACHE": str(cwd / "cache")}
     words = [sys.executable, "-c", code, *map(str, args)]
@@ -57,7 +61,7 @@ def written(folder: Path) -> set[str]:
 def test_convert(tmp_path: Path) -> None:
     """Without --out the table is found by its name from then on."""
     count = write_synthetic(tmp_path / "made.tfrecord", max_vertices=4, budgets=(12, 108))
-    done = rlnas("bench", "convert", "made.tfrecord", "--max-vertices", 4, cwd=tmp_path)
+    done = process("bench", "convert", "made.tfrecord", "--max-vertices", 4, cwd=tmp_path)
     assert (done.returncode, complaints(done.stderr)) == (0, "")
     (path,) = (tmp_path / "cache").rglob("made.npz")
     assert done.stdout.startswith(f"{path}: 91 cells x 3 repeats at 12, 108 epochs\n")
@@ -142,7 +146,7 @@ def test_fetch(url: str, tmp_path: Path) -> None:
     (tmp_path / "wanted").write_bytes(data)
     before = register(sha256(tmp_path / "wanted"))
     args = fetch_words(url)
-    done = rlnas(*args, cwd=tmp_path, before=before)
+    done = process(*args, cwd=tmp_path, before=before)
     assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert "complete" in done.stdout and "next: rlnas bench convert" in done.stdout
     assert (tmp_path / "here" / "small.bin").read_bytes() == data
@@ -151,7 +155,7 @@ def test_fetch(url: str, tmp_path: Path) -> None:
 
 def test_fetch_refuses_another_file(url: str, tmp_path: Path) -> None:
     args = fetch_words(url)
-    refused(rlnas(*args, cwd=tmp_path, before=register("0" * 64)), f"expected {'0' * 64}")
+    refused(process(*args, cwd=tmp_path, before=register("0" * 64)), f"expected {'0' * 64}")
     assert written(tmp_path) == set()
 
 

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlnas import agents
 from rlnas.agents.protocol import run_search, run_seeds, seed_keys
+from rlnas.agents.spec import parse
 from rlnas.agents.testing import GAPS, fingerprint
 from rlnas.analysis import cli, store
 from rlnas.bench import jax_setup
@@ -34,6 +34,7 @@ ENVIRONMENTS = {
     "8 devices": {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}"},
 }
 AGENTS = ("random_walk", "evolution")
+LEARNS = "dqn:neighbours=4,updates=1"
 
 
 def digest(tree: Any) -> str:
@@ -45,7 +46,7 @@ def digest(tree: Any) -> str:
 
 def direct(agent: str) -> str:
     """A search that is jitted here, by someone who makes his own keys."""
-    config, benchmark = agents.config(agent)(), GAPS()
+    config, benchmark = parse(agent)[1], GAPS()
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(0), i))(jnp.arange(2))
     search = jax.vmap(lambda key: run_search(config.build(benchmark.space), benchmark, 9, key))
     return digest(jax.jit(search)(keys))
@@ -71,7 +72,7 @@ def told(function: Any, *args: Any) -> str:
 def everything(learns: bool) -> dict[str, str]:
     """What must be the same, or refused, everywhere. learns: what learns in a search, too."""
     found = {f"run_seeds {agent}": fingerprint(agent) for agent in AGENTS}
-    own = (*AGENTS, "dqn") if learns else AGENTS
+    own = (*AGENTS, LEARNS) if learns else AGENTS
     found |= {f"run_search {agent}": told(direct, agent) for agent in own}
     return found | {
         "MDP": told(environment),
@@ -140,7 +141,7 @@ def test_pinned_is_for_a_while() -> None:
         assert jnp.arange(2).dtype == jnp.int32 and "fry" in str(jax.random.key(0).dtype)
     assert jnp.arange(2).dtype == jnp.int64 and "rbg" in str(jax.random.key(0).dtype)
     with pytest.raises(UserError, match="default_prng_impl = rbg"):
-        run_seeds(agents.config("random_search")(), GAPS(), 3, jax.random.split(jax.random.key(0)))
+        run_seeds(parse("random_search")[1], GAPS(), 3, jax.random.split(jax.random.key(0)))
 
 
 def test_what_decides_is_in_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:

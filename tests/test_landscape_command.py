@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -21,7 +19,7 @@ from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.benchmark import from_table
 from rlnas.bench.stand_ins import GridBenchmark, make, ring
-from said import complaints
+from said import called, complaints
 from tables import small_benchmark, small_table
 
 HILLS = [0.1, 0.5, 0.9, 0.5, 0.2, 0.6, 0.8, 0.3]
@@ -56,22 +54,8 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
         "--lags",
         "4",
     ]
-    program = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "rlnas.analysis.cli",
-        "landscape",
-        *options,
-        "--alphas",
-        "2",
-        "8",
-        "--out",
-    ]
-    done = subprocess.run(
-        [*program, str(tmp_path / "a")], capture_output=True, text=True, cwd=tmp_path
-    )
+    words = ["landscape", *options, "--alphas", "2", "8", "--out", tmp_path / "a"]
+    done = called(*words, cwd=tmp_path)
     assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert "a partial table, 88 of 91 cells" in done.stdout
     assert "1 of 88 cells have no value" in done.stdout

@@ -42,7 +42,7 @@ TRAIN = (
     "--rehearsal --evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5 "
     "--judging-seeds 4"
 )
-INVENTED = TRAIN.replace("table.npz", "synthetic").replace("--rehearsal ", "")
+INVENTED = TRAIN.replace("table.npz", "synthetic-tnb101").replace("--rehearsal ", "")
 RECIPE = (
     "--epochs 1 --batch-size 20 --optimiser sgd --learning-rate 0.1 --momentum 0.5 --nesterov "
     "--decay 0.8 --epsilon 0.5 --weight-decay 0.001 --gradient-clip 5 --no-drop-last "

@@ -10,9 +10,9 @@ import pytest
 from rlnas.analysis import cli
 
 SMALL = (
-    "train incontext --preset smoke --network.width 8 --horizon 8 --read 4 --fresh 8 --parents 2 "
-    "--steps 64 --actors 4 --batches 2 --evaluation-seeds 2 --evaluation-queries 2 4 "
-    "--judging-seeds 2 --evaluate-every 32 --out"
+    "train incontext --benchmark synthetic-tnb101 --preset smoke --network.width 8 --horizon 8 "
+    "--read 4 --fresh 8 --parents 2 --steps 64 --actors 4 --batches 2 --evaluation-seeds 2 "
+    "--evaluation-queries 2 4 --judging-seeds 2 --evaluate-every 32 --out"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, Protocol, runtime_checkable
@@ -24,8 +25,6 @@ REPEATS = 3
 ALIKE = {4: 0.6, 12: 0.8, 36: 0.93}
 """How a shorter training's function correlates with that of the longest; near what is known of
 NAS-Bench-101's budgets (FACTS of the project), in round numbers."""
-TRAINED_ON = ("nb101", "tnb101")
-"""The spaces whose tables `synthetic` draws."""
 
 
 @runtime_checkable
@@ -121,13 +120,15 @@ def load(
     name: str,
     space: str,
     number: int,
+    others: Sequence[str] = (),
     *,
     epochs: int | None = None,
     noise: NoiseLike = "mean",
     rho: float | None = None,
 ) -> InventedBenchmark:
     """Table `number` over a space, or its partner; see the family's `load`. Of a shorter budget
-    than the longest: one that goes with it, with more noise."""
+    than the longest: one that goes with it, with more noise. others: the spaces over which it draws
+    others."""
     known = coded(space)
     epochs = BUDGETS[-1] if epochs is None else epochs
     key = jax.random.fold_in(keys.root(number, "synthetic"), [*SIZES].index(space))
@@ -145,6 +146,4 @@ def load(
         known.space, val, test, seconds, name=name, family="synthetic",
         epochs=epochs, noise=noise, about=f"{name} is invented: nobody trained anything",
     )  # fmt: skip
-    if name != "synthetic":
-        return made
-    return replace(made, inventors=tuple(Inventor(coded(each)) for each in TRAINED_ON))
+    return replace(made, inventors=tuple(Inventor(coded(each)) for each in others))
