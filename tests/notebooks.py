@@ -24,15 +24,19 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def run(path: Path, folder: Path) -> Any:
     """The notebook as it is after a run in `folder`; an error names the cell and its traceback."""
-    import nbformat
-
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     about = notebook.metadata.copy()
     execute(notebook, folder)
     notebook.metadata = about  # without the versions of this machine
     for cell in code_cells(notebook):
         cell.outputs = [kept(output) for output in cell.outputs if stays(output)]
     return notebook
+
+
+def read(path: Path) -> Any:
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
 
 
 def execute(notebook: Any, folder: Path) -> None:

@@ -176,10 +176,9 @@ for devices in (jax.devices()[:1], jax.devices()):
 assert [n for _, n in found] == [1, 4], found
 np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-3, atol=1e-5)
 """
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | flags, capture_output=True, text=True
-    )
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+    env = os.environ | {"XLA_FLAGS": flags}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

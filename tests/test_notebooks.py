@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from notebooks import NOTEBOOKS, code_cells, execute, kept, run, stays
+from notebooks import NOTEBOOKS, code_cells, execute, kept, read, stays
 
-EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 # Of the notebook machinery; a notebook's own warnings stay in its kernel.
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -22,11 +21,17 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
-@EACH
-def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
-    """In an empty working folder, so that what it writes does not stay."""
-    counts = [cell.execution_count for cell in code_cells(run(path, tmp_path))]
-    assert counts == list(range(1, 1 + len(counts)))
+def test_they_run_from_top_to_bottom(tmp_path: Path) -> None:
+    """One after the other in one kernel, which has imported everything once; each from nothing, and
+    in an empty folder of its own, so that what it writes does not stay."""
+    cells = []
+    for path in NOTEBOOKS:
+        (tmp_path / path.stem).mkdir()
+        afresh = f"%reset -f\nimport os\nos.chdir({str(tmp_path / path.stem)!r})\ndel os"
+        cells += [new_code_cell(afresh), *code_cells(read(path))]
+    notebook = new_notebook(cells=cells)
+    execute(notebook, tmp_path)
+    assert [cell.execution_count for cell in cells] == list(range(1, 1 + len(cells)))
 
 
 def test_progress_is_a_bar(tmp_path: Path) -> None:
