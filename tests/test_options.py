@@ -39,7 +39,7 @@ MDP = (
 NETWORK = "--network.width 16 --network.layers 2 --network.heads 4 --network.feed-forward 8"
 TRAIN = (
     "--benchmark table.npz --preset smoke --noise repeat=1 --epochs 4 --seed 3 --out out "
-    "--rehearsal --evaluate-every 64 --evaluation-seeds 3 --evaluation-queries 2 5 "
+    "--rehearsal --evaluate-every 64 --evaluation-seeds 4 --evaluation-queries 2 5 "
     "--judging-seeds 4"
 )
 INVENTED = TRAIN.replace("table.npz", "synthetic-tnb101").replace("--rehearsal ", "")
