@@ -8,18 +8,17 @@ from pathlib import Path
 import pytest
 
 from rlnas.analysis import cli
+from test_options import LINES
 
-SMALL = (
-    "train incontext --benchmark synthetic-tnb101 --preset smoke --network.width 8 --horizon 8 "
-    "--read 4 --fresh 8 --parents 2 --steps 64 --actors 4 --batches 2 --evaluation-seeds 2 "
-    "--evaluation-queries 2 4 --judging-seeds 2 --evaluate-every 32 --out"
-)
+LINE = LINES["train"][2]
+"""With every option at a value that is not its default."""
 
 
 def test_a_training_looks_nothing_up_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert cli.main([*SMALL.split(), str(tmp_path)]) == 0
+    assert LINE.startswith("incontext ")
+    assert cli.main(["train", *LINE.replace("--out out", f"--out {tmp_path}").split()]) == 0
     said = capsys.readouterr().out
     assert "looked up no accuracy; " in said and "answers of invented tables" in said
     (folder,) = tmp_path.glob("train-*")
