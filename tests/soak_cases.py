@@ -40,7 +40,7 @@ CASES = (
     Case(
         "compare",
         line(
-            "compare --agents random_search local_search evolution gp --budget 40 --seeds 24 "
+            "compare --agents random_search local_search evolution --budget 30 --seeds 12 "
             "--out out"
         ),
     ),
