@@ -15,29 +15,27 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import http.server
 import os
 import random
+import resource
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from soak_cases import CASES, Case
 from soak_places import DISKS, PLAIN, can_mount, disk, obstructed, surroundings, used
 from soak_results import difference, results
+from soak_server import Slow, served
 
 MOST_STOPS = 4
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
@@ -105,10 +103,12 @@ def orphans(mark: str) -> list[int]:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a command left when nothing stopped it. seconds: it took; size: bytes on disk."""
+    """What a command left when nothing stopped it. seconds: it took, of the wall clock and of
+    processors; size: bytes on disk."""
 
     left: dict[str, str]
     seconds: float
+    busy: float
     size: int
 
 
@@ -121,7 +121,7 @@ def undisturbed(case: Case, world: dict[str, str], to: Path) -> Undisturbed:
     again = to / f"{case.name}-again"
     again.mkdir()
     case.prepare(again)
-    before, began = used(again), time.monotonic()
+    before, busy, began = used(again), children(), time.monotonic()
     status = start(case.words(world), again, "timed", plain).wait(PATIENCE)
     took = time.monotonic() - began
     first, second = (results(x, case.left) for x in (folder, again))
@@ -130,7 +130,13 @@ def undisturbed(case: Case, world: dict[str, str], to: Path) -> Undisturbed:
         raise Broken(f"status {status} undisturbed, {len(second)} files\n{log}")
     if wrong := difference(first, second):
         raise Broken(f"two undisturbed runs differ: {wrong}")
-    return Undisturbed(second, took, used(again) - before)
+    return Undisturbed(second, took, children() - busy, used(again) - before)
+
+
+def children() -> float:
+    """Processor seconds of all that has ended."""
+    of = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return of.ru_utime + of.ru_stime
 
 
 class Broken(Exception):
@@ -256,42 +262,6 @@ def drawn(mark: str, disks: bool) -> tuple[str, str]:
     return place, rng.choice([*[""] * 6, *DISKS]) if disks else ""
 
 
-class Slow(http.server.BaseHTTPRequestHandler):
-    """A file of 3 MB in pieces, over some two seconds; knows ranges."""
-
-    body = np.random.default_rng(0).bytes(3_000_000)
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range", "")
-        begin = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
-        self.send_response(206 if asked else 200)
-        rest = self.body[begin:]
-        if asked:
-            last = len(self.body) - 1
-            self.send_header("Content-Range", f"bytes {begin}-{last}/{len(self.body)}")
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        for i in range(0, len(rest), 150_000):
-            try:
-                self.wfile.write(rest[i : i + 150_000])
-            except OSError:
-                return
-            time.sleep(0.1)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def served() -> Iterator[dict[str, str]]:
-    """What the lines of the cases refer to."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield {"url": f"http://127.0.0.1:{server.server_port}/soak.tfrecord"}
-    server.shutdown()
-    server.server_close()
-
-
 def soak(
     names: Sequence[str], minutes: float, rounds: int, seed: int, to: Path, world: dict[str, str]
 ) -> int:
@@ -317,7 +287,8 @@ def soak(
                     here.remove(case)
                     count.fails(case.name, str(error))
                     continue
-                print(f"{case.name}: {expected[case.name].seconds:.0f} s undisturbed", flush=True)
+                alone = expected[case.name]
+                print(f"{case.name}: {alone.seconds:.0f} s undisturbed, {alone.busy:.0f} s busy")
             if time.monotonic() > deadline:
                 break
             mark = f"{seed}-{case.name}-{number}"

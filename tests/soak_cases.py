@@ -40,8 +40,7 @@ CASES = (
     Case(
         "compare",
         line(
-            "compare --agents random_search local_search evolution --budget 30 --seeds 12 "
-            "--out out"
+            "compare --agents random_search local_search evolution --budget 30 --seeds 12 --out out"
         ),
     ),
     Case("train", line("train --preset smoke --steps 4096 --evaluate-every 1024 --out out")),

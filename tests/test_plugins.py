@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -69,6 +72,15 @@ def nothing(name, *, epochs, noise):
 
 def divides(name, *, epochs, noise):
     return 1 / 0
+
+@dataclass(frozen=True)
+class Particular:
+    """Does not like one of the benchmarks."""
+    def build(self, space):
+        if space.size > 50:
+            raise ValueError("too large for me")
+        return Agent(space.sample, lambda key, state: (space.sample(key), state),
+                     lambda state, arch, result: state)
 ''',
 }
 
@@ -134,6 +146,36 @@ def test_the_others_are_compared(agent: str, said: str, capsys: pytest.CaptureFi
     assert "random_search" in out and "evolution" in out and agent not in out
     assert err.splitlines()[-1].startswith("rlnas: error: left out of the comparison: agent ")
     assert said in err and len(list(Path("runs").glob("*/manifest.json"))) == 2
+
+
+def test_the_others_are_compared_on_the_other_benchmarks(capsys: pytest.CaptureFixture) -> None:
+    """An agent that fails on one of three benchmarks, and one that fails on all."""
+    for name, rows in (("north", range(40)), ("south", range(30))):
+        table = small_table(4, rows=rows)
+        replace(table, meta=table.meta | {"name": name}).save(f"{name}.npz")
+    agents = "faulty:Particular faulty:Raises local_search"
+    tables = ("table.npz", "north.npz", "south.npz")
+    words = [*f"compare --budget 4 --seeds 2 --agents {agents} --benchmark".split(), *tables]
+    assert cli.main(words) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("rlnas: error: left out of the comparison: agent Particular of the ")
+    assert said.count("agent Particular of ") == 1 and said.count("agent Raises of ") == 1
+    done = [json.loads(path.read_text()) for path in Path("runs").glob("*/manifest.json")]
+    of = Counter(manifest["agent"] for manifest in done)
+    assert of == {"random_search": 3, "local_search": 3, "faulty:Particular": 2}
+    written = [path.read_text() for path in Path("runs").glob("compare-*/table.csv")]
+    (together,) = [text for text in written if "north" in text and "south" in text]
+    assert len(written) == 4 and "Particular" not in together and "local_search" in together
+
+
+def test_a_benchmark_that_fails_leaves_the_others(
+    installed: None, capsys: pytest.CaptureFixture
+) -> None:
+    line = "compare --benchmark table.npz divides --budget 4 --seeds 2 --agents random_search"
+    assert cli.main(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert "alone" in out and len(list(Path("runs").glob("*/manifest.json"))) == 1
+    assert err.splitlines()[-1].startswith("rlnas: error: left out of the comparison: benchmark ")
 
 
 @pytest.fixture

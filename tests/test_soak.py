@@ -18,6 +18,7 @@ import soak
 import soak_cases
 import soak_results
 from soak_places import DISKS, NOWHERE, PLAIN, can_mount, surroundings
+from soak_server import served
 
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are in /proc")
 
@@ -30,7 +31,7 @@ def test_stopped_or_refused_it_comes_to_the_same(
     monkeypatch.setattr(soak, "MOST_STOPS", 2)
     case = next(case for case in soak_cases.CASES if case.name == "fetch")
     disks = DISKS if can_mount(tmp_path / "disk") else ()
-    with soak.served() as world:
+    with served() as world:
         alone = soak.undisturbed(case, world, tmp_path)
         rounds = (
             ("0", PLAIN, ""),
@@ -62,7 +63,7 @@ def test_a_refusal_is_a_line_with_the_target(
     monkeypatch.setattr(soak.Round, "start", script_instead)
     monkeypatch.setattr(soak, "obstructed", lambda *args: nullcontext())
     (tmp_path / "x").mkdir()
-    case, alone = soak_cases.CASES[0], soak.Undisturbed({}, 1.0, 0)
+    case, alone = soak_cases.CASES[0], soak.Undisturbed({}, 1.0, 1.0, 0)
     at = (tmp_path / "x", "mark", random.Random(0), {}, [])
     wrong = soak.Round(case, "compare --out out", alone, *at).refused("read-only")
     assert wrong.startswith(expected) and bool(wrong) == bool(expected)

@@ -11,7 +11,7 @@ from tyro.conf import Positional
 
 from rlnas.analysis.settings import BASELINES
 from rlnas.bench.bounds import Epochs, Queries, Seed, Within
-from rlnas.bench.plugins import PluginError
+from rlnas.bench.plugins import PluginError, left_out
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,7 @@ class Compare:
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
         failed: list[PluginError] = []
         finish(compare(benchmark, failed=failed, **options), self.out, reference)
-        if failed:
-            said = "; ".join(map(str, failed))
-            raise PluginError(f"left out of the comparison: {said}") from failed[0]
+        left_out(failed)
 
 
 @dataclass(frozen=True)
