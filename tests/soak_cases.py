@@ -43,9 +43,24 @@ CASES = (
             "compare --agents random_search local_search evolution --budget 30 --seeds 12 --out out"
         ),
     ),
-    Case("train", line("train --preset smoke --steps 4096 --evaluate-every 1024 --out out")),
-    Case("train-incontext", line("train incontext --preset smoke --out out")),
-    Case("ablate", line("ablate --preset smoke --workers 2 --out out")),
+    Case(
+        "train",
+        line(
+            "train --preset smoke --steps 2048 --evaluate-every 512 --evaluation-seeds 2 "
+            "--judging-seeds 4 --out out"
+        ),
+    ),
+    Case(
+        "train-incontext",
+        line("train incontext --preset smoke --evaluation-seeds 2 --judging-seeds 4 --out out"),
+    ),
+    Case(
+        "ablate",
+        line(
+            "ablate --preset smoke --steps 1536 --seeds 1 --evaluation-seeds 2 --workers 2 "
+            "--out out"
+        ),
+    ),
     Case("convert", line("bench convert made.tfrecord --allow-missing --out made.npz"), tfrecord),
     Case("fetch", line("bench fetch soak-file --url {url} --folder out --no-convert")),
     Case(
@@ -66,7 +81,11 @@ CASES = (
         ),
         needs=("torch", "sklearn"),
     ),
-    Case("oneshot", line("oneshot --preset smoke --out out"), needs=("torch", "sklearn")),
+    Case(
+        "oneshot",
+        line("oneshot --preset smoke --steps 20 --seeds 1 --out out"),
+        needs=("torch", "sklearn"),
+    ),
     Case(
         "distill",
         line(

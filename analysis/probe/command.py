@@ -10,7 +10,7 @@ from typing import Annotated
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Queries, Seed, Within
+from rlnas.bench.bounds import Folder, Queries, Seed, Within
 from rlnas.bench.plugins import blamed
 
 
@@ -56,7 +56,7 @@ class Probe:
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder probe-<hash of the settings>."""
 
     def check(self) -> None:
