@@ -76,7 +76,7 @@ CASES = (
         line(
             "retrain --cells '110101 input,maxpool3x3,conv3x3-bn-relu,output' "
             "'101 input,conv3x3-bn-relu,output' --dataset digits --preset quick --channels 4 "
-            "--stacks 1 --seeds 1 --epochs 6 --workers 2 --threads 1 --plain-loop-batches 0 "
+            "--stacks 1 --seeds 1 --epochs 3 --workers 2 --threads 1 --plain-loop-batches 0 "
             "--out out"
         ),
         needs=("torch", "sklearn"),
