@@ -10,15 +10,22 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 from rlnas import bench
 from rlnas.agents import registry
 from rlnas.agents.learner import learner_class
 from rlnas.analysis import cli
+from rlnas.analysis.comparison.sweep import compare
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import Outside, broken, families
+from rlnas.bench.nb101.benchmark import from_table
+from rlnas.bench.nb301.genotype import NUM_DIGITS
 from rlnas.bench.plugins import PluginError, blamed
+from rlnas.bench.stand_ins import GridBenchmark
+from surrogates import invented_benchmark
 from tables import small_table
 
 MODULES = {
@@ -146,6 +153,34 @@ def test_the_others_are_compared(agent: str, said: str, capsys: pytest.CaptureFi
     assert "random_search" in out and "evolution" in out and agent not in out
     assert err.splitlines()[-1].startswith("rlnas: error: left out of the comparison: agent ")
     assert said in err and len(list(Path("runs").glob("*/manifest.json"))) == 2
+
+
+def test_beyond_a_space_without_numbers(tmp_path: Path) -> None:
+    """An operation, an input or every digit out of its range."""
+    asks = registry.config("faulty:Beyond")
+    for opened, digits in ((invented_benchmark(), NUM_DIGITS), (GridBenchmark(), 4)):
+        for at in (-1, 100):
+            with pytest.raises(PluginError, match=rf"asked for \[{at}, .* is no architecture of"):
+                compare(opened, {"x": asks(at=at)}, budget=2, seeds=2, out=tmp_path)
+        contains = jax.jit(opened.space.contains)
+        arch = np.asarray(opened.space.sample(jax.random.key(0)))
+        assert contains(arch)
+        for place in range(digits):
+            outside = arch.copy()
+            outside[place] = 100
+            assert not contains(outside)
+
+
+def test_what_a_partial_table_lacks_is_a_query_without_an_answer(tmp_path: Path) -> None:
+    """Nothing outside the whole space is."""
+    partial = from_table(small_table(4, rows=range(0, 90, 2)))
+    asks = registry.config("faulty:Beyond")
+    (run,) = compare(partial, {"x": asks(at=-1)}, budget=3, seeds=2, out=tmp_path)
+    assert (run.history.arch == -1).all() and run.history.arch.shape == (2, 3)
+    assert not run.history.valid.any() and np.isnan(run.history.val).all()
+    for at in (-2, 45, 10**6):
+        with pytest.raises(PluginError, match=f"asked for {at}, which is no architecture of"):
+            compare(partial, {"x": asks(at=at)}, budget=3, seeds=2, out=tmp_path)
 
 
 def test_the_others_are_compared_on_the_other_benchmarks(capsys: pytest.CaptureFixture) -> None:
