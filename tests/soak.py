@@ -47,9 +47,10 @@ PATIENCE = 900.0
 
 @dataclass
 class Count:
-    """Of one command. events: stops and the like, by kind."""
+    """Of one command. seconds: spent on it; events: stops and the like, by kind."""
 
     rounds: int = 0
+    seconds: float = 0.0
     events: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
@@ -244,7 +245,7 @@ def round_of(
     on: str = "",
 ) -> tuple[list[str], str]:
     """(what was done, what is wrong). place: of `surroundings`; on: of `DISKS`."""
-    folder = to / f"{case.name}-{mark.rpartition('-')[2]}"
+    folder = to / folder_name(mark)
     folder.mkdir()
     events, environment = [place] if place != PLAIN else [], surroundings(os.environ)[place]
     rng = random.Random(f"{mark} stops")
@@ -255,11 +256,15 @@ def round_of(
     return events, f"{' '.join(events)}: {wrong}" if wrong else ""
 
 
-def drawn(mark: str, disks: bool) -> tuple[str, str]:
-    """(place, on) of a round. disks: whether some may be mounted."""
-    rng, places = random.Random(mark), list(surroundings(os.environ))
-    place = rng.choice([*[PLAIN] * len(places), *places])
-    return place, rng.choice([*[""] * 6, *DISKS]) if disks else ""
+def folder_name(mark: str) -> str:
+    return f"round-{mark}".replace(" ", "-")
+
+
+def drawn(mark: str, number: int, disks: bool) -> tuple[str, str]:
+    """(place, on) of a command's round. disks: whether some may be mounted; every other one is."""
+    places = list(surroundings(os.environ))
+    place = random.Random(mark).choice([*[PLAIN] * len(places), *places])
+    return place, ("", DISKS[0], "", DISKS[1])[number % 4] if disks else ""
 
 
 def soak(
@@ -276,33 +281,31 @@ def soak(
     counts = {case.name: Count() for case in here}
     expected: dict[str, Undisturbed] = {}
     deadline = time.monotonic() + 60 * minutes
-    number = 0
-    while time.monotonic() < deadline and number < rounds and here:
-        for case in list(here):
-            count = counts[case.name]
-            if case.name not in expected:
-                try:
-                    expected[case.name] = undisturbed(case, world, to)
-                except Broken as error:
-                    here.remove(case)
-                    count.fails(case.name, str(error))
-                    continue
-                alone = expected[case.name]
+    while time.monotonic() < deadline and (
+        left := [case for case in here if counts[case.name].rounds < rounds]
+    ):
+        case = min(left, key=lambda case: counts[case.name].seconds)  # equal shares of the time
+        count, began = counts[case.name], time.monotonic()
+        if case.name not in expected:
+            try:
+                alone = expected[case.name] = undisturbed(case, world, to)
                 print(f"{case.name}: {alone.seconds:.0f} s undisturbed, {alone.busy:.0f} s busy")
-            if time.monotonic() > deadline:
-                break
-            mark = f"{seed}-{case.name}-{number}"
-            place, on = drawn(mark, disks)
-            events, wrong = round_of(case, world, expected[case.name], to, mark, place, on)
-            count.rounds += 1
-            count.events.update(events)
-            if wrong:
-                count.fails(mark, wrong)
-                print((to / f"{case.name}-{number}.log").read_text()[-1500:], flush=True)
-            else:
-                clean(to, f"{case.name}-{number}")
-        number += 1
-        print(f"after {number} rounds", *(f"{n} {c.rounds}" for n, c in counts.items()), flush=True)
+            except Broken as error:
+                here.remove(case)
+                count.fails(case.name, str(error))
+                continue
+        mark = f"{seed}-{case.name}-{count.rounds}"
+        place, on = drawn(mark, count.rounds, disks)
+        events, wrong = round_of(case, world, expected[case.name], to, mark, place, on)
+        count.rounds += 1
+        count.seconds += time.monotonic() - began
+        count.events.update(events)
+        if wrong:
+            count.fails(mark, wrong)
+            print((to / f"{folder_name(mark)}.log").read_text()[-1500:])
+        else:
+            print(f"{mark}: {' '.join(events)}", flush=True)
+            clean(to, folder_name(mark))
     tell(counts)
     return sum(len(count.failures) for count in counts.values())
 
