@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import re
 import types
 from collections.abc import Iterator
@@ -141,25 +140,3 @@ def values_of(settings: Any) -> Iterator[Any]:
             yield from values_of(value)
         else:
             yield from value if isinstance(value, tuple) else (value,)
-
-
-# Memory
-
-
-def memory_bytes() -> int:
-    """What this process may have: the machine's, or what its container leaves of it."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-    except OSError:
-        return total
-    return min(total, int(limit)) if limit.isdecimal() else total
-
-
-def check_memory(needed: int | float, what: str, advice: str) -> None:
-    """`UserError` where `what` would take more bytes than there are at all."""
-    if needed > (there := memory_bytes()):
-        raise UserError(
-            f"{what} would take {needed / 1e9:,.0f} GB of memory, there are {there / 1e9:,.0f}; "
-            f"{advice}"
-        )

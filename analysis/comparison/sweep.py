@@ -33,11 +33,11 @@ from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.arguments import shown
 from rlnas.bench.benchmark import Benchmark, Bounded, Indexed, Part
-from rlnas.bench.bounds import check_memory
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.plugins import PluginError, origin_of
+from rlnas.bench.program_memory import check_memory
 from rlnas.bench.progress import bar
 
 BLOCK = 10

@@ -70,6 +70,7 @@ class Probe:
         """Search, or find what is there; print the table, and where all lies."""
         from rlnas import bench
         from rlnas.analysis import store
+        from rlnas.analysis.probe.controls import check_source
         from rlnas.analysis.probe.variants import identity, probed
         from rlnas.analysis.probe.write import write
         from rlnas.analysis.rehearsal import check_rehearsal
@@ -82,6 +83,8 @@ class Probe:
         there = bench.load(self.benchmark)
         check_rehearsal(there, self.rehearsal)
         source = bench.load(self.source) if self.source else None
+        if source is not None:
+            check_source(source, there)
         settings = {"budget": self.budget, "seeds": self.seeds, "seed": self.seed}
         who = identity(label, config, there, source) | settings
         folder = store.folder_of(self.out, "probe", who)
