@@ -42,6 +42,8 @@ SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 STATUS = {signal.SIGKILL: (-9,), signal.SIGINT: (130,), signal.SIGTERM: (130, 143)}
 MARK = "RLNAS_SOAK"
 ORPHANS_AFTER = 5.0
+STOPPED_AFTER = 60.0
+"""Seconds; long, as the machine may be busy with other things."""
 PATIENCE = 900.0
 
 
@@ -170,10 +172,10 @@ class Round:
                 running.send_signal(how)
                 self.events.append(how.name)
                 try:
-                    status = running.wait(30)
+                    status = running.wait(STOPPED_AFTER)
                 except subprocess.TimeoutExpired:
                     os.killpg(running.pid, signal.SIGKILL)
-                    return f"{how.name}: still running after 30 s"
+                    return f"{how.name}: still running after {STOPPED_AFTER:.0f} s"
                 # It may have ended by itself in the meantime, or not have begun to listen.
                 early = (-how,) if how != signal.SIGKILL else ()
                 if status not in (*STATUS[how], 0, *early):

@@ -66,7 +66,7 @@ CASES = (
     Case(
         "tabulate",
         line(
-            "bench tabulate --name tiny --max-vertices 4 --dataset digits --seeds 1 --workers 2 "
+            "bench tabulate --name tiny --max-vertices 3 --dataset digits --seeds 1 --workers 2 "
             f"--folder folder --out tiny.npz {RECIPE}"
         ),
         needs=("torch", "sklearn"),
