@@ -17,7 +17,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from rlnas.bench.docs import field_docs
 from rlnas.bench.noise import MEAN
 from rlnas.bench.stand_ins import GridBenchmark, islands, scrambled
 from rlnas.bench.testing import need, need_equal, pinned_tests
+from rlnas.bench.workers import in_fresh_python
 
 BUDGET, SEEDS = 40, 6
 FULL = partial(scrambled, 120, 6)  # one shape, so one program, for these four
@@ -265,7 +265,6 @@ def fingerprints_elsewhere(agents: Iterable[str], **environment: str) -> dict[st
     )
     env = os.environ | {"PYTHONHASHSEED": "123", "PYTHONPATH": os.pathsep.join(sys.path)}
     env |= environment
-    words = [sys.executable, "-c", script, *agents]
-    done = subprocess.run(words, capture_output=True, text=True, env=env)
+    done = in_fresh_python(script, *agents, env=env)
     need(done.returncode == 0, f"another process failed: {done.stderr.strip().splitlines()[-1:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import folder_refusal, quoted
 
 BASELINES = ("random_search", "random_walk", "local_search", "evolution")
 """The agents that a comparison has unless told otherwise."""
@@ -27,5 +28,5 @@ def check_seed(seed: int, option: str = "seed") -> None:
 
 def check_folder(out: Path) -> None:
     """A folder of results is a folder, or is not there yet."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; expected a folder, or a name that is free")
+    if expected := folder_refusal(out):
+        raise UserError(f"--out {quoted(out)}: a file is there; {expected}")

@@ -1,8 +1,8 @@
 """What a benchmark and a search space promise to agents, environments and the runner.
 
 `SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
-its own (`Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Costed`, `Constructive`, `Encoded`,
-`Graphs`, `Restrictable`), asked for by `isinstance`.
+its own (`Bounded`, `Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Costed`, `Constructive`,
+`Encoded`, `Graphs`, `Restrictable`), asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -134,6 +134,15 @@ class Benchmark(Protocol):
 
 
 # Abilities of a search space
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A space that tells its architectures from other values of their shape. jit- and vmap-safe."""
+
+    def contains(self, arch: Arch) -> Bool[Array, ""]:
+        """Whether `arch` is an architecture; of a part of a space, whether it is one of the whole:
+        one that is not here is a question without an answer."""
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
+import re
 import types
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import EXPORT, RECORD, TABLE, file_refusal, folder_refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,17 @@ class Within:
         return f"expected at most {self.most:,}" if value > self.most else ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where a command writes: a folder, or a file that may be there only if it begins as `ours`."""
+
+    ours: re.Pattern[bytes] | None = None
+
+    def refusal(self, path: Path) -> str:
+        """What was expected; "" of a place where writing harms nothing of others."""
+        return file_refusal(path, self.ours) if self.ours else folder_refusal(path)
+
+
 WHOLE = Within(-(10**9))
 """Of a whole number that declares nothing."""
 NUMBER = Within(-1e9, 1e9)
@@ -48,6 +60,10 @@ Queries = Annotated[int, Within(1, 1_000_000, " query")]
 Share = Annotated[float, Within(0, 1)]
 Rate = Annotated[float, Within(0, 1000, open=True)]
 Vertices = Annotated[int, Within(2, 7)]
+Folder = Annotated[Path, Target()]
+TableFile = Annotated[Path | None, Target(TABLE)]
+ExportFile = Annotated[Path | None, Target(EXPORT)]
+RecordFile = Annotated[Path | None, Target(RECORD)]
 
 
 BESIDE = ("learner", "settings", "options")
@@ -76,18 +92,18 @@ def _hints(settings: type) -> dict[str, Any]:
     return get_type_hints(settings, include_extras=True)
 
 
-def check_value(value: Any, bounds: Within | None, what: str) -> None:
+def check_value(value: Any, bounds: Within | Target | None, what: str) -> None:
     """`UserError` for one value that is out of its bounds; None: those of its type."""
     if expected := _refusal(value, bounds):
         found = shown(str(value)) if isinstance(value, str | Path) else value
         raise UserError(f"{what} is {found}; {expected}")
 
 
-def declared(hint: Any) -> Within | None:
-    """The `Within` of a type, or of the items or the kinds that it is made of."""
+def declared(hint: Any) -> Within | Target | None:
+    """The `Within` or `Target` of a type, or of the items or the kinds that it is made of."""
     if get_origin(hint) is Annotated:
         for extra in get_args(hint)[1:]:
-            if isinstance(extra, Within):
+            if isinstance(extra, Within | Target):
                 return extra
         return declared(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType, tuple):
@@ -96,20 +112,23 @@ def declared(hint: Any) -> Within | None:
     return None
 
 
-def _refusal(value: Any, bounds: Within | None) -> str:
+def _refusal(value: Any, bounds: Within | Target | None) -> str:
     if isinstance(value, bool):
         return ""
+    number = bounds if isinstance(bounds, Within) else None
     if isinstance(value, int):
-        return (bounds or WHOLE).refusal(value)
+        return (number or WHOLE).refusal(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             return "expected a finite number"
-        return (bounds or NUMBER).refusal(value)
+        return (number or NUMBER).refusal(value)
     if isinstance(value, str | Path):
         text = str(value)
         if not text.isprintable():
             return "expected a text without control characters"
-        return "" if len(text) <= LONGEST else f"expected at most {LONGEST} characters"
+        if len(text) > LONGEST:
+            return f"expected at most {LONGEST} characters"
+        return bounds.refusal(Path(text)) if isinstance(bounds, Target) else ""
     return ""
 
 
@@ -121,25 +140,3 @@ def values_of(settings: Any) -> Iterator[Any]:
             yield from values_of(value)
         else:
             yield from value if isinstance(value, tuple) else (value,)
-
-
-# Memory
-
-
-def memory_bytes() -> int:
-    """What this process may have: the machine's, or what its container leaves of it."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-    except OSError:
-        return total
-    return min(total, int(limit)) if limit.isdecimal() else total
-
-
-def check_memory(needed: int | float, what: str, advice: str) -> None:
-    """`UserError` where `what` would take more bytes than there are at all."""
-    if needed > (there := memory_bytes()):
-        raise UserError(
-            f"{what} would take {needed / 1e9:,.0f} GB of memory, there are {there / 1e9:,.0f}; "
-            f"{advice}"
-        )

@@ -36,74 +36,79 @@ def _is(holds: bool, value: Any, at: str, expected: str) -> str:
     return "" if holds else f"{at or 'it'} is {shown(value)}, expected {expected}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrNull:
+    """A rule that null may be taken to keep."""
+
+    null: bool = False
+
+    def wrong(self, value: Any, at: str) -> str:
+        return "" if self.null and value is None else self.unfit(value, at)
+
+    def unfit(self, value: Any, at: str) -> str:
+        """What is wrong with a value that is not null."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Whole:
+class Whole(OrNull):
     """A whole number."""
 
     least: int = 0
     most: int = MOST
-    null: bool = False
 
-    def wrong(self, value: Any, at: str) -> str:
+    def unfit(self, value: Any, at: str) -> str:
         good = type(value) is int and self.least <= value <= self.most
         above = f" to {self.most}" if self.most < MOST else " up"
-        return _is(good or (self.null and value is None), value, at,
+        return _is(good, value, at,
                    f"a whole number from {self.least}{above}")  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(OrNull):
     """A number, which JSON keeps finite."""
 
     least: int | float = -math.inf
     most: int | float = math.inf
-    null: bool = False
 
-    def wrong(self, value: Any, at: str) -> str:
+    def unfit(self, value: Any, at: str) -> str:
         good = type(value) in (int, float) and self.least <= value <= self.most
         span = f" from {self.least:g} to {self.most:g}"
         span = "" if math.isinf(self.least) and math.isinf(self.most) else span
-        return _is(good or (self.null and value is None), value, at, f"a number{span}")
+        return _is(good, value, at, f"a number{span}")
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(OrNull):
     """A text. one_of: which ones there are. form: a regular expression."""
 
     one_of: tuple[str, ...] = ()
     form: str = ""
-    null: bool = False
 
-    def wrong(self, value: Any, at: str) -> str:
+    def unfit(self, value: Any, at: str) -> str:
         good = isinstance(value, str) and (not self.one_of or value in self.one_of)
         good = good and (not self.form or re.fullmatch(self.form, value) is not None)
         expected = f"one of {', '.join(self.one_of)}" if self.one_of else "a text"
         expected += f" like {self.form}" if self.form else ""
-        return _is(good or (self.null and value is None), value, at, expected)
+        return _is(good, value, at, expected)
 
 
 @dataclass(frozen=True)
-class Flag:
+class Flag(OrNull):
     """True or false."""
 
-    null: bool = False
-
-    def wrong(self, value: Any, at: str) -> str:
-        good = isinstance(value, bool) or (self.null and value is None)
-        return _is(good, value, at, "true or false")
+    def unfit(self, value: Any, at: str) -> str:
+        return _is(isinstance(value, bool), value, at, "true or false")
 
 
 @dataclass(frozen=True)
-class Each:
+class Each(OrNull):
     """A list. length: how long it must be, where that is known."""
 
     item: Rule | None = None
     length: int | None = None
-    null: bool = False
 
-    def wrong(self, value: Any, at: str) -> str:
-        if self.null and value is None:
-            return ""
+    def unfit(self, value: Any, at: str) -> str:
         if not isinstance(value, list):
             return _is(False, value, at, "a list")
         if self.length is not None and len(value) != self.length:
@@ -116,18 +121,15 @@ class Each:
 
 
 @dataclass(frozen=True)
-class Fields:
+class Fields(OrNull):
     """An object with these fields. optional: checked where they are there. others: of all other
     fields; None: whatever it is."""
 
     required: Mapping[str, Rule | None] = field(default_factory=dict)
     optional: Mapping[str, Rule | None] = field(default_factory=dict)
     others: Rule | None = None
-    null: bool = False
 
-    def wrong(self, value: Any, at: str) -> str:
-        if self.null and value is None:
-            return ""
+    def unfit(self, value: Any, at: str) -> str:
         if not isinstance(value, dict):
             return _is(False, value, at, "an object")
         for name in self.required:

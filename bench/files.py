@@ -9,8 +9,9 @@ import re
 import shlex
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -66,6 +67,33 @@ def writable(path: Path | str) -> Path:
         what = "a folder" if target.is_dir() else "a device, a pipe or the like"
         raise WriteError(f"{quoted(path)} is {what}; expected a file, or a name that is free")
     return target
+
+
+TABLE = re.compile(rb"PK\x03\x04.{26}[\w./-]{1,80}\.npy", re.DOTALL)
+EXPORT = re.compile(rb"module_hash,|idx,arch,|PAR1")
+RECORD = re.compile(rb"\{\s*\"(cores|sections|size)\"")
+"""How files that a user may name begin, where we wrote them."""
+
+
+def folder_refusal(path: Path) -> str:
+    """Why `path` cannot be a folder of results: a file is there, or on the way; "" where it can."""
+    there = next((place for place in (path, *path.parents) if os.path.exists(place)), path)
+    return "" if is_folder(there) or not there.exists() else "expected a folder, or a free name"
+
+
+def file_refusal(path: Path, ours: re.Pattern[bytes]) -> str:
+    """Why `path` is not to be written: a file is there that does not begin as `ours` do, nor is
+    empty; "" where it may be. What is no file, `writable` refuses."""
+    if not is_file(path):
+        return ""
+    with open(path, "rb") as file:
+        head = file.read(1000)
+    if head.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            head = zlib.decompressobj(31).decompress(head, 1000)
+    if not head or ours.match(head):
+        return ""
+    return "a file that rlnas did not write is there; expected a free name, or move it away"
 
 
 _WAITING: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("waiting", default=None)

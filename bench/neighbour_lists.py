@@ -28,6 +28,9 @@ class NeighbourLists:
         """A row, uniformly."""
         return jax.random.randint(key, (), 0, self.size, jnp.int32)
 
+    def contains(self, arch: Int32[Array, ""]) -> Bool[Array, ""]:
+        return (arch >= 0) & (arch < self.size)
+
     def index(self, arch: Int32[Array, ""]) -> Int32[Array, ""]:
         """The row itself; -1 for one that is not there."""
         return jnp.where((arch >= 0) & (arch < self.size), arch, -1)

@@ -80,6 +80,11 @@ class PartSpace:
         number = self.full.index(arch)
         return jnp.where(number < 0, -1, self.places[number])
 
+    def contains(self, arch: Arch) -> Bool[Array, ""]:
+        """Of the space it is a part of."""
+        found: Bool[Array, ""] = self.full.contains(arch)
+        return found
+
     def degree(self, arch: Arch) -> Int32[Array, ""]:
         place = self.index(arch)
         return self.offsets[place + 1] - self.offsets[place]

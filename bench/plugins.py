@@ -4,7 +4,7 @@ it."""
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, packages_distributions, version
 from pathlib import Path
@@ -76,3 +76,10 @@ def blamed(what: str, whose: Any, did: str = "raised") -> Iterator[None]:
             raise
         said = f"{reason_of(error)}{place_of(error)}"
         raise PluginError(f"{what} of {origin_of(whose)} {did} {said}; {ADVICE}") from error
+
+
+def left_out(failed: Sequence[PluginError]) -> None:
+    """`PluginError` that names what failed while the others went on, if anything did."""
+    if failed:
+        said = "; ".join(dict.fromkeys(map(str, failed)))
+        raise PluginError(f"left out of the comparison: {said}") from failed[0]

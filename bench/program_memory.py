@@ -1,14 +1,35 @@
-"""How much memory a program of JAX needs at least, told before it is compiled."""
+"""How much memory there is, and what a computation needs at least, told before it begins."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
 
-from rlnas.bench.bounds import check_memory
+from rlnas.bench.errors import UserError
+
+
+def memory_bytes() -> int:
+    """What this process may have: the machine's, or what its container leaves of it."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdecimal() else total
+
+
+def check_memory(needed: int | float, what: str, advice: str) -> None:
+    """`UserError` where `what` would take more bytes than there are at all."""
+    if needed > (there := memory_bytes()):
+        raise UserError(
+            f"{what} would take {needed / 1e9:,.0f} GB of memory, there are {there / 1e9:,.0f}; "
+            f"{advice}"
+        )
 
 
 def check_program(traced: Any, what: str, advice: str) -> None:

@@ -65,6 +65,9 @@ class GridSpace:
     max_degree = DIGITS * (BASE - 1)
     decisions = DigitDecisions.chain(DIGITS, BASE)
 
+    def contains(self, arch: Int[Array, " 4"]) -> Bool[Array, ""]:
+        return ((arch >= 0) & (arch < BASE)).all()
+
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 4"]:
         return jax.random.randint(key, (DIGITS,), 0, BASE, jnp.int8)
 

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rlnas.bench.benchmark import Constructive, Indexed, Part, Restrictable
+from rlnas.bench.benchmark import Bounded, Constructive, Indexed, Part, Restrictable
 from rlnas.bench.check import check_benchmark
 from rlnas.bench.decisions import uniform
 from rlnas.bench.errors import UserError
@@ -197,6 +197,17 @@ class BenchmarkContract:
                     {x.tobytes() for x in near[mask]} == {x.tobytes() for x in numbered},
                     "`neighbours` draws others than `neighbour` numbers",
                 )
+
+    def test_contains(self) -> None:
+        """Where a space tells what it contains: all that it draws, and nothing far away."""
+        space = opened(self.load).space
+        if isinstance(space, Bounded):
+            contains = jax.jit(space.contains)
+            need(all(map(contains, archs(self.load))), "what was drawn is said to be outside")
+            for far in (-2, 127):
+                outside = jnp.full_like(archs(self.load)[0], far)
+                if outside.ndim or far < 0 or far >= space.size:
+                    need(not contains(outside), f"{far} everywhere is said to be an architecture")
 
     def test_numbers(self) -> None:
         """Where architectures have numbers: one each, back and forth, -1 outside the space."""

@@ -7,10 +7,11 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -126,6 +127,16 @@ def _work(pipe: Any, parent: int, function: Callable[[Any, Tell], Any]) -> None:
         except Exception as error:
             result = Failure(" ".join(f"{type(error).__name__}: {error}".split()))
         pipe.send(("done", result))
+
+
+def in_fresh_python(
+    script: str, *args: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`python -c script args` run to its end, in a process that ends with this one; what it printed
+    is captured."""
+    begin = f"from rlnas.bench.workers import bound_to; bound_to({os.getpid()})\n"
+    words = [sys.executable, "-c", begin + script, *args]
+    return subprocess.run(words, capture_output=True, text=True, env=env, check=False)
 
 
 def bound_to(parent: int) -> None:

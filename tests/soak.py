@@ -2,9 +2,11 @@
 
 Each command below is first run undisturbed. Then, round after round, it is started in an empty
 folder and stopped at random moments by SIGKILL, SIGINT or SIGTERM, up to `MOST_STOPS` times, then
-run to its end; now and then two of it at once. What is left must be what the undisturbed run left:
-the same files, the same contents but for times. No process may be left after five seconds, no file
-half-written.
+run to its end; now and then two of it at once, with 1 or 8 XLA devices, or without a home. What is
+left must be what the undisturbed run left: the same files, the same contents but for times. No
+process may be left after five seconds, no file half-written. In some rounds it is not stopped but
+finds its disk full, or read-only (root only, as disks are mounted): it must end with status 2 and a
+line that names the target, and come to the same results once there is room.
 
     make soak ARGS="--minutes 60 --seed 1 --only compare,train"
 """
@@ -13,49 +15,59 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import http.server
 import os
 import random
+import resource
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from soak_cases import CASES, Case
+from soak_places import DISKS, PLAIN, can_mount, disk, obstructed, surroundings, used
 from soak_results import difference, results
+from soak_server import Slow, served
 
 MOST_STOPS = 4
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 STATUS = {signal.SIGKILL: (-9,), signal.SIGINT: (130,), signal.SIGTERM: (130, 143)}
 MARK = "RLNAS_SOAK"
 ORPHANS_AFTER = 5.0
+STOPPED_AFTER = 60.0
+"""Seconds; long, as the machine may be busy with other things."""
 PATIENCE = 900.0
 
 
 @dataclass
 class Count:
-    """Of one command. undisturbed: the seconds it takes."""
+    """Of one command. seconds: spent on it; events: stops and the like, by kind."""
 
-    undisturbed: float = 0.0
     rounds: int = 0
-    stops: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    events: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+
+    def fails(self, where: str, wrong: str) -> None:
+        self.failures.append(f"{where}: {wrong}")
+        print(f"FAILED {where}: {wrong}", flush=True)
 
 
 # --- processes
 
 
-def start(words: str, folder: Path, mark: str) -> subprocess.Popen[bytes]:
-    import shlex
-
-    env = os.environ | {MARK: mark, "PYTHONUNBUFFERED": "1"}
+def start(
+    words: str, folder: Path, mark: str, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    env = environment | {MARK: mark, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(Path(__file__).resolve()), "--as-rlnas", *shlex.split(words)]
     with open(folder.parent / f"{folder.name}.log", "ab") as log:
         return subprocess.Popen(
@@ -92,152 +104,228 @@ def orphans(mark: str) -> list[int]:
 # --- rounds
 
 
-def round_of(
-    case: Case, world: dict[str, str], expected: dict[str, str], within: float, seed: str, to: Path
-) -> tuple[list[str], str]:
-    """(the stops made, what is wrong). within: seconds that an undisturbed run takes."""
-    rng = random.Random(seed)
-    folder = to / f"{case.name}-{seed.rpartition('-')[2]}"
-    folder.mkdir()
-    case.prepare(folder)
-    words, stops = case.words(world), []
-    for i in range(rng.randint(1, MOST_STOPS)):
-        mark = f"{seed}-{i}"
-        running = start(words, folder, mark)
-        how = rng.choice(SIGNALS)
-        try:
-            running.wait(rng.uniform(0.02, 1.0) * within)
-        except subprocess.TimeoutExpired:
-            running.send_signal(how)
-            stops.append(how.name)
-            try:
-                status = running.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(running.pid, signal.SIGKILL)
-                return stops, f"{how.name}: still running after 30 s"
-            # It may have ended by itself in the meantime, or not have begun to listen.
-            early = (-how,) if how != signal.SIGKILL else ()
-            if status not in (*STATUS[how], 0, *early):
-                return stops, f"{how.name}: status {status}"
-        else:
-            if running.returncode:
-                return stops, f"status {running.returncode} without a stop"
-        if left := orphans(mark):
-            return stops, f"{how.name}: {len(left)} processes left after {ORPHANS_AFTER:.0f} s"
-        temporary = [path.name for path in folder.rglob("*.tmp*")]
-        if temporary and stops and stops[-1] != "SIGKILL" and "SIGKILL" not in stops:
-            return stops, f"{stops[-1]}: half-written {temporary[0]}"
-    together = [
-        start(words, folder, f"{seed}-end-{j}") for j in range(2 if rng.random() < 0.2 else 1)
-    ]
-    for running in together:
-        if running.wait(PATIENCE):
-            return stops, f"resumed: status {running.returncode}"
-    if len(together) > 1:
-        stops.append("two at once")
-    return stops, difference(expected, results(folder, case.left))
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a command left when nothing stopped it. seconds: it took, of the wall clock and of
+    processors; size: bytes on disk."""
+
+    left: dict[str, str]
+    seconds: float
+    busy: float
+    size: int
 
 
-def undisturbed(case: Case, world: dict[str, str], to: Path) -> tuple[dict[str, str], float]:
+def undisturbed(case: Case, world: dict[str, str], to: Path) -> Undisturbed:
     folder = to / f"{case.name}-undisturbed"
     folder.mkdir()
     case.prepare(folder)
-    start(case.words(world), folder, "warm").wait(PATIENCE)  # programs are compiled once
+    plain = dict(os.environ)
+    start(case.words(world), folder, "warm", plain).wait(PATIENCE)  # programs are compiled once
     again = to / f"{case.name}-again"
     again.mkdir()
     case.prepare(again)
-    began = time.monotonic()
-    status = start(case.words(world), again, "timed").wait(PATIENCE)
+    before, busy, began = used(again), children(), time.monotonic()
+    status = start(case.words(world), again, "timed", plain).wait(PATIENCE)
     took = time.monotonic() - began
     first, second = (results(x, case.left) for x in (folder, again))
     if status or not second:
         log = (to / f"{again.name}.log").read_text()[-2000:]
-        raise SystemExit(f"{case.name}: status {status} undisturbed, {len(second)} files\n{log}")
+        raise Broken(f"status {status} undisturbed, {len(second)} files\n{log}")
     if wrong := difference(first, second):
-        raise SystemExit(f"{case.name}: two undisturbed runs differ: {wrong}")
-    return second, took
+        raise Broken(f"two undisturbed runs differ: {wrong}")
+    return Undisturbed(second, took, children() - busy, used(again) - before)
 
 
-class Slow(http.server.BaseHTTPRequestHandler):
-    """A file of 3 MB in pieces, over some two seconds; knows ranges."""
+def children() -> float:
+    """Processor seconds of all that has ended."""
+    of = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return of.ru_utime + of.ru_stime
 
-    body = np.random.default_rng(0).bytes(3_000_000)
 
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range", "")
-        begin = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
-        self.send_response(206 if asked else 200)
-        rest = self.body[begin:]
-        if asked:
-            last = len(self.body) - 1
-            self.send_header("Content-Range", f"bytes {begin}-{last}/{len(self.body)}")
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        for i in range(0, len(rest), 150_000):
+class Broken(Exception):
+    """A command that does not even run when nothing stops it."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One command in its own folder. events: what was done to it, added to as it happens."""
+
+    case: Case
+    words: str
+    expected: Undisturbed
+    folder: Path
+    mark: str
+    rng: random.Random
+    environment: dict[str, str]
+    events: list[str]
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        return start(self.words, self.folder, f"{self.mark}-{name}", self.environment)
+
+    def stopped(self) -> str:
+        """Stop it, some times; what is wrong."""
+        for i in range(self.rng.randint(1, MOST_STOPS)):
+            running, how = self.start(str(i)), self.rng.choice(SIGNALS)
             try:
-                self.wfile.write(rest[i : i + 150_000])
-            except OSError:
-                return
-            time.sleep(0.1)
+                running.wait(self.rng.uniform(0.02, 1.0) * self.expected.seconds)
+            except subprocess.TimeoutExpired:
+                running.send_signal(how)
+                self.events.append(how.name)
+                try:
+                    status = running.wait(STOPPED_AFTER)
+                except subprocess.TimeoutExpired:
+                    os.killpg(running.pid, signal.SIGKILL)
+                    return f"{how.name}: still running after {STOPPED_AFTER:.0f} s"
+                # It may have ended by itself in the meantime, or not have begun to listen.
+                early = (-how,) if how != signal.SIGKILL else ()
+                if status not in (*STATUS[how], 0, *early):
+                    return f"{how.name}: status {status}"
+            else:
+                if running.returncode:
+                    return f"status {running.returncode} without a stop"
+            if left := orphans(f"{self.mark}-{i}"):
+                return f"{how.name}: {len(left)} processes left after {ORPHANS_AFTER:.0f} s"
+            if "SIGKILL" not in self.events and (half := self.half_written()):
+                return f"{how.name}: half-written {half}"
+        return ""
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    def half_written(self) -> str:
+        return next((path.name for path in self.folder.rglob("*.tmp*")), "")
+
+    def refused(self, disk: str) -> str:
+        """Run it where the disk is too small for it, or may not be written; what is wrong."""
+        log = self.folder.parent / f"{self.folder.name}.log"
+        self.events.append(disk)
+        before = contents(self.folder)
+        with obstructed(self.folder, disk, int(self.rng.uniform(0, 0.8) * self.expected.size)):
+            status = self.start("refused").wait(PATIENCE)
+            said = log.read_text().rstrip().splitlines()
+            if status != 2:
+                return f"{disk}: status {status}"
+            if "Traceback (most" in "\n".join(said):
+                return f"{disk}: a traceback"
+            if not said[-1].startswith("rlnas: error: ") or not named(said[-1], self.words):
+                return f"{disk}: the line does not name the target: {said[-1]}"
+            if left := orphans(f"{self.mark}-refused"):
+                return f"{disk}: {len(left)} processes left after {ORPHANS_AFTER:.0f} s"
+            if half := self.half_written():
+                return f"{disk}: half-written {half}"
+            if disk == "read-only" and contents(self.folder) != before:
+                return f"{disk}: something changed"
+        return ""
+
+    def resumed(self) -> str:
+        """Run it to its end, now and then two of it at once; what is wrong."""
+        twice = self.rng.random() < 0.2
+        if twice:
+            self.events.append("two at once")
+        for running in [self.start(f"end-{i}") for i in range(1 + twice)]:
+            if running.wait(PATIENCE):
+                return f"resumed: status {running.returncode}"
+        return difference(self.expected.left, results(self.folder, self.case.left))
 
 
-def soak(names: Sequence[str], minutes: float, rounds: int, seed: int, to: Path) -> int:
+def named(line: str, words: str) -> bool:
+    """Whether a line names what the command was to write."""
+    given = shlex.split(words)
+    targets = [given[i + 1] for i, word in enumerate(given) if word in ("--out", "--folder")]
+    return any(target in line for target in targets)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def round_of(
+    case: Case,
+    world: dict[str, str],
+    expected: Undisturbed,
+    to: Path,
+    mark: str,
+    place: str = PLAIN,
+    on: str = "",
+) -> tuple[list[str], str]:
+    """(what was done, what is wrong). place: of `surroundings`; on: of `DISKS`."""
+    folder = to / folder_name(mark)
+    folder.mkdir()
+    events, environment = [place] if place != PLAIN else [], surroundings(os.environ)[place]
+    rng = random.Random(f"{mark} stops")
+    with disk(folder) if on else nullcontext():
+        case.prepare(folder)
+        it = Round(case, case.words(world), expected, folder, mark, rng, environment, events)
+        wrong = (it.refused(on) if on else it.stopped()) or it.resumed()
+    return events, f"{' '.join(events)}: {wrong}" if wrong else ""
+
+
+def folder_name(mark: str) -> str:
+    return f"round-{mark}".replace(" ", "-")
+
+
+def drawn(mark: str, number: int, disks: bool) -> tuple[str, str]:
+    """(place, on) of a command's round. disks: whether some may be mounted; every other one is."""
+    places = list(surroundings(os.environ))
+    place = random.Random(mark).choice([*[PLAIN] * len(places), *places])
+    return place, ("", DISKS[0], "", DISKS[1])[number % 4] if disks else ""
+
+
+def soak(
+    names: Sequence[str], minutes: float, rounds: int, seed: int, to: Path, world: dict[str, str]
+) -> int:
     """Until the time is over, or so many rounds of each were made; the number of failures."""
-    from importlib.util import find_spec
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    world = {"url": f"http://127.0.0.1:{server.server_port}/soak.tfrecord"}
     os.environ["RLNAS_CACHE"] = str(to / "cache")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(to / "jax")
     here = [
         case for case in CASES if case.name in names and all(find_spec(need) for need in case.needs)
     ]
+    if not (disks := can_mount(to / "disk")):
+        print("no disk can be mounted here (root only): no full or read-only ones")
     counts = {case.name: Count() for case in here}
-    expected: dict[str, dict[str, str]] = {}
+    expected: dict[str, Undisturbed] = {}
     deadline = time.monotonic() + 60 * minutes
-    number = 0
-    while time.monotonic() < deadline and number < rounds:
-        for case in here:
-            count = counts[case.name]
-            if case.name not in expected:
-                expected[case.name], count.undisturbed = undisturbed(case, world, to)
-            if time.monotonic() > deadline:
-                break
-            key = f"{seed}-{case.name}-{number}"
-            stops, wrong = round_of(case, world, expected[case.name], count.undisturbed, key, to)
-            count.rounds += 1
-            for stop in stops:
-                count.stops[stop] = count.stops.get(stop, 0) + 1
-            if wrong:
-                count.failures.append(f"round {key}: {wrong}")
-                print(f"{case.name}: FAILED {key}: {wrong}", flush=True)
-            else:
-                clean(to, f"{case.name}-{number}")
-        number += 1
-        print(f"after {number} rounds", *(f"{n} {c.rounds}" for n, c in counts.items()), flush=True)
-    server.shutdown()
-    server.server_close()
+    while time.monotonic() < deadline and (
+        left := [case for case in here if counts[case.name].rounds < rounds]
+    ):
+        case = min(left, key=lambda case: counts[case.name].seconds)  # equal shares of the time
+        count, began = counts[case.name], time.monotonic()
+        if case.name not in expected:
+            try:
+                alone = expected[case.name] = undisturbed(case, world, to)
+                print(f"{case.name}: {alone.seconds:.0f} s undisturbed, {alone.busy:.0f} s busy")
+            except Broken as error:
+                here.remove(case)
+                count.fails(case.name, str(error))
+                continue
+        mark = f"{seed}-{case.name}-{count.rounds}"
+        place, on = drawn(mark, count.rounds, disks)
+        events, wrong = round_of(case, world, expected[case.name], to, mark, place, on)
+        count.rounds += 1
+        count.seconds += time.monotonic() - began
+        count.events.update(events)
+        if wrong:
+            count.fails(mark, wrong)
+            print((to / f"{folder_name(mark)}.log").read_text()[-1500:])
+        else:
+            print(f"{mark}: {' '.join(events)}", flush=True)
+            clean(to, folder_name(mark))
     tell(counts)
     return sum(len(count.failures) for count in counts.values())
 
 
 def clean(to: Path, name: str) -> None:
-    import shutil
-
     shutil.rmtree(to / name, ignore_errors=True)
     (to / f"{name}.log").unlink(missing_ok=True)
 
 
 def tell(counts: dict[str, Count]) -> None:
-    kinds = [*(s.name for s in SIGNALS), "two at once"]
-    print(f"{'':18}{'rounds':>8}" + "".join(f"{kind:>13}" for kind in kinds) + f"{'failures':>10}")
+    places = [name for name in surroundings(os.environ) if name != PLAIN]
+    kinds = [*(how.name for how in SIGNALS), "two at once", *DISKS, *places]
+    heads = ["rounds", *kinds, "failures"]
+    print(f"{'':16}" + "".join(f"  {head}" for head in heads))
     for name, c in counts.items():
-        numbers = "".join(f"{c.stops.get(kind, 0):>13}" for kind in kinds)
-        print(f"{name:18}{c.rounds:>8}{numbers}{len(c.failures):>10}")
+        numbers = [c.rounds, *(c.events[kind] for kind in kinds), len(c.failures)]
+        cells = (f"{x:>{len(head) + 2}}" for x, head in zip(numbers, heads, strict=True))
+        print(f"{name:16}" + "".join(cells))
         for failure in c.failures:
             print(f"    {failure}")
 
@@ -269,10 +357,10 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(case.name for case in CASES))
     given = parser.parse_args(words)
-    with tempfile.TemporaryDirectory() as folder:
-        failures = soak(
-            given.only.split(","), given.minutes, given.rounds, given.seed, Path(folder)
-        )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that disks are unmounted
+    with tempfile.TemporaryDirectory() as folder, served() as world:
+        names = given.only.split(",")
+        failures = soak(names, given.minutes, given.rounds, given.seed, Path(folder), world)
     return int(failures > 0)
 
 

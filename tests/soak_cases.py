@@ -40,19 +40,33 @@ CASES = (
     Case(
         "compare",
         line(
-            "compare --agents random_search local_search evolution gp --budget 40 --seeds 24 "
+            "compare --agents random_search local_search evolution --budget 30 --seeds 12 --out out"
+        ),
+    ),
+    Case(
+        "train",
+        line(
+            "train --preset smoke --steps 2048 --evaluate-every 512 --evaluation-seeds 2 "
+            "--judging-seeds 4 --out out"
+        ),
+    ),
+    Case(
+        "train-incontext",
+        line("train incontext --preset smoke --evaluation-seeds 2 --judging-seeds 4 --out out"),
+    ),
+    Case(
+        "ablate",
+        line(
+            "ablate --preset smoke --steps 1536 --seeds 1 --evaluation-seeds 2 --workers 2 "
             "--out out"
         ),
     ),
-    Case("train", line("train --preset smoke --steps 4096 --evaluate-every 1024 --out out")),
-    Case("train-incontext", line("train incontext --preset smoke --out out")),
-    Case("ablate", line("ablate --preset smoke --workers 2 --out out")),
     Case("convert", line("bench convert made.tfrecord --allow-missing --out made.npz"), tfrecord),
     Case("fetch", line("bench fetch soak-file --url {url} --folder out --no-convert")),
     Case(
         "tabulate",
         line(
-            "bench tabulate --name tiny --max-vertices 4 --dataset digits --seeds 1 --workers 2 "
+            "bench tabulate --name tiny --max-vertices 3 --dataset digits --seeds 1 --workers 2 "
             f"--folder folder --out tiny.npz {RECIPE}"
         ),
         needs=("torch", "sklearn"),
@@ -62,12 +76,16 @@ CASES = (
         line(
             "retrain --cells '110101 input,maxpool3x3,conv3x3-bn-relu,output' "
             "'101 input,conv3x3-bn-relu,output' --dataset digits --preset quick --channels 4 "
-            "--stacks 1 --seeds 1 --epochs 6 --workers 2 --threads 1 --plain-loop-batches 0 "
+            "--stacks 1 --seeds 1 --epochs 3 --workers 2 --threads 1 --plain-loop-batches 0 "
             "--out out"
         ),
         needs=("torch", "sklearn"),
     ),
-    Case("oneshot", line("oneshot --preset smoke --out out"), needs=("torch", "sklearn")),
+    Case(
+        "oneshot",
+        line("oneshot --preset smoke --steps 20 --seeds 1 --out out"),
+        needs=("torch", "sklearn"),
+    ),
     Case(
         "distill",
         line(

@@ -24,13 +24,11 @@ from rlnas.bench.bounds import (
     LONGEST,
     Within,
     check_bounds,
-    check_memory,
     check_value,
-    memory_bytes,
     values_of,
 )
 from rlnas.bench.errors import UserError
-from rlnas.bench.program_memory import least_bytes
+from rlnas.bench.program_memory import check_memory, least_bytes, memory_bytes
 from tables import small_benchmark
 
 HOSTILE = (

@@ -142,7 +142,7 @@ BAD = {
     "compare --benchmark TABLE --noise loud": "policy 'loud'; expected mean, sample or repeat=i",
     "compare --benchmark TABLE --noise repeat=3": "'repeat=3', but small has 3 repeats",
     "compare --benchmark TABLE --epochs 5": "of 5 epochs in small; expected one of [4, 12]",
-    "compare --out TABLE": "is a file; expected a folder",
+    "compare --out TABLE": "expected a folder, or a free name",
     "plot": "no runs given; expected run folders, or a compare-... folder",
     "plot nowhere": "no folder nowhere; expected a run folder, or a compare-... folder",
     "plot .": ". is no finished run (no manifest.json)",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 from rlnas import bench
 from rlnas.agents import registry
 from rlnas.agents.learner import learner_class
 from rlnas.analysis import cli
+from rlnas.analysis.comparison.sweep import compare
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import Outside, broken, families
+from rlnas.bench.nb101.benchmark import from_table
+from rlnas.bench.nb301.genotype import NUM_DIGITS
 from rlnas.bench.plugins import PluginError, blamed
+from rlnas.bench.stand_ins import GridBenchmark
+from surrogates import invented_benchmark
 from tables import small_table
 
 MODULES = {
@@ -69,6 +79,15 @@ def nothing(name, *, epochs, noise):
 
 def divides(name, *, epochs, noise):
     return 1 / 0
+
+@dataclass(frozen=True)
+class Particular:
+    """Does not like one of the benchmarks."""
+    def build(self, space):
+        if space.size > 50:
+            raise ValueError("too large for me")
+        return Agent(space.sample, lambda key, state: (space.sample(key), state),
+                     lambda state, arch, result: state)
 ''',
 }
 
@@ -134,6 +153,64 @@ def test_the_others_are_compared(agent: str, said: str, capsys: pytest.CaptureFi
     assert "random_search" in out and "evolution" in out and agent not in out
     assert err.splitlines()[-1].startswith("rlnas: error: left out of the comparison: agent ")
     assert said in err and len(list(Path("runs").glob("*/manifest.json"))) == 2
+
+
+def test_beyond_a_space_without_numbers(tmp_path: Path) -> None:
+    """An operation, an input or every digit out of its range."""
+    asks = registry.config("faulty:Beyond")
+    for opened, digits in ((invented_benchmark(), NUM_DIGITS), (GridBenchmark(), 4)):
+        for at in (-1, 100):
+            with pytest.raises(PluginError, match=rf"asked for \[{at}, .* is no architecture of"):
+                compare(opened, {"x": asks(at=at)}, budget=2, seeds=2, out=tmp_path)
+        contains = jax.jit(opened.space.contains)
+        arch = np.asarray(opened.space.sample(jax.random.key(0)))
+        assert contains(arch)
+        for place in range(digits):
+            outside = arch.copy()
+            outside[place] = 100
+            assert not contains(outside)
+
+
+def test_what_a_partial_table_lacks_is_a_query_without_an_answer(tmp_path: Path) -> None:
+    """Nothing outside the whole space is."""
+    partial = from_table(small_table(4, rows=range(0, 90, 2)))
+    asks = registry.config("faulty:Beyond")
+    (run,) = compare(partial, {"x": asks(at=-1)}, budget=3, seeds=2, out=tmp_path)
+    assert (run.history.arch == -1).all() and run.history.arch.shape == (2, 3)
+    assert not run.history.valid.any() and np.isnan(run.history.val).all()
+    for at in (-2, 45, 10**6):
+        with pytest.raises(PluginError, match=f"asked for {at}, which is no architecture of"):
+            compare(partial, {"x": asks(at=at)}, budget=3, seeds=2, out=tmp_path)
+
+
+def test_the_others_are_compared_on_the_other_benchmarks(capsys: pytest.CaptureFixture) -> None:
+    """An agent that fails on one of three benchmarks, and one that fails on all."""
+    for name, rows in (("north", range(40)), ("south", range(30))):
+        table = small_table(4, rows=rows)
+        replace(table, meta=table.meta | {"name": name}).save(f"{name}.npz")
+    agents = "faulty:Particular faulty:Raises local_search"
+    tables = ("table.npz", "north.npz", "south.npz")
+    words = [*f"compare --budget 4 --seeds 2 --agents {agents} --benchmark".split(), *tables]
+    assert cli.main(words) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("rlnas: error: left out of the comparison: agent Particular of the ")
+    assert said.count("agent Particular of ") == 1 and said.count("agent Raises of ") == 1
+    done = [json.loads(path.read_text()) for path in Path("runs").glob("*/manifest.json")]
+    of = Counter(manifest["agent"] for manifest in done)
+    assert of == {"random_search": 3, "local_search": 3, "faulty:Particular": 2}
+    written = [path.read_text() for path in Path("runs").glob("compare-*/table.csv")]
+    (together,) = [text for text in written if "north" in text and "south" in text]
+    assert len(written) == 4 and "Particular" not in together and "local_search" in together
+
+
+def test_a_benchmark_that_fails_leaves_the_others(
+    installed: None, capsys: pytest.CaptureFixture
+) -> None:
+    line = "compare --benchmark table.npz divides --budget 4 --seeds 2 --agents random_search"
+    assert cli.main(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert "alone" in out and len(list(Path("runs").glob("*/manifest.json"))) == 1
+    assert err.splitlines()[-1].startswith("rlnas: error: left out of the comparison: benchmark ")
 
 
 @pytest.fixture

@@ -18,14 +18,16 @@ from rlnas.agents.protocol import Agent
 from rlnas.agents.random_search import RandomSearch
 from rlnas.analysis import cli
 from rlnas.analysis.comparison import sweep
-from rlnas.analysis.probe.controls import FOREST, ONCE, best_of, controls
+from rlnas.analysis.probe.controls import FOREST, ONCE, best_of, check_source, controls
 from rlnas.analysis.probe.measures import Probe, Row, counts_of, probe, reads
 from rlnas.analysis.probe.text import sentences, text
 from rlnas.analysis.probe.variants import AS_IT_IS, CHANCE, FREED, INVERTED, PERMUTED, TWIN
 from rlnas.analysis.stats import Interval
 from rlnas.analysis.store import load
 from rlnas.analysis.training.controls import PARAMETERS
+from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.benchmark import from_table
+from rlnas.bench.stand_ins import GridBenchmark
 from surrogates import invented_benchmark
 from tables import small_benchmark, small_table
 
@@ -154,6 +156,11 @@ def test_a_control_looks_up_no_more_than_the_agent():
         assert paid[FOREST].before == 9
     assert best_of(np.array([np.nan, 0.1, 0.3, 0.3]), np.array([0, 1, 3, 2])) == 3
     assert best_of(np.array([np.nan]), np.array([0])) == -1
+
+
+def test_a_source_without_controls_is_refused():
+    with pytest.raises(UserError, match="--source small would not be used: grid cannot be listed"):
+        check_source(small_benchmark(4), GridBenchmark())
 
 
 def test_a_source_is_a_list_of_what_both_have():

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +17,64 @@ import pytest
 import soak
 import soak_cases
 import soak_results
+from soak_places import DISKS, NOWHERE, PLAIN, can_mount, surroundings
+from soak_server import served
 
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are in /proc")
 
 
 @linux
-@pytest.mark.parametrize("name", ["convert", "fetch"])
-def test_stopped_at_random_it_comes_to_the_same(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_stopped_or_refused_it_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable in ("RLNAS_CACHE", "JAX_COMPILATION_CACHE_DIR"):  # `soak` sets them
-        monkeypatch.setenv(variable, os.environ.get(variable, ""))
-    assert soak.soak([name], minutes=10, rounds=1, seed=3, to=tmp_path) == 0
+    """The lightest of the commands."""
+    monkeypatch.setattr(soak, "MOST_STOPS", 2)
+    case = next(case for case in soak_cases.CASES if case.name == "fetch")
+    disks = DISKS if can_mount(tmp_path / "disk") else ()
+    with served() as world:
+        alone = soak.undisturbed(case, world, tmp_path)
+        rounds = (
+            ("0", PLAIN, ""),
+            ("1", "HOME is nowhere", ""),
+            *(("2", PLAIN, on) for on in disks),
+        )
+        for number, place, on in rounds:
+            done, wrong = soak.round_of(case, world, alone, tmp_path, f"3-{on}{number}", place, on)
+            assert wrong == "" and (on in done or not on)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("raise SystemExit(0)", "read-only: status 0"),
+        ("raise SystemExit('rlnas: error: full')", "read-only: status 1"),
+        ("print('rlnas: error: full'); raise SystemExit(2)", "read-only: the line does not name"),
+        ("print('rlnas: error: to out: full'); raise SystemExit(2)", ""),
+    ],
+)
+def test_a_refusal_is_a_line_with_the_target(
+    script: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script_instead(self: soak.Round, name: str) -> subprocess.Popen:
+        with open(f"{self.folder}.log", "ab") as log:
+            return subprocess.Popen([sys.executable, "-c", script], stdout=log, stderr=log)
+
+    monkeypatch.setattr(soak.Round, "start", script_instead)
+    monkeypatch.setattr(soak, "obstructed", lambda *args: nullcontext())
+    (tmp_path / "x").mkdir()
+    case, alone = soak_cases.CASES[0], soak.Undisturbed({}, 1.0, 1.0, 0)
+    at = (tmp_path / "x", "mark", random.Random(0), {}, [])
+    wrong = soak.Round(case, "compare --out out", alone, *at).refused("read-only")
+    assert wrong.startswith(expected) and bool(wrong) == bool(expected)
+
+
+def test_surroundings_keep_the_flags_that_are_there() -> None:
+    given = {"XLA_FLAGS": "--a=1", "HOME": "/x", "RLNAS_CACHE": "/y", "PATH": "/bin"}
+    found = surroundings(given)
+    assert found["8 devices"]["XLA_FLAGS"] == "--a=1 --xla_force_host_platform_device_count=8"
+    assert found["no HOME"] == {"XLA_FLAGS": "--a=1", "PATH": "/bin"}
+    assert found[PLAIN] == given and NOWHERE in found["HOME is nowhere"].values()
 
 
 def test_every_case_is_a_command_and_every_name_another() -> None:

@@ -51,11 +51,14 @@ def _runs(process: int) -> bool:
         return sys.platform != "linux"
 
 
+@pytest.mark.parametrize("what", ["workers", "fresh"])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
-    """Also where it is killed and cannot tell them."""
-    files = [tmp_path / name for name in (["a", "held"] if sys.platform == "linux" else "ab")]
-    words = [sys.executable, str(Path(__file__).with_name("worker_tasks.py")), *map(str, files)]
+def test_processes_end_with_their_parent(what: str, how: signal.Signals, tmp_path: Path) -> None:
+    """Also where it is killed and cannot tell them. fresh: a Python that runs one script."""
+    names = ["a", "held"] if sys.platform == "linux" else ["a", "b"]
+    files = [tmp_path / name for name in (names if what == "workers" else names[:1])]
+    tasks = Path(__file__).with_name("worker_tasks.py")
+    words = [sys.executable, str(tasks), what, *map(str, files)]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as parent:
         try:
             assert _until(lambda: all(file.exists() and file.read_text() for file in files))

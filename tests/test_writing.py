@@ -23,7 +23,15 @@ from rlnas.analysis.comparison.measures import measure
 from rlnas.analysis.style import save
 from rlnas.bench.columns import column_file
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import WriteError, at_once, atomic_path, quoted
+from rlnas.bench.files import (
+    EXPORT,
+    RECORD,
+    WriteError,
+    at_once,
+    atomic_path,
+    file_refusal,
+    quoted,
+)
 from rlnas.bench.names import valid_name, visible
 from rlnas.bench.nb101.synthetic import write_synthetic
 from rlnas.bench.npz import save_npz
@@ -147,6 +155,67 @@ def test_a_device_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert pipe.is_fifo() and sorted(p.name for p in tmp_path.iterdir()) == [
         "folder.csv", "link.csv", "pipe.csv",
     ]  # fmt: skip
+
+
+TARGETS = (
+    "compare --out FILE",
+    "compare --out FILE/deeper",
+    "train --out FILE",
+    "plot runs/x --out FILE",
+    "report runs/x --out FILE",
+    "scale runs/x --out FILE",
+    "bench fetch nb101 --folder FILE",
+    "bench export nb101-digits --out FILE.csv",
+    "bench export nb101-digits --out FILE.csv.gz",
+    "bench export nb101-digits --out FILE.parquet",
+    "bench convert made.tfrecord --out FILE",
+    "bench import-csv cells.csv --name mine --out FILE.npz",
+    "bench rehearse nb101-digits --out FILE",
+    "bench tabulate --out FILE --name x --folder made",
+    "bench tabulate --folder FILE --name x",
+    "bench distill nb301-yahpo --out FILE",
+    "speed --json FILE",
+)
+DEAR = (
+    b"export PATH=~/bin:$PATH\n",
+    b"arch,validation\nx,1\n",
+    b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml",
+    b"\x1f\x8b of no length",
+    b'{"mine": 1}',
+)
+
+
+@pytest.mark.parametrize("line", TARGETS)
+def test_a_file_that_is_not_ours_is_not_replaced(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = next(word for word in line.split() if word.startswith("FILE")).removesuffix("/deeper")
+    dear = tmp_path / file.replace("FILE", ".bashrc")
+    for content in DEAR:
+        dear.write_bytes(content)
+        assert cli.main(line.replace("FILE", "./.bashrc").split()) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1 and ".bashrc" in said[0] and "expected a f" in said[0]
+        assert dear.read_bytes() == content and list(tmp_path.iterdir()) == [dear]
+
+
+def test_a_file_of_ours_is_replaced(tmp_path: Path) -> None:
+    """Also one that is empty."""
+    small_table(4).save(tmp_path / "small.npz")
+    write_synthetic(tmp_path / "made.tfrecord", max_vertices=3)
+    for name in ("x.csv", "x.csv.gz", "x.parquet"):
+        (tmp_path / name).touch()
+        for shape in ("long", "wide"):
+            words = ["bench", "export", str(tmp_path / "small.npz"), "--shape", shape]
+            assert cli.main([*words, "--out", str(tmp_path / name)]) == 0
+            assert (tmp_path / name).stat().st_size
+    words = ["bench", "convert", str(tmp_path / "made.tfrecord"), "--allow-missing"]
+    for _ in range(2):
+        assert cli.main([*words, "--out", str(tmp_path / "made.npz")]) == 0
+    record = tmp_path / "record.json"
+    store.write_json(record, {"size": "small", "cores": 2, "sections": []})
+    assert file_refusal(record, RECORD) == "" and file_refusal(record, EXPORT) != ""
 
 
 def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:

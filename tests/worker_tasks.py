@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from rlnas.bench.workers import Tell, run_all
+from rlnas.bench.workers import Tell, in_fresh_python, run_all
 
 
 def act(task: str, tell: Tell) -> str:
@@ -35,10 +35,15 @@ def wait_for_ever(file: Path, tell: Tell) -> None:
         time.sleep(60)
 
 
-if __name__ == "__main__":  # two workers that never end, for a test that kills their parent
+SLEEPER = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+
+if __name__ == "__main__":  # processes that never end, for a test that kills their parent
     from worker_tasks import wait_for_ever as named  # of a module that a worker finds
 
     # A shell that starts the tests in the background makes them ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    files = [Path(word) for word in sys.argv[1:]]
-    run_all(named, files, 2, lambda task, told: None, lambda task, result: None)
+    files = [Path(word) for word in sys.argv[2:]]
+    if sys.argv[1] == "fresh":
+        in_fresh_python(SLEEPER, *map(str, files))
+    else:
+        run_all(named, files, 2, lambda task, told: None, lambda task, result: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from rlnas.agents import registry
-from rlnas.bench.bounds import Seed, Within, Workers
+from rlnas.bench.bounds import Folder, Seed, Within, Workers
 
 
 @dataclass(frozen=True)
@@ -40,5 +40,5 @@ class AblateSettings:
     """Worker processes; a row of the grid (all its alphas and seeds) is one job."""
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs."""

@@ -10,8 +10,8 @@ from typing import Annotated
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import BASELINES
-from rlnas.bench.bounds import Epochs, Queries, Seed, Within
-from rlnas.bench.plugins import PluginError
+from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within
+from rlnas.bench.plugins import PluginError, left_out
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Compare:
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs."""
 
     redo: bool = False
@@ -94,9 +94,7 @@ class Compare:
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
         failed: list[PluginError] = []
         finish(compare(benchmark, failed=failed, **options), self.out, reference)
-        if failed:
-            said = "; ".join(map(str, failed))
-            raise PluginError(f"left out of the comparison: {said}") from failed[0]
+        left_out(failed)
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class Plot:
     runs: Positional[tuple[Path, ...]] = ()
     """Run folders, or a `compare-...` folder for all of its runs."""
 
-    out: Path = Path("figures")
+    out: Folder = Path("figures")
     """The folder to write figure.png, figure.svg, table.csv and summary.json to; of several
     figures, each in a folder of it."""
 

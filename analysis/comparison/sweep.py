@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rlnas import bench
@@ -30,12 +32,12 @@ from rlnas.analysis import store
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.arguments import shown
-from rlnas.bench.benchmark import Benchmark, Indexed, Part
-from rlnas.bench.bounds import check_memory
+from rlnas.bench.benchmark import Benchmark, Bounded, Indexed, Part
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.plugins import PluginError, origin_of
+from rlnas.bench.program_memory import check_memory
 from rlnas.bench.progress import bar
 
 BLOCK = 10
@@ -187,23 +189,25 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     }
 
 
-@jax.jit
-def _numbers(benchmark: Any, archs: Any) -> Any:
-    """int32 [n]: of each architecture; a program for all blocks and agents of a benchmark."""
-    return jax.vmap(benchmark.space.index)(archs)
+@partial(jax.jit, static_argnums=2)
+def _inside(benchmark: Any, archs: Any, whole: bool) -> Any:
+    """bool [n]: of each architecture; a program for all blocks and agents of a benchmark."""
+    space, inside = benchmark.space, jnp.ones(len(archs), bool)
+    if isinstance(space, Bounded):
+        inside &= jax.vmap(space.contains)(archs)
+    if whole and isinstance(space, Indexed):
+        inside &= jax.vmap(space.index)(archs) >= 0
+    return inside
 
 
 def check_inside(contender: Contender, benchmark: Benchmark, history: History) -> None:
     """`PluginError` for an agent that asked for what is no architecture. In a part of a space what
-    is built by choices may not be there, which the look-up answered."""
+    is built by choices may not be there, which the look-up answered; it counts as a query."""
     space = benchmark.space
-    if isinstance(space, Part) and space.size < space.whole:
-        return
-    if not isinstance(space, Indexed):
-        return
+    whole = not (isinstance(space, Part) and space.size < space.whole)
     archs = np.asarray(history.arch)
     flat = archs.reshape(-1, *archs.shape[2:])
-    outside = np.asarray(_numbers(benchmark, flat)) < 0
+    outside = ~np.asarray(_inside(benchmark, flat, whole))
     if outside.any():
         raise PluginError(
             f"agent {contender.label} of {origin_of(type(contender.config))} asked for "

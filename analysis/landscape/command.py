@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Epochs, Searches, Seed, Within
+from rlnas.bench.bounds import Epochs, Folder, Searches, Seed, Within
 from rlnas.bench.errors import UserError
 
 
@@ -50,7 +50,7 @@ class Landscape:
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder landscape-<hash of the settings>."""
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Seed, Within
+from rlnas.bench.bounds import Folder, Seed, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import require
 
@@ -48,7 +48,7 @@ class OneShotSettings:
     trainings: Annotated[int, Within(1, 1000000)] = 10
     """Cells, drawn uniformly, that are really trained here for their time, as the table's was
     another machine's."""
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder oneshot-<hash of the settings>."""
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 from tyro.conf import Positional
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Queries, Seed, Within
+from rlnas.bench.bounds import Folder, Queries, Seed, Within
 from rlnas.bench.plugins import blamed
 
 
@@ -56,7 +56,7 @@ class Probe:
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder probe-<hash of the settings>."""
 
     def check(self) -> None:
@@ -70,6 +70,7 @@ class Probe:
         """Search, or find what is there; print the table, and where all lies."""
         from rlnas import bench
         from rlnas.analysis import store
+        from rlnas.analysis.probe.controls import check_source
         from rlnas.analysis.probe.variants import identity, probed
         from rlnas.analysis.probe.write import write
         from rlnas.analysis.rehearsal import check_rehearsal
@@ -82,6 +83,8 @@ class Probe:
         there = bench.load(self.benchmark)
         check_rehearsal(there, self.rehearsal)
         source = bench.load(self.source) if self.source else None
+        if source is not None:
+            check_source(source, there)
         settings = {"budget": self.budget, "seeds": self.seeds, "seed": self.seed}
         who = identity(label, config, there, source) | settings
         folder = store.folder_of(self.out, "probe", who)

@@ -49,7 +49,7 @@ def controls(
     parameters first; and the best first of `source`. None for a space without numbers, or larger
     than `LIMIT`; without the forest where scikit-learn is not installed."""
     space = benchmark.space
-    if not isinstance(space, Indexed) or space.size > LIMIT:
+    if not has_controls(space):
         return []
     val, reported = (np.asarray(x, np.float64) for x in values_of(benchmark))
     size, most = len(val), counts[-1]
@@ -83,6 +83,21 @@ def controls(
     if source is not None:
         rows.append(found(f"list of {source.name}", 0, [best_first(source, benchmark)]))
     return rows
+
+
+def has_controls(space: Any) -> bool:
+    """Whether its architectures can be gone through one by one."""
+    return isinstance(space, Indexed) and space.size <= LIMIT
+
+
+def check_source(source: Any, benchmark: Any) -> None:
+    """`UserError` for a source that could not be a control on the benchmark."""
+    if not has_controls(benchmark.space):
+        raise UserError(
+            f"--source {source.name} would not be used: {benchmark.name} cannot be listed, "
+            "so there are no controls; leave --source out"
+        )
+    best_first(source, benchmark)
 
 
 def best_of(val: Float[np.ndarray, " size"], asked: Int[np.ndarray, " n"]) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Folder
+
 
 @dataclass(frozen=True)
 class Report:
@@ -23,7 +25,7 @@ class Report:
     runs: Positional[tuple[Path, ...]] = ()
     """Folders that a command has written; run folders are reported together."""
 
-    out: Path = Path("figures")
+    out: Folder = Path("figures")
     """Where to write the figure and table of run folders; the other folders keep theirs."""
 
     def run(self) -> None:

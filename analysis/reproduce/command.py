@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from rlnas.analysis.settings import check_at_least, check_folder
-from rlnas.bench.bounds import Within
+from rlnas.bench.bounds import Folder, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import at_once
 
@@ -32,7 +32,7 @@ class Reproduce:
     seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Runs of each agent."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder reproduce-<hash of the settings>."""
 
     def check(self) -> None:

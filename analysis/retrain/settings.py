@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from rlnas.analysis.settings import check_at_least, check_folder
-from rlnas.bench.bounds import Epochs, Seed, Within
+from rlnas.bench.bounds import Epochs, Folder, Seed, Within
 from rlnas.bench.retrain.engine import Options, require
 from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.retrain.recipes import presets
@@ -84,7 +84,7 @@ class RetrainSettings:
     table_epochs: Epochs = None
     """Its training budget; default: that of RUNS, else the longest."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs: trainings are kept in trainings-<hash>, results go to retrain-<hash>."""
 
     def check(self) -> None:

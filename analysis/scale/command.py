@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from rlnas.bench.bounds import Queries
+from rlnas.bench.bounds import Folder, Queries
 from rlnas.bench.files import at_once
 
 
@@ -31,7 +31,7 @@ class Scale:
     queries: Queries = 20
     """Queries of a search; the trainings' evaluations must have this count (10, 20 and 50 unless
     told otherwise)."""
-    out: Path = Path("runs/scale")
+    out: Folder = Path("runs/scale")
     """Folder to write figure.png, figure.svg and table.csv to."""
 
     def run(self) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from rlnas.bench.bounds import Workers
+from rlnas.bench.bounds import RecordFile, Workers
 from rlnas.bench.errors import UserError
 
 SECTIONS = ("lookups", "mdp", "enumeration", "conversion", "search", "agent", "network", "trees")
@@ -30,7 +29,7 @@ class Speed:
     trees."""
     cores: Workers = 2
     """Processor cores to use (Linux)."""
-    json: Path | None = None
+    json: RecordFile = None
     """Also write the record there."""
 
     def __post_init__(self) -> None:

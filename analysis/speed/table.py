@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from rlnas.analysis import store
 from rlnas.bench.errors import UserError
 from rlnas.bench.progress import bar
+from rlnas.bench.workers import in_fresh_python
 
 MAX_VERTICES = {"small": 5, "medium": 6, "full": 7}
 
@@ -45,11 +45,7 @@ def measured(name: str, vertices: int, cores: int) -> dict[str, Any]:
         "import json, sys; from rlnas.analysis.speed.sections import run_section; "
         "print(json.dumps(run_section(*json.loads(sys.argv[1]))))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", call, json.dumps([name, vertices, cores])],
-        capture_output=True,
-        text=True,
-    )
+    done = in_fresh_python(call, json.dumps([name, vertices, cores]))
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise UserError(

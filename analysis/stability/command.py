@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Rate, Seed, Within
+from rlnas.bench.bounds import Folder, Rate, Seed, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import at_once
 
@@ -47,7 +47,7 @@ class Stability:
     seed: Seed = 0
     """Root of all randomness."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder stability-<hash of the settings>."""
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ import tyro
 
 from rlnas.agents import registry
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Epochs, Queries, Seed, Within
+from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within
 from rlnas.bench.errors import UserError
 
 QUERIES = (10, 20, 50)
@@ -69,7 +69,7 @@ class TrainSettings:
     checkpoint."""
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs."""
     learner: Annotated[Any, SETTINGS] = None
     """Settings of MDP, learning and network; None: the preset's."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
-from rlnas.bench.bounds import Queries, Seed, Within
+from rlnas.bench.bounds import Folder, Queries, Seed, Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import at_once
 
@@ -50,7 +50,7 @@ class Transfer:
     seed: Seed = 0
     """Root of all randomness."""
 
-    out: Path = Path("runs")
+    out: Folder = Path("runs")
     """Folder of all runs; results go to its folder transfer-<hash of the settings>."""
 
     def check(self) -> None:

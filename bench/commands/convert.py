@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from rlnas.bench.bounds import Vertices
+from rlnas.bench.bounds import TableFile, Vertices
 from rlnas.bench.commands.text import announced
 from rlnas.bench.family import Conversion, converter
 
@@ -28,7 +28,7 @@ class Convert:
     name: str | None = None
     """Name of the table; for the official files nb101-108 and nb101-full, else the file's. Of
     ensembles: which one."""
-    out: Path | None = None
+    out: TableFile = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
     sha256: str | None = None
     """SHA-256 the file must have (hex); default: the published one, for a file named like an

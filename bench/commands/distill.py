@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional
 
-from rlnas.bench.bounds import Seed, Within
+from rlnas.bench.bounds import Seed, TableFile, Within
 from rlnas.bench.errors import UserError
 
 
@@ -33,7 +32,7 @@ class Distill:
     """Batches of 256 learnt from in each round."""
     seed: Seed = 0
     """Root of all randomness."""
-    out: Path | None = None
+    out: TableFile = None
     """File to write; default: the cache folder, as nb301-distilled-<surrogate>."""
 
     def __post_init__(self) -> None:

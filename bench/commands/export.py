@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import ExportFile
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import family_of
 from rlnas.bench.files import quoted
@@ -24,7 +25,7 @@ class Export:
     """csv or parquet; the ending of --out goes before it."""
     shape: str = "long"
     """long: a line a run; wide: a line a cell."""
-    out: Path | None = None
+    out: ExportFile = None
     """File to write; default: NAME.csv or NAME.parquet here."""
 
     def run(self) -> None:

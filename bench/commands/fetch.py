@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rlnas.bench.bounds import Folder
 from rlnas.bench.commands.convert import Convert
 from rlnas.bench.files import quoted
 
@@ -22,7 +23,7 @@ class Fetch:
     """Addresses to try before the known ones."""
     from_file: Path | None = None
     """Check and use a file that is here already, instead of downloading."""
-    folder: Path | None = None
+    folder: Folder | None = None
     """Where the download goes; default: the cache folder."""
     convert: bool = True
     """Convert it right away."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tyro.conf import Positional
 
-from rlnas.bench.bounds import Epochs
+from rlnas.bench.bounds import Epochs, TableFile
 from rlnas.bench.commands.text import announced
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import Made, families, with_importer
@@ -26,7 +26,7 @@ class ImportCsv:
 
     file: Positional[Path]
     """A CSV file with a header line, plain or gzipped, with commas, semicolons or tabs."""
-    out: Path | None = None
+    out: TableFile = None
     """Where to write; default: the cache folder, where commands find it by its name."""
     columns: tuple[str, ...] = ()
     """COLUMN=NAME for columns that go by other names, e.g. acc=validation_accuracy."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from tyro.conf import Positional
 
-from rlnas.bench.bounds import Vertices
+from rlnas.bench.bounds import TableFile, Vertices
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Rehearse:
     """The table of NAS-Bench-101 cells to learn from, by name or path."""
     max_vertices: Vertices = 7
     """Predict all cells with at most so many vertices."""
-    out: Path | None = None
+    out: TableFile = None
     """Where to write it; default: the cache folder, under the name TABLE-rehearsal."""
 
     def run(self) -> None:

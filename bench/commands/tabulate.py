@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from rlnas.bench.bounds import Vertices, Within, Workers
+from rlnas.bench.bounds import Folder, TableFile, Vertices, Within, Workers
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
 from rlnas.bench.nb101.recipe import Recipe
@@ -34,10 +34,10 @@ class Tabulate:
     """Trainings of each cell; seed numbers 0, 1, 2, ..."""
     workers: Workers = os.cpu_count() or 1
     """Worker processes, one thread each."""
-    folder: Path | None = None
+    folder: Folder | None = None
     """Where the finished trainings are kept; default: runs/tabulate-<dataset>-<hash of the
     recipe>."""
-    out: Path | None = None
+    out: TableFile = None
     """Where to write the table; default: the cache folder, where commands find it by its name."""
     recipe: Recipe = field(default_factory=Recipe)
     """How to train."""

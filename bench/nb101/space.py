@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, Int8, Int32, UInt32
+from jaxtyping import Array, Bool, Float32, Int8, Int32, UInt32
 
 from rlnas.bench.arguments import shown, whole
 from rlnas.bench.benchmark import Graph
@@ -60,6 +60,10 @@ class CellSpace(NeighbourLists):
         """How many cells there are with at most as many vertices as the largest here has."""
         largest = int(self.num_vertices().max())
         return sum(count for vertices, count in COUNTS.items() if vertices <= largest)
+
+    def contains(self, arch: Int32[Array, ""]) -> Bool[Array, ""]:
+        """Also -1, which stands for all cells that a partial table lacks."""
+        return (arch >= -1) & (arch < self.size)
 
     def encode(self, arch: Int32[Array, "*n"]) -> Int8[Array, "*n 84"]:
         """int8 [84]: the 7 x 7 adjacency matrix, flattened, then for each of 7 vertices one-hot

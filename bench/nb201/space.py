@@ -139,7 +139,7 @@ class CellSpace:
         """int32 [size * max_degree]: the numbers of all cells' neighbours."""
         return _flat(self.ops)
 
-    def inside(self, arch: Int[Array, " 6"]) -> Bool[Array, ""]:
+    def contains(self, arch: Int[Array, " 6"]) -> Bool[Array, ""]:
         """Whether every digit is an operation."""
         return ((arch >= 0) & (arch < self.ops)).all()
 
@@ -147,8 +147,8 @@ class CellSpace:
         """The cell's number, 0 to size - 1: NAS-Bench-201's official index; for TransNAS-Bench-101
         the place in the order of the digits. -1 outside the space."""
         place = jnp.dot(arch.astype(jnp.int32), jnp.asarray(_weights(self.ops)))
-        number = jnp.asarray(_numbers(self.ops)[0])[jnp.where(self.inside(arch), place, 0)]
-        return jnp.where(self.inside(arch), number, -1)
+        number = jnp.asarray(_numbers(self.ops)[0])[jnp.where(self.contains(arch), place, 0)]
+        return jnp.where(self.contains(arch), number, -1)
 
     def at(self, index: Int[Array, ""] | int) -> Int8[Array, " 6"]:
         """Cell number `index`."""

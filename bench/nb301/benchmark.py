@@ -12,7 +12,7 @@ from jaxtyping import Array, Float32, Int, Key
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.lookup import key_for
-from rlnas.bench.nb301.genotype import DartsSpace, inside
+from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.noise import MEAN, Noise
 
 REPORTS = "validation accuracy (surrogate)"
@@ -70,7 +70,7 @@ class SurrogateBenchmark:
 
     def query(self, arch: Int[Array, " 22"], key: Key[Array, ""]) -> QueryResult:
         """Ask the surrogate; digits out of bounds are answered by `valid` False and NaN."""
-        valid = inside(arch)
+        valid = self.space.contains(arch)
         predicted = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8))
         val = predicted.mean
         if self.noise.kind == "sample":
@@ -82,7 +82,7 @@ class SurrogateBenchmark:
 
     def reported(self, arch: Int[Array, " 22"]) -> Float32[Array, ""]:
         """The surrogate's mean validation accuracy, whatever the noise policy."""
-        valid = inside(arch)
+        valid = self.space.contains(arch)
         mean = self.model.predict(jnp.where(valid, arch, 0).astype(jnp.int8)).mean
         return jnp.where(valid, mean, jnp.nan)
 

@@ -63,6 +63,10 @@ class DartsSpace:
     graph_inputs = 2
     graph_weights = tuple(WEIGHTS[op] for op in OPS)
 
+    def contains(self, arch: Int[Array, " 22"]) -> Bool[Array, ""]:
+        """Whether every digit is within its bounds."""
+        return ((arch >= 0) & (arch < jnp.asarray(SIZES))).all()
+
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 22"]:
         """Every architecture equally likely: so are all values of a digit."""
         return jax.random.randint(
@@ -134,11 +138,6 @@ class DartsSpace:
     def format(self, arch: Any) -> str:
         """E.g. `0:sep_conv_3x3|1:skip_connect|...,...`."""
         return darts.short(to_genotype(arch))
-
-
-def inside(arch: Int[Array, " 22"]) -> Bool[Array, ""]:
-    """Whether every digit is within its bounds."""
-    return ((arch >= 0) & (arch < jnp.asarray(SIZES))).all()
 
 
 def digits_of(arch: Any) -> Int8[np.ndarray, " 22"]:

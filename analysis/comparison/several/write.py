@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rlnas.analysis.style import REFERENCE, save
 from rlnas.analysis.text import places
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import at_once, quoted
+from rlnas.bench.plugins import PluginError, left_out
 
 
 def run_several(
@@ -33,25 +35,55 @@ def run_several(
     **options: Any,
 ) -> None:
     """Each benchmark as `compare` runs it, and random search on all, since scores begin there; each
-    comparison into its folder, and all of them together into one."""
+    comparison into its folder, and all of them together into one. Plug-ins that fail are left out,
+    an agent that fails on one benchmark of what is together, too; `PluginError` names them at the
+    end."""
     if all(entry.name != REFERENCE for entry in parse_all(agents)):
         agents = (REFERENCE, *agents)
     if not benchmarks:
         raise UserError("no benchmark given; expected a name that `rlnas bench list` shows")
-    opened = {name: bench.load(name, epochs=epochs, noise=noise) for name in benchmarks}
-    if len({store.hash_of(found.describe()) for found in opened.values()}) < len(benchmarks):
+    failed: list[PluginError] = []
+    opened = {}
+    for name in benchmarks:
+        with noted(failed):
+            opened[name] = bench.load(name, epochs=epochs, noise=noise)
+    hashes = {store.hash_of(found.describe()) for found in opened.values()}
+    if len(hashes) < len(opened) or len(set(benchmarks)) < len(benchmarks):
         raise UserError(f"--benchmark {' '.join(benchmarks)} names one twice; give each once")
-    runs: list[Run] = []
+    found: list[list[Run]] = []
     alone: dict[str, Path] = {}
-    for name, found in opened.items():
-        of = compare(found, agents, out=out, **options)
-        alone[name] = folder_for(of, out, reference)
-        draw(of, alone[name], reference)
-        runs += of
-    write(runs, folder_for(runs, out, reference), reference)
+    for name, benchmark in opened.items():
+        with noted(failed):
+            of = compare(benchmark, agents, out=out, failed=failed, **options)
+            alone[name] = folder_for(of, out, reference)
+            draw(of, alone[name], reference)
+            found.append(of)
+    tell(found, alone, out, reference)
+    left_out(failed)
+
+
+def tell(
+    found: Sequence[Sequence[Run]], alone: Mapping[str, Path], out: Path, reference: str
+) -> None:
+    """What is together: agents that were on all benchmarks, if there are several with chance."""
+    labels = [{run.label for run in of} for of in found]
+    everywhere = set.intersection(*labels) if labels else set()
+    runs = [run for of in found for run in of if run.label in everywhere]
+    if len(found) > 1 and any(run.manifest["agent"] == REFERENCE for run in runs):
+        write(runs, folder_for(runs, out, reference), reference)
     for i, (name, folder) in enumerate(alone.items()):
         print(f"{'alone' if i == 0 else '':8} {quoted(folder)}  {name}")
-    histories(runs)
+    if found:
+        histories([run for of in found for run in of])
+
+
+@contextmanager
+def noted(failed: list[PluginError]) -> Iterator[None]:
+    """Within, a plug-in that fails is added to `failed`."""
+    try:
+        yield
+    except PluginError as error:
+        failed.append(error)
 
 
 @at_once()
