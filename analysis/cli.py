@@ -61,6 +61,7 @@ COMMANDS: dict[str, str] = {
     "bench distill": "rlnas.bench.commands.distill:Distill",
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
+    "bench latency": "rlnas.bench.commands.latency:Latency",
     "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {

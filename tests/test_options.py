@@ -138,12 +138,15 @@ LINES: dict[str, list[str]] = {
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
     "bench synthetic": ["--tables 2 --beside nb101-digits nb101-digits --seed 1"],
+    "bench latency": [
+        "nb101-mnist --batches 2 --runs 1 --rounds 2 --cells 2 --folder lat --out latency.csv"
+    ],
     "bench tabulate": [
         "--name tiny --max-vertices 4 --cells rows.csv --dataset images.npz --seeds 1 --workers 1 "
         f"--folder trainings --out tiny.npz {TABULATE}"
     ],
 }
-TORCH = ("retrain", "oneshot", "bench tabulate")
+TORCH = ("retrain", "oneshot", "bench tabulate", "bench latency")
 
 
 def defaults(name: str) -> list[dict[str, Any]]:
