@@ -132,6 +132,10 @@ class CellSpace(NeighbourLists):
         each = (_cell(*pair) for pair in zip(bits, ops, strict=True))
         return np.array([reference.trainable_parameters(cell) for cell in each])
 
+    def operations(self) -> np.ndarray:
+        """float [M]: FLOPs of every cell's official network, as `flops` counts them."""
+        return np.asarray(jax.jit(jax.vmap(costs.flops))(self.bits, self.ops))
+
     def row(self, cell: Any) -> int:
         """The architecture of a `Cell` in any isomorphic form, of `format`'s text, or a row itself;
         `UserError` when it is none, or the table lacks it."""
