@@ -15,6 +15,7 @@ from jaxtyping import Array, Float32, Int, Key
 from rlnas.bench.benchmark import Arch, Operations, QueryResult, Sizes
 from rlnas.bench.errors import UserError
 from rlnas.bench.lookup import key_for
+from rlnas.bench.multiobjective import Costs, of_columns
 from rlnas.bench.noise import Noise, NoiseLike
 from rlnas.bench.objectives import (
     ACCURACY,
@@ -22,10 +23,8 @@ from rlnas.bench.objectives import (
     PARAMS,
     SECONDS,
     Column,
-    Costs,
     Objective,
     Range,
-    of_columns,
 )
 from rlnas.bench.repeats import repeat_cost, repeat_mean
 
@@ -131,7 +130,7 @@ class TableBenchmark:
         return tuple((found | {column.name: column for column in self.column_objectives}).values())
 
     def costs(self, names: Sequence[str]) -> tuple[Costs, tuple[Range, ...]]:
-        """See `rlnas.bench.objectives.Multiobjective`."""
+        """See `rlnas.bench.multiobjective.Multiobjective`."""
         return of_columns(self.space, [self._column(name) for name in names])
 
     def _column(self, name: str) -> np.ndarray:
