@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.objectives import PARAMS, Range, canonical
 
 Named = Mapping[str, Float[Array, ""]]
+Cost = Annotated[float, Within(-1e18, 1e18)]
 FILLED: Any = {"option": False}
 """Metadata of a field that `on` fills: no option of a word."""
 TINY = 1e-6
@@ -51,7 +53,7 @@ class MnasNet:
     Ours: any positive cost in place of latency.
     """
 
-    target: float
+    target: Cost
     """Of the cost, in its unit."""
 
     objective: str = "latency"
@@ -123,7 +125,7 @@ class MonasConstrained:
     the limit itself it is still met.
     """
 
-    limit: float
+    limit: Cost
     """Of the cost, in its unit."""
 
     objective: str = "energy"

@@ -38,6 +38,7 @@ class Compare:
       rlnas compare --agents random_search local_search local_search:variant=full --budget 50
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
+      rlnas compare --reward mnasnet:objective=params,target=20000
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
       rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
@@ -74,6 +75,11 @@ class Compare:
 
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
+
+    reward: str = ""
+    """What is searched for instead of accuracy: `name:option=value,...` of mnasnet, monas,
+    monas_constrained, rena, n2n, e.g. mnasnet:objective=params,target=20000,w=-0.07; it is what is
+    reported, too."""
 
     out: Path = Path("runs")
     """Folder of all runs."""
