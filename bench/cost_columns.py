@@ -61,3 +61,14 @@ def from_table(
         )
         for about, x in zip(meta, found, strict=True)
     )
+
+
+def described(columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """Lines of `rlnas bench info`."""
+    lines = []
+    for column in columns:
+        known = column.values[~np.isnan(column.values)]
+        span = f"{known.min():g} to {known.max():g}" if len(known) else "unknown"
+        about = f" ({column.objective.about})" if column.objective.about else ""
+        lines.append(("cost", f"{column.objective.title}, {span}{about}"))
+    return lines

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rlnas.bench.benchmark import Indexed
@@ -69,7 +69,7 @@ def measure(
     rng = np.random.default_rng(0)
     chosen = rng.permutation(space.size)[: most or None]
     done = _records(folder, len(batches))
-    archs = {int(i): jax.tree.map(np.asarray, space.at(int(i))) for i in chosen}
+    archs = {i: space.at(jnp.int32(i)) for i in chosen.tolist()}
     texts = {i: space.format(arch) for i, arch in archs.items()}
     total = rounds * len(chosen)
     there = sum((text, turn) in done for text in texts.values() for turn in range(rounds))
