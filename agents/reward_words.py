@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from typing import Any
 
 from rlnas.agents.spec import options
 from rlnas.bench import arguments
 from rlnas.bench.errors import UserError
 from rlnas.bench.objective_rewards import REWARDS, Reward
+from rlnas.bench.with_objectives import WithObjectives, with_objectives
 
 
 def parse_reward(word: str) -> tuple[str, Reward]:
@@ -24,3 +27,10 @@ def parse_reward(word: str) -> tuple[str, Reward]:
     except UserError as error:
         raise UserError(f"reward {word!r}: {error}") from None
     return name, reward
+
+
+def asked_for(benchmark: Any, objectives: Sequence[str], word: str = "") -> WithObjectives:
+    """`benchmark`, asked for objectives by name, and searched for the reward that a word stands
+    for, if there is one. `UserError`."""
+    name, reward = parse_reward(word) if word else ("", None)
+    return with_objectives(benchmark, objectives, reward, name)

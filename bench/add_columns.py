@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,7 @@ one whose output does not depend on its input is optimised away (ours)."""
 Degenerate = Literal["floor", "exclude", "keep"]
 
 
+@runtime_checkable
 class ColumnTable(Protocol):
     """A table that can take columns."""
 

@@ -25,7 +25,7 @@ from rlnas.agents.protocol import (
     run_seeds,
     seed_keys,
 )
-from rlnas.agents.reward_words import parse_reward
+from rlnas.agents.reward_words import asked_for
 from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.analysis import store
 from rlnas.analysis.rehearsal import check_rehearsal
@@ -38,7 +38,6 @@ from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.plugins import PluginError, origin_of
 from rlnas.bench.progress import bar
-from rlnas.bench.with_objectives import with_objectives
 
 BLOCK = 10
 """Seeds that run side by side, always so many, in the same places: float sums may depend on how
@@ -66,7 +65,6 @@ def compare(
     noise: str = "mean",
     epochs: int | None = None,
     rehearsal: bool = False,
-    objectives: Sequence[str] = (),
     reward: str = "",
     out: Path | str = "runs",
     redo: bool = False,
@@ -75,8 +73,8 @@ def compare(
     """Every agent's stored run: loaded from `out` when it is done and whole, else made.
 
     benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
-    words as `rlnas compare --agents` takes them, or settings by label. objectives, reward: what is
-    asked of it besides accuracy, and what is searched for instead. failed: takes the agents of
+    words as `rlnas compare --agents` takes them, or settings by label. reward: a word for
+    what is searched for instead of accuracy. failed: takes the agents of
     others that fail, and the rest goes on. The rest: as its options. Raises `UserError` for an
     option out of its range, an unknown agent or benchmark, and a benchmark that is for training or
     rehearsing on.
@@ -101,9 +99,8 @@ def compare(
             f"{searched.name} is distilled, for training on; compare on what it imitates, "
             f"--benchmark {searched.distilled}"
         )
-    if objectives or reward:
-        named = parse_reward(reward) if reward else ("", None)
-        searched = with_objectives(searched, objectives, named[1], named[0])
+    if reward:
+        searched = asked_for(searched, (), reward)
     runs = []
     total = seeds * len(entered)
     with bar(entered[0].label, total, unit="run", leave=False) as progress:

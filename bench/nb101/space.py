@@ -54,6 +54,7 @@ class CellSpace(NeighbourLists):
     graph_operations = len(OPS)
     graph_inputs = 1
     graph_weights = (1.0, 1 / 9, 0.0)
+    graph_names = ("conv 3x3", "conv 1x1", "max pool")
 
     @property
     def whole(self) -> int:

@@ -76,6 +76,7 @@ class CellSpace:
         return self.ops - 1
 
     graph_inputs = 1
+    graph_names = ("skip", "conv 1x1", "conv 3x3", "avg pool")
 
     @property
     def graph_weights(self) -> tuple[float, ...]:
@@ -199,6 +200,7 @@ class CellPart(PartSpace):
         return found
 
     graph_inputs = CellSpace.graph_inputs
+    graph_names = CellSpace.graph_names
 
     def trainable_parameters(self) -> np.ndarray:
         found: np.ndarray = self.full.trainable_parameters()[np.asarray(self.rows)]

@@ -62,6 +62,7 @@ class DartsSpace:
     graph_operations = len(OPS)
     graph_inputs = 2
     graph_weights = tuple(WEIGHTS[op] for op in OPS)
+    graph_names = OPS
 
     def sample(self, key: Key[Array, ""]) -> Int8[Array, " 22"]:
         """Every architecture equally likely: so are all values of a digit."""
