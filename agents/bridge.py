@@ -236,7 +236,8 @@ def look_up(benchmark: Any, keys: Key[Array, " budget"], t: Any, taken: Any) -> 
     _, query_key = jax.random.split(keys[t])
     result = benchmark.query(arch, query_key)
     valid = result.valid & ~jnp.isnan(result.val)
-    return taken, (arch, result.val, benchmark.reported(arch), result.sim_seconds, valid)
+    reported = benchmark.reported(arch)
+    return taken, (arch, result.val, reported, result.sim_seconds, valid, result.objectives)
 
 
 @pinned()
@@ -261,7 +262,7 @@ def run(
         for t in range(budget):
             taken = checked(searcher.ask(), problem.sizes)
             taken, row = jax.device_get(look_up(benchmark, keys, np.int32(t), taken))
-            searcher.tell(taken.tolist(), float(row[1]) if row[-1] else None)
+            searcher.tell(taken.tolist(), float(row[1]) if row[4] else None)
             rows.append(row)
     except UserError as error:
         return Failure(str(error))
@@ -269,9 +270,9 @@ def run(
         where = traceback.extract_tb(error.__traceback__)[-1]
         return Failure(f"{reason_of(error)} ({Path(where.filename).name}, line {where.lineno})")
     columns: list[Any] = [np.stack(column) for column in zip(*rows, strict=True)]
-    arch, val, reported, seconds, valid = columns
+    arch, val, reported, seconds, valid, objectives = columns
     new, best = jax.device_get(_summary(arch, val, valid))
-    return History(arch, val, reported, seconds, valid, new, best)
+    return History(arch, val, reported, seconds, valid, new, best, objectives)
 
 
 _summary = jax.jit(lambda arch, val, valid: (first_in(arch), best_so_far(val, valid)))

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from rlnas.agents import asked
 from rlnas.bench import keys
-from rlnas.bench.benchmark import Arch, Benchmark, QueryResult, SearchSpace
+from rlnas.bench.benchmark import NO_OBJECTIVES, Arch, Benchmark, QueryResult, SearchSpace
 from rlnas.bench.jax_setup import check_pinned, pinned
 from rlnas.bench.plugins import blamed
 from rlnas.bench.program_memory import check_program
@@ -97,7 +97,9 @@ class History(NamedTuple):
     search is judged by (`Benchmark.reported`; the agent never saw it). sim_seconds: simulated
     training seconds of the query. valid: the look-up had an answer. is_new: first look-up of this
     architecture in the run.
-    incumbent: position of the best valid observation so far, -1 before the first.
+    incumbent: position of the best valid observation so far, -1 before the first. objectives: of
+    a benchmark asked for several (`rlnas.bench.objectives`), what is to be minimised, the error
+    first, with a last axis [k]; of others k is 0.
     """
 
     arch: Arch
@@ -107,6 +109,7 @@ class History(NamedTuple):
     valid: Bool[Array, "*seeds budget"]
     is_new: Bool[Array, "*seeds budget"]
     incumbent: Int[Array, "*seeds budget"]
+    objectives: Float[Array, "*seeds budget k"] = NO_OBJECTIVES  # type: ignore[assignment]
 
 
 def first_seen(space: SearchSpace, archs: Arch) -> Bool[Array, " budget"]:
@@ -189,6 +192,7 @@ def run_search(agent: Agent, benchmark: Benchmark, budget: int, key: Key[Array, 
         valid=results.valid,
         is_new=first_seen(benchmark.space, archs),
         incumbent=best_so_far(results.val, results.valid),
+        objectives=results.objectives,
     )
 
 

@@ -23,6 +23,8 @@ REGISTRY = Registry(
         "bridge": "rlnas.agents.bridge:Bridge",
         "incontext": "rlnas.agents.incontext:InContext",
         "lanas": "rlnas.agents.lanas:LaNAS",
+        "nsga2": "rlnas.agents.nsga2:NSGA2",
+        "weighted": "rlnas.agents.weighted:Weighted",
     },
 )
 names = REGISTRY.names

@@ -57,10 +57,12 @@ COMMANDS: dict[str, str] = {
     "bench fetch": "rlnas.bench.commands.fetch:Fetch",
     "bench convert": "rlnas.bench.commands.convert:Convert",
     "bench import-csv": "rlnas.bench.commands.import_csv:ImportCsv",
+    "bench add-columns": "rlnas.bench.commands.add_columns:AddColumns",
     "bench export": "rlnas.bench.commands.export:Export",
     "bench distill": "rlnas.bench.commands.distill:Distill",
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
+    "bench latency": "rlnas.bench.commands.latency:Latency",
     "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {

@@ -17,6 +17,7 @@ REPORTED = {
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
     "probe": "probes",
+    "fronts": "fronts",
 }
 """What is no comparison, and what many of it are called."""
 PARTS = {

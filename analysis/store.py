@@ -31,8 +31,8 @@ from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.reading import canonical, check_seal, read_json, to_json, write_json
 
 FORMAT = "rlnas-run"
-FORMAT_VERSION = 3
-HISTORY_FORMAT = ("rlnas-history", 1)
+FORMAT_VERSION = 4
+HISTORY_FORMAT = ("rlnas-history", 2)
 MANIFEST, HISTORY, PART = "manifest.json", "history.npz", "part"
 AGAIN = "run the comparison again"
 HISTORY_ARRAYS = {
@@ -43,6 +43,7 @@ HISTORY_ARRAYS = {
     "valid": ArrayOf("bool", ("seeds", "budget")),
     "is_new": ArrayOf("bool", ("seeds", "budget")),
     "incumbent": ArrayOf("int32", ("seeds", "budget"), -1),
+    "objectives": ArrayOf("float32", ("seeds", "budget", "objectives"), nan=True),
 }
 MADE: dict[str, Rule | None] = {
     "versions": Fields({"rlnas": Text()}, others=Text()),
@@ -172,6 +173,8 @@ def peak_mb() -> float:
 def save_history(path: Path, history: History) -> None:
     """One array a field, not compressed: equal histories are equal bytes, whatever zlib is
     installed."""
+    if history.objectives.ndim == 1:  # of an agent outside JAX that tells none
+        history = history._replace(objectives=np.zeros((*history.val.shape, 0), np.float32))
     arrays = {name: np.asarray(x) for name, x in history._asdict().items()}
     save_npz(path, HISTORY_FORMAT, arrays)
 

@@ -1,8 +1,8 @@
 """What a benchmark and a search space promise to agents, environments and the runner.
 
 `SearchSpace` and `Benchmark` are what all have. What only some have is an ability, a protocol of
-its own (`Bounded`, `Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Costed`, `Constructive`,
-`Encoded`, `Graphs`, `Restrictable`), asked for by `isinstance`.
+its own (`Bounded`, `Indexed`, `Listed`, `Part`, `Sized`, `Sizes`, `Operations`, `Costed`,
+`Constructive`, `Encoded`, `Graphs`, `Restrictable`), asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ Arch = Any
 row)."""
 
 
+NO_OBJECTIVES = np.zeros(0, np.float32)
+
+
 class QueryResult(NamedTuple):
     """The answer to one look-up. Accuracies are fractions in [0, 1], time is in seconds.
 
@@ -27,12 +30,16 @@ class QueryResult(NamedTuple):
     sim_seconds: what the trainings that it answers with took: all of them where it is their mean.
     valid: False when the architecture is outside the space or has no measured value; the numbers
     are then NaN.
+    objectives: what is to be minimised, of a benchmark asked for several objectives
+    (`rlnas.bench.objectives`): the error 1 - accuracy, then the costs; of others [0]. There `val`
+    may be a reward made of them.
     """
 
     val: Float[Array, ""]
     test: Float[Array, ""]
     sim_seconds: Float[Array, ""]
     valid: Bool[Array, ""]
+    objectives: Float[Array, " k"] = NO_OBJECTIVES  # type: ignore[assignment]
 
 
 @runtime_checkable
@@ -197,6 +204,15 @@ class Sizes(Indexed, Protocol):
     def trainable_parameters(self) -> np.ndarray:
         """int [size]: of every architecture's network as its benchmark trained it on CIFAR-10
         (where a table has another recipe: the order is much the same)."""
+
+
+@runtime_checkable
+class Operations(Indexed, Protocol):
+    """A space that knows what its networks compute, all of them."""
+
+    def operations(self) -> np.ndarray:
+        """float [size]: for one image, of every architecture's network as its benchmark trained it
+        on CIFAR-10."""
 
 
 class Graph(NamedTuple):

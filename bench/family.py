@@ -126,6 +126,11 @@ class Family:
         `rlnas.bench.commands.import_csv.ImportCsv`; None where it reads no CSV files."""
         return None
 
+    def column_table(self, name: str) -> Any:
+        """The table of a benchmark as one that takes columns of costs
+        (`rlnas.bench.add_columns.ColumnTable`)."""
+        raise UserError(f"{name} is no table, so it takes no columns")
+
     def export(self, name: str, path: Path, shape: str) -> str:
         """Write a benchmark as CSV or parquet, by the ending of `path`, and say in a few words
         what that is. shape: `long`, a line a run, or `wide`, a line an architecture."""

@@ -3,6 +3,7 @@ architectures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,10 +12,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int, Key
 
-from rlnas.bench.benchmark import Arch, QueryResult
+from rlnas.bench.benchmark import Arch, Operations, QueryResult, Sizes
 from rlnas.bench.errors import UserError
 from rlnas.bench.lookup import key_for
+from rlnas.bench.multiobjective import Costs, of_columns
 from rlnas.bench.noise import Noise, NoiseLike
+from rlnas.bench.objectives import (
+    ACCURACY,
+    FLOPS,
+    PARAMS,
+    SECONDS,
+    Column,
+    Objective,
+    Range,
+)
 from rlnas.bench.repeats import repeat_cost, repeat_mean
 
 TEST, VALIDATION = "test accuracy", "validation accuracy"
@@ -29,7 +40,8 @@ class TableBenchmark:
     NaN where there is no measurement; a mean is over the repeats present, and all_seconds is what
     they took together. by_test: whether `reported` is the mean test value, else the mean validation
     value. reports: its name in captions. about: a sentence for captions, "" for the usual one.
-    values: what a value is where it is no single training, e.g. `max-of-3`.
+    values: what a value is where it is no single training, e.g. `max-of-3`. columns: float32
+    [M, C], costs that the table holds, one of `column_objectives` each.
     """
 
     space: Any
@@ -49,6 +61,8 @@ class TableBenchmark:
     sha256: str = field(metadata={"static": True})
     about: str = field(metadata={"static": True})
     values: str = field(metadata={"static": True})
+    columns: Float32[Array, "M C"] | None = None
+    column_objectives: tuple[Objective, ...] = field(default=(), metadata={"static": True})
 
     distilled = ""
 
@@ -68,10 +82,11 @@ class TableBenchmark:
         sha256: str = "",
         about: str = "",
         values: str = "",
+        columns: Sequence[Column] = (),
     ) -> Any:
         """Of measurements [M, R], NaN where unknown. reports: "" says accuracy. Without a single
-        test value the validation values are reported. `UserError` without any validation value, or
-        for a repeat there is not."""
+        test value the validation values are reported. columns: [M] each. `UserError` without any
+        validation value, or for a repeat there is not."""
         noise = Noise.parse(noise)
         noise.check(val.shape[1], name)
         if noise.only:
@@ -79,13 +94,14 @@ class TableBenchmark:
         if np.isnan(val).all():
             raise UserError(f"{name} has no validation accuracy at {epochs} epochs; choose another")
         by_test = not np.isnan(test).all()
-        columns = [np.asarray(values, np.float32) for values in (val, test, seconds)]
-        means = [repeat_mean(values).astype(np.float32) for values in columns[:2]]
+        measured = [np.asarray(values, np.float32) for values in (val, test, seconds)]
+        means = [repeat_mean(values).astype(np.float32) for values in measured[:2]]
+        held = [np.asarray(column.values, np.float32) for column in columns]
         return cls(
             space=space,
-            val=jnp.asarray(columns[0]),
-            test=jnp.asarray(columns[1]),
-            seconds=jnp.asarray(columns[2]),
+            val=jnp.asarray(measured[0]),
+            test=jnp.asarray(measured[1]),
+            seconds=jnp.asarray(measured[2]),
             mean_val=jnp.asarray(means[0]),
             mean_test=jnp.asarray(means[1]),
             all_seconds=jnp.asarray(repeat_cost(seconds, val), jnp.float32),
@@ -99,7 +115,33 @@ class TableBenchmark:
             sha256=sha256,
             about=about,
             values=values,
+            columns=jnp.asarray(np.stack(held, axis=1)) if held else None,
+            column_objectives=tuple(column.objective for column in columns),
         )
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Accuracy, what the space computes, seconds where they are known, the table's columns."""
+        found = {ACCURACY.name: ACCURACY}
+        found |= {PARAMS.name: PARAMS} if isinstance(self.space, Sizes) else {}
+        found |= {FLOPS.name: FLOPS} if isinstance(self.space, Operations) else {}
+        known = bool(jnp.isfinite(self.seconds).any() & (self.seconds > 0).any())
+        found |= {SECONDS.name: SECONDS} if known else {}
+        return tuple((found | {column.name: column for column in self.column_objectives}).values())
+
+    def costs(self, names: Sequence[str]) -> tuple[Costs, tuple[Range, ...]]:
+        """See `rlnas.bench.multiobjective.Multiobjective`."""
+        return of_columns(self.space, [self._column(name) for name in names])
+
+    def _column(self, name: str) -> np.ndarray:
+        held = [column.name for column in self.column_objectives]
+        if name in held:
+            return np.asarray(self.columns)[:, held.index(name)]
+        if name == PARAMS.name:
+            return np.asarray(self.space.trainable_parameters())
+        if name == FLOPS.name:
+            return np.asarray(self.space.operations())
+        return repeat_mean(np.asarray(self.seconds))
 
     def query(self, arch: Arch, key: Key[Array, ""]) -> QueryResult:
         """Look an architecture up; one outside the space, or without a value, is answered by
@@ -142,7 +184,8 @@ class TableBenchmark:
     def part(self, space: Any, places: np.ndarray) -> Any:
         """The benchmark of the rows `places`, which `space` numbers in that order; its optimum is
         theirs."""
-        names = ("val", "test", "seconds", "mean_val", "mean_test", "all_seconds")
+        names = ["val", "test", "seconds", "mean_val", "mean_test", "all_seconds"]
+        names += [] if self.columns is None else ["columns"]
         columns = {name: getattr(self, name)[places] for name in names}
         best = jnp.nanmax(columns["mean_test" if self.by_test else "mean_val"])
         return replace(self, space=space, optimum=best, **columns)

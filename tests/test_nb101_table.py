@@ -195,7 +195,7 @@ def rewritten(path: Path, **changes: Any) -> Path:
     [
         ({"val": None}, "no array 'val'"),
         ({"meta": None}, "no array 'meta'"),
-        ({"meta": {"version": 3}}, "version 3, expected 'rlnas-nb101-table' version 2"),
+        ({"meta": {"version": 4}}, "version 4, expected 'rlnas-nb101-table' version 3"),
         ({"meta": {"format": "other"}}, "is 'other'"),
         ({"meta": {"max_vertices": 9}}, "max_vertices is 9"),
         ({"meta": {"max_vertices": [4]}}, "max_vertices is [4]"),

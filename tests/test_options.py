@@ -61,7 +61,9 @@ LINES: dict[str, list[str]] = {
     "compare": [
         "--benchmark table.npz --agents random_search evolution:population=3,tournament=2 "
         "--budget 7 --seeds 3 --seed 5 --noise sample --epochs 4 --reference random_search "
-        "--rehearsal --out out --redo"
+        "--rehearsal --out out --redo",
+        "--benchmark table.npz --agents random_search nsga2:population=2 --budget 5 --seeds 3 "
+        "--objectives accuracy params --reward monas:objective=params --out out",
     ],
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
@@ -132,18 +134,24 @@ LINES: dict[str, list[str]] = {
         "words.csv --family nb201 --out mine --columns acc=cifar100_val --epochs 7 --fractions "
         "--values 7=mean-of-3 --note of-a-test",
     ],
+    "bench add-columns": [
+        "table.npz costs.csv --columns energy=joules --unit J --degenerate keep --out costly.npz"
+    ],
     "bench export": ["table.npz --format parquet --shape wide --out table.parquet"],
     "bench distill": [
         "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
     "bench synthetic": ["--tables 2 --beside nb101-digits nb101-digits --seed 1"],
+    "bench latency": [
+        "nb101-mnist --batches 2 --runs 1 --rounds 2 --cells 2 --folder lat --out latency.csv"
+    ],
     "bench tabulate": [
         "--name tiny --max-vertices 4 --cells rows.csv --dataset images.npz --seeds 1 --workers 1 "
         f"--folder trainings --out tiny.npz {TABULATE}"
     ],
 }
-TORCH = ("retrain", "oneshot", "bench tabulate")
+TORCH = ("retrain", "oneshot", "bench tabulate", "bench latency")
 
 
 def defaults(name: str) -> list[dict[str, Any]]:
@@ -214,6 +222,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         Path("cells.csv").write_text(
             "ops,upper_triangle_bits,acc,note\n"
             "input|output,1,90.5,x\ninput|conv3x3-bn-relu|output,101,91.5,x\n"
+        )
+        rows = ["input|output,1,3,2", "input|conv3x3-bn-relu|output,101,4,1"]
+        Path("costs.csv").write_text(
+            "\n".join(["ops,upper_triangle_bits,energy,latency (ms)", *rows]) + "\n"
         )
         lines = [f"{cell_text(i)},{0.5 + i / 100}" for i in range(5)]
         Path("words.csv").write_text("\n".join(["arch,acc", *lines]) + "\n")

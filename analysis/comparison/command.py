@@ -38,6 +38,8 @@ class Compare:
       rlnas compare --agents random_search local_search local_search:variant=full --budget 50
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
+      rlnas compare --benchmark nb101-digits --objectives accuracy params
+      rlnas compare --reward mnasnet:objective=params,target=20000
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
       rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
@@ -75,6 +77,16 @@ class Compare:
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
 
+    objectives: tuple[str, ...] = ()
+    """Compare searches for several objectives, by how much of the front they find: accuracy, and
+    others that the benchmark has (params, flops, seconds, columns of the table). Then the agents
+    are by default random_search, nsga2, and weighted with several agents."""
+
+    reward: str = ""
+    """What is searched for instead of accuracy: `name:option=value,...` of mnasnet, monas,
+    monas_constrained, rena, n2n, e.g. mnasnet:objective=params,target=20000,w=-0.07; it is what is
+    reported, too."""
+
     out: Folder = Path("runs")
     """Folder of all runs."""
 
@@ -89,6 +101,13 @@ class Compare:
         from rlnas.analysis.comparison.write import finish
 
         options = vars(self).copy()
+        if objectives := options.pop("objectives"):
+            from rlnas.analysis.fronts.run import compare_fronts
+
+            agents = options.pop("agents")
+            for name in options.pop("benchmark"):
+                compare_fronts(name, agents, objectives, **options)
+            return None
         if len(self.benchmark) != 1:
             return run_several(options.pop("benchmark"), **options)
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")

@@ -27,6 +27,7 @@ from rlnas.agents.protocol import (
     run_seeds,
     seed_keys,
 )
+from rlnas.agents.reward_words import asked_for
 from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.analysis import store
 from rlnas.analysis.rehearsal import check_rehearsal
@@ -66,6 +67,7 @@ def compare(
     noise: str = "mean",
     epochs: int | None = None,
     rehearsal: bool = False,
+    reward: str = "",
     out: Path | str = "runs",
     redo: bool = False,
     failed: list[PluginError] | None = None,
@@ -73,7 +75,8 @@ def compare(
     """Every agent's stored run: loaded from `out` when it is done and whole, else made.
 
     benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
-    words as `rlnas compare --agents` takes them, or settings by label. failed: takes the agents of
+    words as `rlnas compare --agents` takes them, or settings by label. reward: a word for
+    what is searched for instead of accuracy. failed: takes the agents of
     others that fail, and the rest goes on. The rest: as its options. Raises `UserError` for an
     option out of its range, an unknown agent or benchmark, and a benchmark that is for training or
     rehearsing on.
@@ -98,6 +101,8 @@ def compare(
             f"{searched.name} is distilled, for training on; compare on what it imitates, "
             f"--benchmark {searched.distilled}"
         )
+    if reward:
+        searched = asked_for(searched, (), reward)
     runs = []
     total = seeds * len(entered)
     with bar(entered[0].label, total, unit="run", leave=False) as progress:

@@ -15,6 +15,7 @@ from rlnas.bench.nb101.about import about
 from rlnas.bench.nb101.space import make_space
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.noise import NoiseLike
+from rlnas.bench.objectives import PARAMS, Column
 from rlnas.bench.table_benchmark import TableBenchmark
 from rlnas.bench.values import SINGLE
 
@@ -62,6 +63,7 @@ def from_table(
         sha256=sha256,
         about=about(table, epochs, space),
         values=str(values) if values and values != SINGLE else "",
+        columns=[Column(PARAMS, table.params), *table.columns],
     )
 
 

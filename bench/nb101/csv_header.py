@@ -20,7 +20,7 @@ _MEASUREMENT = re.compile(
     re.VERBOSE,
 )
 """A name without a measure, `repeat_1`, is of validation accuracies."""
-_ALIASES = {
+ALIASES = {
     "hash": "module_hash",
     "epoch": "epochs",
     "budget": "epochs",
@@ -38,8 +38,8 @@ _ALIASES = {
 """The official API calls the two parts of a cell module_adjacency and module_operations, the
 official files raw_adjacency and raw_operations."""
 MOST = 10**9
-_CELL = ("module_hash", "upper_triangle_bits", "adjacency", "ops", "num_vertices")
-_PLAIN = (*_CELL, "epochs", "repeat", "trainable_params")
+CELL = ("module_hash", "upper_triangle_bits", "adjacency", "ops", "num_vertices")
+_PLAIN = (*CELL, "epochs", "repeat", "trainable_params")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_header(file: CsvFile, renamed: Sequence[str], epochs: int | None) -> He
     ignored: list[str] = []
     new = {entry.partition("=")[0]: entry for entry in renamed}
     for index, (original, name) in enumerate(zip(names, file.renamed(renamed), strict=True)):
-        column = _ALIASES.get(name.known, name.known)
+        column = ALIASES.get(name.known, name.known)
         match = _MEASUREMENT.fullmatch(column)
         if column in _PLAIN:
             if column in plain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlnas.bench.agreement import agreement
+from rlnas.bench.cost_columns import described
 from rlnas.bench.family import Made
 from rlnas.bench.nb101.about import held
 from rlnas.bench.nb101.table import Table
@@ -48,6 +49,7 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("repeats", str(table.repeats)),
         *_declared(table),
         ("parameters", f"{table.params.min():,} to {table.params.max():,}"),
+        *described(table.columns),
         ("best validation", accuracy(table.best_val)),
         ("best test", accuracy(table.best_test)),
     ]

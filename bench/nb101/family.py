@@ -81,6 +81,12 @@ class NasBench101(Family):
 
         return ImportCells
 
+    def column_table(self, name: str) -> Any:
+        from rlnas.bench.nb101.column_table import CellColumns
+        from rlnas.bench.nb101.table import find
+
+        return CellColumns(find(name))
+
     def export(self, name: str, path: Path, shape: str) -> str:
         from rlnas.bench.nb101.export import export, read_back
         from rlnas.bench.nb101.facts import size_of

@@ -54,6 +54,7 @@ class CellSpace(NeighbourLists):
     graph_operations = len(OPS)
     graph_inputs = 1
     graph_weights = (1.0, 1 / 9, 0.0)
+    graph_names = ("conv 3x3", "conv 1x1", "max pool")
 
     @property
     def whole(self) -> int:
@@ -135,6 +136,10 @@ class CellSpace(NeighbourLists):
         bits, ops = np.asarray(self.bits).tolist(), np.asarray(self.ops).tolist()
         each = (_cell(*pair) for pair in zip(bits, ops, strict=True))
         return np.array([reference.trainable_parameters(cell) for cell in each])
+
+    def operations(self) -> np.ndarray:
+        """float [M]: FLOPs of every cell's official network, as `flops` counts them."""
+        return np.asarray(jax.jit(jax.vmap(costs.flops))(self.bits, self.ops))
 
     def row(self, cell: Any) -> int:
         """The architecture of a `Cell` in any isomorphic form, of `format`'s text, or a row itself;

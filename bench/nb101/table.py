@@ -5,26 +5,31 @@ Axes: M cells (canonical rows, ascending), B budgets in epochs (ascending), R re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlnas.bench import cost_columns
 from rlnas.bench.arguments import shown, whole
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
+from rlnas.bench.cost_columns import COSTS
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
 from rlnas.bench.names import valid_name
 from rlnas.bench.nb101.forms import COUNTS
 from rlnas.bench.nb101.published import OFFICIAL
 from rlnas.bench.npz import load_npz, save_npz
+from rlnas.bench.objectives import Column
 from rlnas.bench.repeats import repeat_mean
 from rlnas.bench.values import Values
 
-FORMAT, VERSION = "rlnas-nb101-table", 2
-READ = (1, 2)
-"""Version 1, of older rlnas, has no digest: only the checksums of the zip speak for it."""
+FORMAT, VERSION = "rlnas-nb101-table", 3
+READ = (1, 2, 3)
+"""Version 1, of older rlnas, has no digest: only the checksums of the zip speak for it. Version 2
+has no columns of costs."""
 MEASURES = ("val", "test", "train", "seconds")
 SMALL_BYTES = 1 << 23  # below this a table is compressed; above it, opening fast matters more
 MOST_REPEATS = 1 << 16
@@ -41,8 +46,10 @@ ARRAYS = {
     "seconds": ArrayOf("float32", ("cells", "budgets", "repeats"), 0, nan=True),
     "curve_epochs": ArrayOf("int32", ("curve",), 0),
     "curve_train": ArrayOf("float32", ("cells", "repeats", "curve"), 0, 1, nan=True),
+    COSTS: cost_columns.ARRAY,
 }
 CURVE = ("curve_epochs", "curve_train")
+OPTIONAL = (*CURVE, COSTS)
 META = Fields(
     {"name": Text(), "max_vertices": Whole(min(COUNTS), max(COUNTS))},
     {
@@ -52,6 +59,7 @@ META = Fields(
         "notes": Each(Text()),
         "values": Fields(others=Text()),
         "created_by": Text(),
+        COSTS: cost_columns.META,
     },
 )
 
@@ -72,6 +80,7 @@ class Table:
     curve_train: np.ndarray | None = (
         None  # float32 [M, R, C], accuracy on the training batches of an epoch
     )
+    costs: np.ndarray | None = None  # float32 [M, columns], what `meta["costs"]` names
 
     @property
     def name(self) -> str:
@@ -96,6 +105,16 @@ class Table:
         declared = self.meta.get("values", {}).get(str(epochs))
         return Values.parse(declared) if declared else None
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of costs."""
+        return cost_columns.from_table(self.costs, self.meta.get(COSTS, []), self.name, AGAIN)
+
+    def with_columns(self, columns: Sequence[Column]) -> Table:
+        """The same with these columns of costs."""
+        costs, about = cost_columns.to_table(columns)
+        return replace(self, costs=costs, meta=self.meta | {COSTS: about})
+
     def validate(self, where: str = "table") -> None:
         """Raise `UserError`, naming the first thing that is wrong."""
         found = self.meta.get("format"), self.meta.get("version")
@@ -107,7 +126,7 @@ class Table:
         check(self.meta, META, where, AGAIN)
         valid_name(self.meta["name"], f"{where}: table name")
         arrays = {key: getattr(self, key) for key in ARRAYS if getattr(self, key) is not None}
-        sizes = check_arrays(arrays, ARRAYS, where, AGAIN, optional=CURVE)
+        sizes = check_arrays(arrays, ARRAYS, where, AGAIN, optional=OPTIONAL)
         total = sum(count for v, count in COUNTS.items() if v <= self.meta["max_vertices"])
         wrong = next((what for holds, what in (
             (min(sizes[axis] for axis in ("cells", "budgets", "repeats")) > 0, "nothing in it"),
@@ -120,6 +139,7 @@ class Table:
         ) if not holds), "")  # fmt: skip
         if wrong:
             raise UserError(f"{where} has {wrong}; {AGAIN}")
+        cost_columns.from_table(self.costs, self.meta.get(COSTS, []), where, AGAIN)
         try:
             for epochs in self.meta.get("values", {}):
                 self.values(whole(epochs, "a budget"))
@@ -132,7 +152,7 @@ class Table:
         version 1 (older rlnas, or made by hand) has no digest and is taken for what it says."""
         hint = "`rlnas bench list` shows the tables that are there"
         arrays, meta = load_npz(path, hint=hint, seal=(FORMAT, 2))
-        missing = [key for key in ARRAYS if key not in arrays and key not in CURVE]
+        missing = [key for key in ARRAYS if key not in arrays and key not in OPTIONAL]
         if missing:
             raise UserError(
                 f"{path}: no array {missing[0]!r}, expected a table made by rlnas; {AGAIN}"

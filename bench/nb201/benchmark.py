@@ -54,6 +54,7 @@ def from_table(table: Table, *, noise: NoiseLike = "mean", sha256: str = "") -> 
         name=table.name, family="nb201", epochs=table.epochs, noise=noise,
         reports=f"{split} {table.measure}", sha256=sha256, about=about(table),
         values=str(table.values) if table.values not in (None, SINGLE) else "",
+        columns=table.columns,
     )  # fmt: skip
 
 

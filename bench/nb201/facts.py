@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 
+from rlnas.bench.cost_columns import described
 from rlnas.bench.family import Made
 from rlnas.bench.nb201 import table as tables
 from rlnas.bench.nb201.benchmark import from_table, held
@@ -51,6 +52,7 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("epochs", str(table.epochs)),
         ("repeats", str(table.repeats)),
         *_declared(table),
+        *described(table.columns),
         ("best validation", f"{float(benchmark.mean_val[best]):.6f}"),
         ("its cell", f"{space.format(space.at(best))}, number {best}"),
         ("optimum", f"{float(benchmark.optimum):.6f} ({benchmark.reports})"),

@@ -60,6 +60,12 @@ class NasBench201(Family):
 
         return ImportCells
 
+    def column_table(self, name: str) -> Any:
+        from rlnas.bench.nb201.column_table import CellColumns
+        from rlnas.bench.nb201.table import find
+
+        return CellColumns(find(name))
+
     def export(self, name: str, path: Path, shape: str) -> str:
         from rlnas.bench.nb201.export import export, read_back
         from rlnas.bench.nb201.table import find, load

@@ -35,7 +35,7 @@ _COLUMN = re.compile(
     rf"(?P<task>.+?)_(?P<measure>{'|'.join(_MEASURES)})(?:_acc(?:uracy)?)?(?:_s)?"
     r"(?P<best>_best)?(?:_repeat_?(?P<repeat>\d+))?"
 )
-_CELL = ("arch", "idx")
+CELL = ("arch", "idx")
 _ALIASES = {"arch_ops": "arch", "arch_str": "arch", "arch_index": "idx"}
 
 
@@ -98,15 +98,15 @@ def import_csv(
     skipped = tuple(
         original
         for i, (original, name) in enumerate(zip(file.names, names, strict=True))
-        if i not in used and _cell_column(name) is None and not nameless(original)
+        if i not in used and cell_column(name) is None and not nameless(original)
     )
     return Imported(tuple(tables), paths, skipped)
 
 
-def _cell_column(name: Name) -> str | None:
+def cell_column(name: Name) -> str | None:
     """The column that says which cell a line is, by our name for it."""
     column = _ALIASES.get(name.known, name.known)
-    return column if column in _CELL else None
+    return column if column in CELL else None
 
 
 def _columns(file: CsvFile, names: Sequence[Name]) -> list[Column]:
@@ -143,9 +143,9 @@ def _columns(file: CsvFile, names: Sequence[Name]) -> list[Column]:
         raise UserError(
             f"{path}: columns of {' and '.join(sorted(variants))}; expected one of them a file"
         )
-    if not any(map(_cell_column, names)):
+    if not any(map(cell_column, names)):
         raise UserError(
-            f"{path}: no column says which cell a line is; expected one of {', '.join(_CELL)}"
+            f"{path}: no column says which cell a line is; expected one of {', '.join(CELL)}"
         )
     return found
 
@@ -161,14 +161,14 @@ def _values(
     variant = found[0].task.variant
     order = cell.official_order(variant)
     number_of = {digits: number for number, digits in enumerate(order)}
-    which = [(kind, i) for i, name in enumerate(names) if (kind := _cell_column(name))]
+    which = [(kind, i) for i, name in enumerate(names) if (kind := cell_column(name))]
     line_of: dict[int, int] = {}
     parts = []
     for batch in file.batches():
         for place, line in enumerate(batch.lines):
             where = file.where(line)
             named = [(kind, batch.fields[i][place]) for kind, i in which]
-            number = _number(where, variant, number_of, named)
+            number = number_of_line(where, variant, number_of, named)
             if number in line_of:
                 raise UserError(
                     f"{where}: cell {cell.to_text(variant, order[number])} was line "
@@ -179,7 +179,7 @@ def _values(
     return np.array(list(line_of)), [joined(column) for column in zip(*parts, strict=True)]
 
 
-def _number(
+def number_of_line(
     where: str,
     variant: Variant,
     number_of: dict[tuple[int, ...], int],

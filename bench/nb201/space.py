@@ -76,6 +76,7 @@ class CellSpace:
         return self.ops - 1
 
     graph_inputs = 1
+    graph_names = ("skip", "conv 1x1", "conv 3x3", "avg pool")
 
     @property
     def graph_weights(self) -> tuple[float, ...]:
@@ -165,6 +166,11 @@ class CellSpace:
         digits = _numbers(self.ops)[1].tolist()
         return np.array([skeleton.trainable_parameters(each, made) for each in digits])
 
+    def operations(self) -> np.ndarray:
+        """float [size]: FLOPs of every cell in NAS-Bench-201's network on CIFAR-10, by number
+        (`cell.flops`)."""
+        return np.array([cell.flops(each) for each in _numbers(self.ops)[1].tolist()], np.float64)
+
     def parse(self, text: Any) -> Int8[Array, " 6"]:
         """The cell of an official string or of six digits, as a text or as integers."""
         return jnp.asarray(np.array(cell.digits_of(self.variant, text), np.int8))
@@ -194,6 +200,15 @@ class CellPart(PartSpace):
         return found
 
     graph_inputs = CellSpace.graph_inputs
+    graph_names = CellSpace.graph_names
+
+    def trainable_parameters(self) -> np.ndarray:
+        found: np.ndarray = self.full.trainable_parameters()[np.asarray(self.rows)]
+        return found
+
+    def operations(self) -> np.ndarray:
+        found: np.ndarray = self.full.operations()[np.asarray(self.rows)]
+        return found
 
     def graph(self, arch: Int8[Array, "*n 6"]) -> Graph:
         found: Graph = self.full.graph(arch)

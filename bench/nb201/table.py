@@ -8,17 +8,21 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from rlnas.bench import cost_columns
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
+from rlnas.bench.cost_columns import COSTS
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import cache_dir
 from rlnas.bench.nb201 import tasks
 from rlnas.bench.nb201.tasks import Task
 from rlnas.bench.npz import load_npz, save_npz
+from rlnas.bench.objectives import Column
 from rlnas.bench.values import Values
 
-FORMAT = ("rlnas-nb201-table", 2)
-READ = (1, 2)
-"""Version 1, of older rlnas, has no digest: only the checksums of the zip speak for it."""
+FORMAT = ("rlnas-nb201-table", 3)
+READ = (1, 2, 3)
+"""Version 1, of older rlnas, has no digest: only the checksums of the zip speak for it. Version 2
+has no columns of costs."""
 MEASURES = ("val", "test", "seconds")
 SELECTIONS = {"last": "at the last epoch", "best": "best over the epochs"}
 """What a value is. A maximum over the epochs is optimistic, that of a test measure most of all."""
@@ -37,14 +41,14 @@ META = Fields(
         "source": Text(),
         "notes": Each(Text()),
     },
-    {"values": Text()},
+    {"values": Text(), COSTS: cost_columns.META},
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """val, test: fractions, larger is better, NaN where there is no measurement. seconds: of a
-    training. values: what a value is, where that was declared."""
+    training. values: what a value is, where that was declared. columns: of costs, by number."""
 
     task: Task
     val: Float32[np.ndarray, "size repeats"]
@@ -55,6 +59,7 @@ class Table:
     values: Values | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
 
     @property
     def name(self) -> str:
@@ -84,6 +89,8 @@ class Table:
             raise UserError(f"{where}: {repeats:,} repeats; expected 1 to {MOST_REPEATS:,}")
         if self.selection not in SELECTIONS:
             raise UserError(f"{where}: selection {self.selection!r}; expected last or best")
+        if any(column.values.shape != (self.task.variant.size,) for column in self.columns):
+            raise UserError(f"{where}: a column of costs has another length; {HOW}")
         if not self.cells:
             raise UserError(
                 f"{where}: no cell has a validation value; expected one, there is nothing else to "
@@ -94,16 +101,18 @@ class Table:
         """Write the whole table or nothing."""
         self.validate(self.name)
         arrays = {key: np.asarray(getattr(self, key), np.float32) for key in MEASURES}
+        costs, about = cost_columns.to_table(self.columns)
+        arrays |= {} if costs is None else {COSTS: costs}
         save_npz(
             path, FORMAT, arrays, compressed=True, name=self.name, selection=self.selection,
             epochs=self.epochs, values=str(self.values or ""), source=self.source,
-            notes=list(self.notes),
+            notes=list(self.notes), costs=about,
         )  # fmt: skip
 
 
 def load(path: Path) -> Table:
     """Open and check a table; a file that is none, or a damaged one, is a `UserError`."""
-    arrays, meta = load_npz(path, hint=HOW, seal=FORMAT)
+    arrays, meta = load_npz(path, hint=HOW, seal=(FORMAT[0], 2))
     found = meta["format"], meta["version"]
     missing = [key for key in MEASURES if key not in arrays]
     if found[0] != FORMAT[0] or found[1] not in READ or missing:
@@ -112,6 +121,9 @@ def load(path: Path) -> Table:
             f"{FORMAT[1]}; {HOW}"
         )
     check(meta, META, path, HOW)
+    costs = arrays.get(COSTS)
+    if costs is not None:
+        check_arrays({COSTS: costs}, {COSTS: cost_columns.ARRAY}, path, HOW)
     table = Table(
         tasks.of_benchmark(meta["name"]),
         val=arrays["val"],
@@ -122,6 +134,7 @@ def load(path: Path) -> Table:
         values=Values.parse(meta["values"]) if meta.get("values") else None,
         source=meta["source"],
         notes=tuple(meta["notes"]),
+        columns=cost_columns.from_table(costs, meta.get(COSTS, []), path, HOW),
     )
     table.validate(str(path))
     return table

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float32, Int, Key
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import pinned
 from rlnas.bench.lookup import key_for
+from rlnas.bench.multiobjective import Costs
+from rlnas.bench.nb301.costs import costs_of
 from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.noise import MEAN, Noise
+from rlnas.bench.objectives import ACCURACY, FLOPS, PARAMS, SECONDS, Objective, Range
 
 REPORTS = "validation accuracy (surrogate)"
 """The surrogates know no test accuracy, so none is ever reported under that name."""
@@ -68,6 +74,18 @@ class SurrogateBenchmark:
         """Unknown: nobody has asked all 10^18."""
         return jnp.float32(jnp.nan)
 
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Accuracy, parameters and FLOPs, and seconds where the surrogate predicts them."""
+        known = (SECONDS,) if np.isfinite(_drawn_seconds(self)).all() else ()
+        return (ACCURACY, PARAMS, FLOPS, *known)
+
+    def costs(self, names: Sequence[str]) -> tuple[Costs, tuple[Range, ...]]:
+        """See `rlnas.bench.multiobjective.Multiobjective`. The range of seconds is that of 1,000
+        draws."""
+        drawn = _drawn_seconds(self) if SECONDS.name in names else np.zeros(1)
+        return costs_of(self.model, names, Range(float(drawn.min()), float(drawn.max())))
+
     def query(self, arch: Int[Array, " 22"], key: Key[Array, ""]) -> QueryResult:
         """Ask the surrogate; digits out of bounds are answered by `valid` False and NaN."""
         valid = self.space.contains(arch)
@@ -109,3 +127,19 @@ class SurrogateBenchmark:
             ),
             "sha256": self.sha256,
         }
+
+
+DRAWS = 1000
+"""Architectures from which the range of predicted seconds is taken."""
+
+
+def _drawn_seconds(benchmark: SurrogateBenchmark) -> np.ndarray:
+    """Predicted for uniform draws."""
+    return np.asarray(_seconds(benchmark.model))
+
+
+@jax.jit
+@pinned()
+def _seconds(model: Any) -> Float32[Array, " draws"]:
+    archs = jax.vmap(DartsSpace().sample)(jax.random.split(jax.random.key(0), DRAWS))
+    return jax.lax.map(lambda arch: model.predict(arch).seconds, archs, batch_size=100)

@@ -62,6 +62,7 @@ class DartsSpace:
     graph_operations = len(OPS)
     graph_inputs = 2
     graph_weights = tuple(WEIGHTS[op] for op in OPS)
+    graph_names = OPS
 
     def contains(self, arch: Int[Array, " 22"]) -> Bool[Array, ""]:
         """Whether every digit is within its bounds."""
