@@ -10,6 +10,7 @@ import numpy as np
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
+from rlnas.bench.fidelity import SeveralBudgets
 from rlnas.bench.files import sha256
 from rlnas.bench.nb101.about import about
 from rlnas.bench.nb101.space import make_space
@@ -63,6 +64,18 @@ def from_table(
         about=about(table, epochs, space),
         values=str(values) if values and values != SINGLE else "",
     )
+
+
+def fidelities(
+    name_or_path: str, *, epochs: int | None = None, noise: NoiseLike = "mean"
+) -> SeveralBudgets:
+    """A table with all its budgets up to `epochs`."""
+    path = find(name_or_path)
+    table, digest = Table.load(path), sha256(path)
+    top = from_table(table, epochs=epochs, noise=noise, sha256=digest)
+    below = [e for e in table.budgets.epochs if e < (top.epochs or 0)]
+    lower = [from_table(table, epochs=e, noise=noise, sha256=digest) for e in below]
+    return SeveralBudgets.of([*lower, top], table.budgets.continues)
 
 
 def load(

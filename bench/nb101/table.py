@@ -14,6 +14,7 @@ import numpy as np
 from rlnas.bench.arguments import shown, whole
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
+from rlnas.bench.fidelity import Budgets
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
 from rlnas.bench.names import valid_name
 from rlnas.bench.nb101.forms import COUNTS
@@ -80,6 +81,13 @@ class Table:
     @property
     def repeats(self) -> int:
         return int(self.val.shape[2])
+
+    @property
+    def budgets(self) -> Budgets:
+        """What fidelities it has. Its recipe says where they are checkpoints of one training; by
+        itself a budget is a training of its own, as in NAS-Bench-101."""
+        epochs = tuple(map(int, self.epochs))
+        return Budgets(epochs, bool(self.meta.get("recipe", {}).get("checkpoints")))
 
     @property
     def best_val(self) -> float:
