@@ -23,6 +23,8 @@ REGISTRY = Registry(
         "bridge": "rlnas.agents.bridge:Bridge",
         "incontext": "rlnas.agents.incontext:InContext",
         "lanas": "rlnas.agents.lanas:LaNAS",
+        "successive_halving": "rlnas.agents.successive_halving:SuccessiveHalving",
+        "hyperband": "rlnas.agents.hyperband:Hyperband",
     },
 )
 names = REGISTRY.names
