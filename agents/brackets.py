@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int32, Key
 
 from rlnas.agents.fidelity import Choice, FidelityAgent
+from rlnas.agents.occasional import when
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
 from rlnas.bench.errors import UserError
 from rlnas.bench.fidelity import Budgets
@@ -101,18 +102,22 @@ class Racing(NamedTuple):
 
 
 class Proposer(NamedTuple):
-    """Where new architectures come from. init: key -> model. propose: (key, model) -> architecture.
-    learn: (model, choice, result) -> model, told every answer."""
+    """Where new architectures come from. init: key -> model. propose: (key, model, space) ->
+    architecture, of nothing else that is traced. learn: (model, choice, result) -> model, told
+    every answer. costly: it proposes only when it has to."""
 
     init: Callable[[Key[Array, ""]], Any]
-    propose: Callable[[Key[Array, ""], Any], Arch]
+    propose: Callable[[Key[Array, ""], Any, Any], Arch]
     learn: Callable[[Any, Choice, QueryResult], Any]
+    costly: bool = False
 
 
 def uniform(space: SearchSpace) -> Proposer:
     """New architectures are uniform draws."""
     return Proposer(
-        lambda key: (), lambda key, model: space.sample(key), lambda model, choice, result: model
+        lambda key: (),
+        lambda key, model, space: space.sample(key),
+        lambda model, choice, result: model,
     )
 
 
@@ -135,7 +140,11 @@ def racing(space: SearchSpace, brackets: Sequence[Bracket], proposer: Proposer) 
 
     def ask(key: Key[Array, ""], state: Racing) -> tuple[Choice, Racing]:
         now = at(state)
-        arch = jnp.where(now.fresh, proposer.propose(key, state.model), state.archs[now.place])
+        again, shared = state.archs[now.place], (key, state.model, space)
+        if proposer.costly:  # all that are vmapped are due together
+            arch = when(now.fresh, lambda _, shared: proposer.propose(*shared), again, shared)
+        else:
+            arch = jnp.where(now.fresh, proposer.propose(*shared), again)
         return Choice(arch, now.fidelity), state
 
     def tell(state: Racing, choice: Choice, result: QueryResult) -> Racing:

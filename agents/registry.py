@@ -25,6 +25,7 @@ REGISTRY = Registry(
         "lanas": "rlnas.agents.lanas:LaNAS",
         "successive_halving": "rlnas.agents.successive_halving:SuccessiveHalving",
         "hyperband": "rlnas.agents.hyperband:Hyperband",
+        "bohb": "rlnas.agents.bohb:BOHB",
     },
 )
 names = REGISTRY.names
