@@ -26,6 +26,7 @@ REGISTRY = Registry(
         "successive_halving": "rlnas.agents.successive_halving:SuccessiveHalving",
         "hyperband": "rlnas.agents.hyperband:Hyperband",
         "bohb": "rlnas.agents.bohb:BOHB",
+        "early_stopping": "rlnas.agents.early_stopping:EarlyStopping",
     },
 )
 names = REGISTRY.names
