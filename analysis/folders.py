@@ -17,10 +17,14 @@ REPORTED = {
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
     "probe": "probes",
+    "fidelity": "studies of fidelities",
+    "seconds": "comparisons by seconds",
 }
 """What is no comparison, and what many of it are called."""
 PARTS = {
     "trainings": "what `rlnas retrain` has trained; its folders retrain-... say what came of it",
+    "timed": "runs under a budget of seconds; their folders seconds-... and fidelity-... say what "
+    "came of them",
     "tabulate": "what `rlnas bench tabulate` has trained; its table says what came of it",
 }
 

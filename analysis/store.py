@@ -116,7 +116,7 @@ class Run:
 
     folder: Path
     manifest: dict[str, Any]
-    history: History
+    history: Any
     label: str
     new: bool = False
 

@@ -39,6 +39,7 @@ class Compare:
       rlnas compare --agents random_search evolution:population=100,tournament=10 --seeds 500
       rlnas compare --benchmark nb101-full --epochs 36 --noise sample
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
+      rlnas compare --benchmark nb301-yahpo --seconds 1e6 --agents random_search hyperband bohb
       rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
       rlnas compare --agents local_search bridge:optuna:sampler=tpe bridge:my_module:AskTell
@@ -54,6 +55,11 @@ class Compare:
 
     budget: Queries = 150
     """Queries a run may make, exactly."""
+
+    seconds: Annotated[float | None, Within(0, 1e12, open=True)] = None
+    """Simulated seconds a run may spend, in place of --budget: a query that would pass them is not
+    made. Agents that name fidelities (`rlnas agents`) then ask shorter trainings, too, where the
+    benchmark has them; benchmarks are compared one by one."""
 
     seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Independent runs of each agent; intervals need at least 2."""
@@ -88,7 +94,9 @@ class Compare:
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
-        options = vars(self).copy()
+        if self.seconds is not None:
+            return self.by_seconds(self.seconds)
+        options = {name: value for name, value in vars(self).items() if name != "seconds"}
         if len(self.benchmark) != 1:
             return run_several(options.pop("benchmark"), **options)
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
@@ -97,6 +105,17 @@ class Compare:
         if failed:
             said = "; ".join(map(str, failed))
             raise PluginError(f"left out of the comparison: {said}") from failed[0]
+
+    def by_seconds(self, seconds: float) -> None:
+        """A comparison by simulated seconds, of each benchmark by itself."""
+        from rlnas.analysis.seconds.write import opened, run
+
+        for name in self.benchmark:
+            there = opened(name, self.epochs, self.noise, self.rehearsal)
+            run(
+                there, self.agents, kind="seconds", seconds=seconds, seeds=self.seeds,
+                seed=self.seed, out=self.out, redo=self.redo, reference=self.reference,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
