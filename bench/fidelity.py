@@ -16,13 +16,17 @@ from rlnas.bench.errors import UserError
 GOES_ON = "checkpoints of one training: to go on costs the difference"
 APART = "each a training of its own: it costs the whole"
 
+ESTIMATED = "what shorter ones took is not known: their share of the epochs"
+
 
 class Budgets(NamedTuple):
     """What an agent knows of the fidelities before it asks. epochs: ascending; a fidelity is a
-    place in it. continues: whether a longer training goes on with a shorter one."""
+    place in it. continues: whether a longer training goes on with a shorter one. estimated: whether
+    what shorter ones took is not known, and taken to be their share of the epochs."""
 
     epochs: tuple[int, ...]
     continues: bool = False
+    estimated: bool = False
 
     @property
     def top(self) -> int:
@@ -39,7 +43,8 @@ class Budgets(NamedTuple):
         listed = f"{self.epochs[0]} to {self.epochs[-1]}" if every else ", ".join(
             map(str, self.epochs)
         )  # fmt: skip
-        return f"{listed} epochs, {GOES_ON if self.continues else APART}"
+        guess = f"; {ESTIMATED}" if self.estimated else ""
+        return f"{listed} epochs, {GOES_ON if self.continues else APART}{guess}"
 
 
 @runtime_checkable
@@ -69,12 +74,14 @@ class SeveralBudgets:
     budgets: Budgets = field(metadata={"static": True})
 
     @classmethod
-    def of(cls, benchmarks: Any, continues: bool) -> SeveralBudgets:
+    def of(
+        cls, benchmarks: Any, continues: bool, estimated: bool = False
+    ) -> SeveralBudgets:
         """By ascending epochs; they share the space of the last."""
         epochs = tuple(benchmark.epochs or 1 for benchmark in benchmarks)
         top = benchmarks[-1]
         shared = (*(replace(one, space=top.space) for one in benchmarks[:-1]), top)
-        return cls(shared, Budgets(epochs, continues))
+        return cls(shared, Budgets(epochs, continues, estimated))
 
     @property
     def benchmark(self) -> Any:

@@ -104,7 +104,7 @@ def subtitle(measured: Measured) -> str:
 
 def said_of(manifest: dict[str, Any]) -> str:
     found = manifest["fidelities"]
-    return Budgets(tuple(found["epochs"]), found["continues"]).caption
+    return Budgets(**found | {"epochs": tuple(found["epochs"])}).caption
 
 
 def note(measured: Measured, agreement: Sequence[Agreement] = ()) -> str:

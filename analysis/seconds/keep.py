@@ -36,7 +36,7 @@ ARRAYS = {
 RULES = Fields(
     {
         "benchmark": Fields({"name": Text()}),
-        "fidelities": Fields({"epochs": Each(Whole(1)), "continues": None}),
+        "fidelities": Fields({"epochs": Each(Whole(1)), "continues": None, "estimated": None}),
         "agent": Text(),
         "seconds": Number(0),
         "seed": Whole(),

@@ -71,11 +71,12 @@ def fidelities(
 ) -> SeveralBudgets:
     """A table with all its budgets up to `epochs`."""
     path = find(name_or_path)
-    table, digest = Table.load(path), sha256(path)
+    stored, digest = Table.load(path), sha256(path)
+    table, budgets = stored.with_seconds(), stored.budgets
     top = from_table(table, epochs=epochs, noise=noise, sha256=digest)
-    below = [e for e in table.budgets.epochs if e < (top.epochs or 0)]
+    below = [e for e in budgets.epochs if e < (top.epochs or 0)]
     lower = [from_table(table, epochs=e, noise=noise, sha256=digest) for e in below]
-    return SeveralBudgets.of([*lower, top], table.budgets.continues)
+    return SeveralBudgets.of([*lower, top], budgets.continues, budgets.estimated)
 
 
 def load(

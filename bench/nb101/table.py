@@ -87,7 +87,20 @@ class Table:
         """What fidelities it has. Its recipe says where they are checkpoints of one training; by
         itself a budget is a training of its own, as in NAS-Bench-101."""
         epochs = tuple(map(int, self.epochs))
-        return Budgets(epochs, bool(self.meta.get("recipe", {}).get("checkpoints")))
+        known = (~np.isnan(self.seconds)).any((0, 2))
+        return Budgets(
+            epochs,
+            continues=bool(self.meta.get("recipe", {}).get("checkpoints")),
+            estimated=bool(known[-1] and not known.all()),
+        )
+
+    def with_seconds(self) -> Table:
+        """What trainings of a budget took, where that is known of none of them, but of whole ones:
+        their share of the epochs."""
+        seconds = self.seconds.copy()
+        for i in np.flatnonzero(np.isnan(seconds).all((0, 2))):
+            seconds[:, i] = seconds[:, -1] * np.float32(self.epochs[i] / self.epochs[-1])
+        return replace(self, seconds=seconds)
 
     @property
     def best_val(self) -> float:
