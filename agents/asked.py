@@ -20,7 +20,7 @@ PLACES = 512
 
 
 class Latest(NamedTuple):
-    """prints: `_fingerprint`s; number t lies in column t % places until t + places replaces it.
+    """prints: `fingerprint`s; number t lies in column t % places until t + places replaces it.
     queries: how many there were."""
 
     prints: UInt32[Array, "2 places"]
@@ -50,7 +50,7 @@ def note(space: SearchSpace, asked: Any, arch: Arch) -> Any:
     if isinstance(asked, Latest):
         prints, queries = asked
         if places := prints.shape[1]:
-            prints = prints.at[:, queries % places].set(_fingerprint(arch))
+            prints = prints.at[:, queries % places].set(fingerprint(arch))
         return Latest(prints, queries + 1)
     word, bit = _bit(space, arch)
     return asked.at[word].set(asked[word] | bit)
@@ -59,7 +59,7 @@ def note(space: SearchSpace, asked: Any, arch: Arch) -> Any:
 def knows(space: SearchSpace, asked: Any, arch: Arch) -> Bool[Array, ""]:
     """Whether `arch` is among the asked."""
     if isinstance(asked, Latest):
-        same = (asked.prints == _fingerprint(arch)[:, None]).all(0)
+        same = (asked.prints == fingerprint(arch)[:, None]).all(0)
         return (same & (jnp.arange(len(same)) < asked.queries)).any()
     word, bit = _bit(space, arch)
     return (asked[word] & bit) > 0
@@ -83,7 +83,7 @@ def _bit(space: Any, arch: Arch) -> tuple[Int32[Array, ""], UInt32[Array, ""]]:
     return number >> 5, jnp.uint32(1) << (number & 31).astype(jnp.uint32)
 
 
-def _fingerprint(arch: Arch) -> UInt32[Array, " 2"]:
+def fingerprint(arch: Arch) -> UInt32[Array, " 2"]:
     """64 bits, linear in the digits with random odd weights: that two architectures share them has
     a probability of some 2^-62."""
     digits = jnp.asarray(arch).astype(jnp.uint32).reshape(-1)

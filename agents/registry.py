@@ -25,6 +25,11 @@ REGISTRY = Registry(
         "lanas": "rlnas.agents.lanas:LaNAS",
         "nsga2": "rlnas.agents.nsga2:NSGA2",
         "weighted": "rlnas.agents.weighted:Weighted",
+        "successive_halving": "rlnas.agents.successive_halving:SuccessiveHalving",
+        "hyperband": "rlnas.agents.hyperband:Hyperband",
+        "bohb": "rlnas.agents.bohb:BOHB",
+        "early_stopping": "rlnas.agents.early_stopping:EarlyStopping",
+        "reinforce_fidelity": "rlnas.agents.reinforce_fidelity:ReinforceFidelity",
     },
 )
 names = REGISTRY.names

@@ -117,9 +117,13 @@ class Reinforce:
         return OWN[self.policy]._replace(**{k: v for k, v in set_here.items() if v is not None})
 
     def build(self, space: SearchSpace) -> Agent:
-        own, decisions = self.own, decisions_of(space, "reinforce")
         if self.plain:
-            decisions = encoded(space).plain_decisions
+            return self.over(encoded(space).plain_decisions)
+        return self.over(decisions_of(space, "reinforce"))
+
+    def over(self, decisions: Any) -> Agent:
+        """The agent that makes these decisions; `plain`: `CheckedDecisions`."""
+        own = self.own
         policy: Policy = Factorised(decisions)
         if self.policy == "lstm":
             policy = Lstm(decisions, units=35, layers=2, scale=0.08)
@@ -139,7 +143,7 @@ class Reinforce:
 
             def wrong(carry: Any) -> Any:
                 count, played = carry
-                return ~encoded(space).plain_decisions.valid(played.taken) & (count < REDRAWS)
+                return ~decisions.valid(played.taken) & (count < REDRAWS)
 
             start = draw(policy, learning.params, key)
             return jax.lax.while_loop(wrong, again, (jnp.int32(0), start))[1]

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "report": "rlnas.analysis.report.command:Report",
     "train": "rlnas.analysis.training.command:Train",
     "landscape": "rlnas.analysis.landscape.command:Landscape",
+    "fidelity": "rlnas.analysis.fidelity.command:Fidelity",
     "scale": "rlnas.analysis.scale.command:Scale",
     "probe": "rlnas.analysis.probe.command:Probe",
     "ablate": "rlnas.analysis.ablation.command:Ablate",

@@ -18,10 +18,14 @@ REPORTED = {
     "oneshot": "one-shot studies",
     "probe": "probes",
     "fronts": "fronts",
+    "fidelity": "studies of fidelities",
+    "seconds": "comparisons by seconds",
 }
 """What is no comparison, and what many of it are called."""
 PARTS = {
     "trainings": "what `rlnas retrain` has trained; its folders retrain-... say what came of it",
+    "timed": "runs under a budget of seconds; their folders seconds-... and fidelity-... say what "
+    "came of them",
     "tabulate": "what `rlnas bench tabulate` has trained; its table says what came of it",
 }
 

@@ -117,7 +117,7 @@ class Run:
 
     folder: Path
     manifest: dict[str, Any]
-    history: History
+    history: Any
     label: str
     new: bool = False
 

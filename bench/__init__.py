@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rlnas.bench.errors import UserError
-from rlnas.bench.family import families, family_of, load, names
+from rlnas.bench.family import families, family_of, load, load_fidelities, names
 from rlnas.bench.jax_setup import pinned
 from rlnas.bench.lazy import lazy
 from rlnas.bench.noise import Noise
@@ -34,6 +34,7 @@ __all__ = [
     "families",
     "family_of",
     "load",
+    "load_fidelities",
     "names",
     "pinned",
 ]

@@ -108,6 +108,13 @@ class Family:
         """Open a benchmark; see `bench.load`."""
         raise UserError(f"{self.title or name} cannot be opened")
 
+    def fidelities(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
+        """Open a benchmark with all its training budgets up to `epochs`; see `load_fidelities`."""
+        from rlnas.bench.fidelity import SeveralBudgets
+
+        opened = self.load(name, epochs=epochs, noise=noise, **options)
+        return SeveralBudgets.of([opened], continues=False)
+
     def facts(self, name: str) -> list[tuple[str, str]]:
         """(label, text) lines of `rlnas bench info`."""
         return described(self.load(name, epochs=None, noise=Noise()))
@@ -285,6 +292,25 @@ def load(name: Any, *, epochs: Any = None, noise: NoiseLike = "mean", **options:
     `repeat=i`, or a `Noise`. options: what only some benchmarks take (`load("nb301",
     surrogate="yahpo")`). Raises `UserError` when there is none.
     """
+    family, asked = _asked(name, epochs, noise, options)
+    return family.load(**asked)
+
+
+@pinned()
+def load_fidelities(
+    name: Any, *, epochs: Any = None, noise: NoiseLike = "mean", **options: Any
+) -> Any:
+    """Open a benchmark with its training budgets up to `epochs` (None: all): a
+    `rlnas.bench.fidelity.Fidelities`; of one fidelity where it knows no more. The rest as of
+    `load`."""
+    family, asked = _asked(name, epochs, noise, options)
+    return family.fidelities(**asked)
+
+
+def _asked(
+    name: Any, epochs: Any, noise: NoiseLike, options: dict[str, Any]
+) -> tuple[Family, dict[str, Any]]:
+    """Whose benchmark that is, and what its `load` takes."""
     name = expanded(text(name, "the name of a benchmark"))
     epochs = None if epochs is None else whole(epochs, "epochs")
     policy = Noise.parse(noise)
@@ -293,7 +319,7 @@ def load(name: Any, *, epochs: Any = None, noise: NoiseLike = "mean", **options:
     if unknown:
         known = ", ".join(["epochs", "noise", *family.options])
         raise UserError(f"unknown option {unknown[0]!r} of benchmark {name!r}; expected {known}")
-    return family.load(name, epochs=epochs, noise=policy, **options)
+    return family, {"name": name, "epochs": epochs, "noise": policy, **options}
 
 
 def converter(path: Path) -> Family:

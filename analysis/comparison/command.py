@@ -11,6 +11,7 @@ from tyro.conf import Positional
 
 from rlnas.analysis.settings import BASELINES
 from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within
+from rlnas.bench.errors import UserError
 from rlnas.bench.plugins import PluginError, left_out
 
 
@@ -41,6 +42,7 @@ class Compare:
       rlnas compare --benchmark nb101-digits --objectives accuracy params
       rlnas compare --reward mnasnet:objective=params,target=20000
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
+      rlnas compare --benchmark nb301-yahpo --seconds 1e6 --agents random_search hyperband bohb
       rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
       rlnas compare --agents local_search bridge:optuna:sampler=tpe bridge:my_module:AskTell
@@ -56,6 +58,11 @@ class Compare:
 
     budget: Queries = 150
     """Queries a run may make, exactly."""
+
+    seconds: Annotated[float | None, Within(0, 1e12, open=True)] = None
+    """Simulated seconds a run may spend, in place of --budget: a query that would pass them is not
+    made. Agents that name fidelities (`rlnas agents`) then ask shorter trainings, too, where the
+    benchmark has them; benchmarks are compared one by one."""
 
     seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Independent runs of each agent; intervals need at least 2."""
@@ -100,7 +107,9 @@ class Compare:
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
-        options = vars(self).copy()
+        if self.seconds is not None:
+            return self.by_seconds(self.seconds)
+        options = {name: value for name, value in vars(self).items() if name != "seconds"}
         if objectives := options.pop("objectives"):
             from rlnas.analysis.fronts.run import compare_fronts
 
@@ -114,6 +123,22 @@ class Compare:
         failed: list[PluginError] = []
         finish(compare(benchmark, failed=failed, **options), self.out, reference)
         left_out(failed)
+
+    def by_seconds(self, seconds: float) -> None:
+        """A comparison by simulated seconds, of each benchmark by itself."""
+        if self.objectives or self.reward:
+            raise UserError(
+                "--seconds is given with --objectives or --reward; expected a budget of queries, "
+                "--budget, for these"
+            )
+        from rlnas.analysis.seconds.write import opened, run
+
+        for name in self.benchmark:
+            there = opened(name, self.epochs, self.noise, self.rehearsal)
+            run(
+                there, self.agents, kind="seconds", seconds=seconds, seeds=self.seeds,
+                seed=self.seed, out=self.out, redo=self.redo, reference=self.reference,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)

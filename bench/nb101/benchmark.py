@@ -10,6 +10,7 @@ import numpy as np
 
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
+from rlnas.bench.fidelity import SeveralBudgets
 from rlnas.bench.files import sha256
 from rlnas.bench.nb101.about import about
 from rlnas.bench.nb101.space import make_space
@@ -65,6 +66,19 @@ def from_table(
         values=str(values) if values and values != SINGLE else "",
         columns=[Column(PARAMS, table.params), *table.columns],
     )
+
+
+def fidelities(
+    name_or_path: str, *, epochs: int | None = None, noise: NoiseLike = "mean"
+) -> SeveralBudgets:
+    """A table with all its budgets up to `epochs`."""
+    path = find(name_or_path)
+    stored, digest = Table.load(path), sha256(path)
+    table, budgets = stored.with_seconds(), stored.budgets
+    top = from_table(table, epochs=epochs, noise=noise, sha256=digest)
+    below = [e for e in budgets.epochs if e < (top.epochs or 0)]
+    lower = [from_table(table, epochs=e, noise=noise, sha256=digest) for e in below]
+    return SeveralBudgets.of([*lower, top], budgets.continues, budgets.estimated)
 
 
 def load(

@@ -46,6 +46,7 @@ def table_facts(table: Table) -> list[tuple[str, str]]:
         ("source", meta.get("source", "")),
         ("cells", f"{len(table.row):,}, at most {meta['max_vertices']} vertices"),
         ("budgets", ", ".join(map(str, table.epochs)) + " epochs"),
+        ("fidelities", table.budgets.caption),
         ("repeats", str(table.repeats)),
         *_declared(table),
         ("parameters", f"{table.params.min():,} to {table.params.max():,}"),

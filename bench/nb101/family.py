@@ -49,6 +49,11 @@ class NasBench101(Family):
 
         return load(name, epochs=epochs, noise=noise, **options)
 
+    def fidelities(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
+        from rlnas.bench.nb101.benchmark import fidelities
+
+        return fidelities(name, epochs=epochs, noise=noise, **options)
+
     def facts(self, name: str) -> list[tuple[str, str]]:
         from rlnas.bench.nb101.facts import table_facts
         from rlnas.bench.nb101.table import Table, find

@@ -17,6 +17,7 @@ from rlnas.bench.arguments import shown, whole
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.cost_columns import COSTS
 from rlnas.bench.errors import UserError
+from rlnas.bench.fidelity import Budgets
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
 from rlnas.bench.names import valid_name
 from rlnas.bench.nb101.forms import COUNTS
@@ -89,6 +90,26 @@ class Table:
     @property
     def repeats(self) -> int:
         return int(self.val.shape[2])
+
+    @property
+    def budgets(self) -> Budgets:
+        """What fidelities it has. Its recipe says where they are checkpoints of one training; by
+        itself a budget is a training of its own, as in NAS-Bench-101."""
+        epochs = tuple(map(int, self.epochs))
+        known = (~np.isnan(self.seconds)).any((0, 2))
+        return Budgets(
+            epochs,
+            continues=bool(self.meta.get("recipe", {}).get("checkpoints")),
+            estimated=bool(known[-1] and not known.all()),
+        )
+
+    def with_seconds(self) -> Table:
+        """What trainings of a budget took, where that is known of none of them, but of whole ones:
+        their share of the epochs."""
+        seconds = self.seconds.copy()
+        for i in np.flatnonzero(np.isnan(seconds).all((0, 2))):
+            seconds[:, i] = seconds[:, -1] * np.float32(self.epochs[i] / self.epochs[-1])
+        return replace(self, seconds=seconds)
 
     @property
     def best_val(self) -> float:

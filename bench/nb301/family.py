@@ -72,11 +72,18 @@ class NasBench301(Family):
 
         return load(name, epochs=epochs, noise=noise, **options)
 
+    def fidelities(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
+        from rlnas.bench.nb301.load import fidelities
+
+        return fidelities(name, epochs=epochs, noise=noise, **options)
+
     def facts(self, name: str) -> list[tuple[str, str]]:
         from rlnas.bench.npz import load_meta
 
         path = store.find(None if name == self.name else name)
-        lines = [("file", str(path)), *described(self.load(name, epochs=None, noise=Noise()))]
+        opened = self.fidelities(name, epochs=None, noise=Noise())
+        lines = [("file", str(path)), *described(opened.benchmark)]
+        lines.append(("fidelities", opened.budgets.caption))
         for key, value in load_meta(path).items():
             if key not in ("format", "version", "of"):
                 text = (

@@ -7,10 +7,12 @@ from typing import Any
 
 from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
+from rlnas.bench.fidelity import SeveralBudgets
 from rlnas.bench.files import sha256
 from rlnas.bench.nb301 import distilled, store, yahpo
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.ensembles import open_ensemble
+from rlnas.bench.nb301.fidelities import CurveFidelities
 from rlnas.bench.nb301.grouping import FORMAT as TREES
 from rlnas.bench.nb301.published import PUBLISHED_NETWORK
 from rlnas.bench.noise import Noise
@@ -99,6 +101,22 @@ def load(
     raise UserError(
         f"{path} is {shown(found[0])} version {meta['version']}; make it again with this rlnas"
     )
+
+
+def fidelities(
+    name: str = "nb301",
+    *,
+    epochs: int | None = None,
+    noise: Noise | str = "mean",
+    surrogate: str | Path | None = None,
+) -> CurveFidelities | SeveralBudgets:
+    """The same with all epochs up to `epochs`, of a surrogate of curves; else with its one."""
+    top = load(name, epochs=epochs, noise=noise, surrogate=surrogate)
+    if not isinstance(top.model, yahpo.YahpoNetwork):
+        return SeveralBudgets.of([top], continues=False)
+    path = store.find(str(surrogate) if surrogate is not None else None if name == "nb301" else name)
+    arrays, _ = load_npz(path, hint=store.HOW, seal=NETWORK)
+    return CurveFidelities.of(top, arrays, range(1, top.epochs + 1))
 
 
 def _only_budget(name: str, found: int | None, epochs: int) -> None:

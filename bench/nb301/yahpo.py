@@ -31,6 +31,8 @@ EPOCHS = 98
 AGAIN, MOST_ONNX = "fetch it again", 1 << 26
 HEADS = {"deep": ("0.1", "1.1", "2.0"), "deeper": ("0.1", "1.1", "2.1", "3.1", "4.0")}
 """Linear layers of the heads as the file names them; SELU between them."""
+FIRSTS = ("wide.0", "deep.0.1", "deeper.0.1")
+"""The first layers, which see embeddings and epoch."""
 OP_TYPES = {
     "Gather", "Constant", "Concat", "Mul", "Cast", "Unsqueeze", "Shape", "ConstantOfShape", "Gemm",
     "Add", "Selu", "Sigmoid", "Div", "Sub",
@@ -174,6 +176,13 @@ def expected_shapes() -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def bias_at(arrays: dict[str, np.ndarray], epochs: int) -> Float32[np.ndarray, " hidden"]:
+    """The first layers' bias, what they make of the epoch added."""
+    bias = np.concatenate([arrays[f"{head}.bias"] for head in FIRSTS])
+    last = np.concatenate([arrays[f"{head}.weight"].T[-1] for head in FIRSTS])
+    return bias + np.float32(epochs) * arrays["epoch_scale"] * last
+
+
 def build(arrays: dict[str, np.ndarray], epochs: int) -> YahpoNetwork:
     """The network at `epochs`, of what `read_onnx` gives (or its `.npz` holds)."""
     if not 1 <= epochs <= EPOCHS:
@@ -187,10 +196,8 @@ def build(arrays: dict[str, np.ndarray], epochs: int) -> YahpoNetwork:
     table = np.stack(
         [np.pad(e, ((0, values - e.shape[0]), (0, width - e.shape[1]))) for e in embeddings]
     )
-    firsts = [arrays[f"{head}.weight"].T for head in ("wide.0", "deep.0.1", "deeper.0.1")]
+    firsts = [arrays[f"{head}.weight"].T for head in FIRSTS]
     first = np.concatenate(firsts, axis=1)
-    bias = np.concatenate([arrays[f"{head}.bias"] for head in ("wide.0", "deep.0.1", "deeper.0.1")])
-    bias = bias + np.float32(epochs) * arrays["epoch_scale"] * first[-1]
     # The rows of the padded embeddings: those of the narrow ones, zeros between.
     rows = np.zeros((NUM_CODES, width, first.shape[1]), np.float32)
     at = 0
@@ -207,7 +214,7 @@ def build(arrays: dict[str, np.ndarray], epochs: int) -> YahpoNetwork:
     return YahpoNetwork(
         table=jnp.asarray(table),
         first=jnp.asarray(rows.reshape(-1, first.shape[1])),
-        first_bias=jnp.asarray(bias),
+        first_bias=jnp.asarray(bias_at(arrays, epochs)),
         deep=layers("deep"),
         deeper=layers("deeper"),
         scale=jnp.asarray(arrays["runtime_scale"]),

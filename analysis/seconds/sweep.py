@@ -1,0 +1,206 @@
+"""From agents' settings to runs under a budget of simulated seconds, made or taken from disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rlnas.agents.fidelity import AsksFidelity, parts
+from rlnas.agents.protocol import AgentConfig, seed_keys
+from rlnas.agents.timed import TimedHistory, run_timed
+from rlnas.analysis import store
+from rlnas.analysis.comparison.sweep import Contender, contenders, facts, identity_of
+from rlnas.analysis.seconds import keep
+from rlnas.analysis.store import Run
+from rlnas.bench.benchmark import Indexed
+from rlnas.bench.errors import UserError
+from rlnas.bench.fidelity import Fidelities
+from rlnas.bench.jax_setup import pinned
+from rlnas.bench.progress import bar
+
+BLOCK = 50
+"""Seeds that run side by side, always so many: no run depends on how many there are."""
+DRAWS, ALL = 1024, 1 << 20
+"""Architectures that tell what queries cost; of numbered spaces up to the second size, all do."""
+MOST = 1 << 18
+"""Queries of a run; look-ups without an answer cost nothing, and an agent might make no others."""
+
+
+class Costs(NamedTuple):
+    """Seconds of a look-up: the cheapest there is (of the drawn ones), and the means at the
+    smallest and the largest fidelity."""
+
+    cheapest: float
+    smallest: float
+    whole: float
+
+
+@pinned()
+def costs_of(fidelities: Fidelities) -> Costs:
+    """`UserError` where seconds are not known."""
+    space, top = fidelities.benchmark.space, fidelities.budgets.top
+    if isinstance(space, Indexed) and space.size <= ALL:
+        archs = jax.vmap(space.at)(jnp.arange(space.size, dtype=jnp.int32))
+    else:
+        archs = jax.vmap(space.sample)(jax.random.split(jax.random.key(0), DRAWS))
+    found = []
+    for fidelity in (0, top):
+        answers = _answers(fidelities, archs, jnp.int32(fidelity))
+        seconds = np.asarray(answers.sim_seconds, np.float64)[np.asarray(answers.valid)]
+        if not len(seconds) or np.isnan(seconds).any():
+            raise UserError(
+                f"{fidelities.benchmark.name} does not say how long all its trainings took; give "
+                "--budget in place of --seconds, or another benchmark"
+            )
+        found.append(seconds)
+    cheapest = min(float(seconds.min()) for seconds in found)
+    return Costs(cheapest, *(float(seconds.mean()) for seconds in found))
+
+
+@jax.jit
+def _answers(fidelities: Any, archs: Any, fidelity: Any) -> Any:
+    keys = jax.random.split(jax.random.key(0), len(archs))
+    return jax.vmap(lambda arch, key: fidelities.query(arch, fidelity, key))(archs, keys)
+
+
+def check_seconds(fidelities: Fidelities, seconds: float) -> Costs:
+    """`UserError` for a budget that is not enough for the cheapest query."""
+    costs = costs_of(fidelities)
+    if not seconds >= costs.cheapest:
+        raise UserError(
+            f"--seconds is {seconds:g}, and the cheapest query of {fidelities.benchmark.name} "
+            f"costs {costs.cheapest:,.2f}; expected more (a whole training takes "
+            f"{costs.whole:,.0f} in the mean)"
+        )
+    return costs
+
+
+@pinned()
+def compare(
+    fidelities: Fidelities,
+    agents: Sequence[str] | Mapping[str, AgentConfig],
+    *,
+    seconds: float,
+    seeds: int,
+    seed: int,
+    out: Path,
+    redo: bool = False,
+    left: list[str] | None = None,
+) -> list[Run]:
+    """Every agent's run, loaded from `out` when it is there and whole. left: takes why an agent
+    cannot search here, and the others go on; else that is a `UserError`."""
+    costs = check_seconds(fidelities, seconds)
+    entered = contenders(agents)
+    runs: list[Run] = []
+    with bar(entered[0].label, seeds * len(entered), unit="run", leave=False) as progress:
+        for contender in entered:
+            progress.set_description(contender.label)
+            folder, decides = _place(contender, fidelities, seconds, seeds, seed, out)
+            if store.is_done(folder) and not redo:
+                try:
+                    runs.append(keep.load(folder, contender.label))
+                    progress.update(seeds)
+                    continue
+                except store.DamagedRun as error:
+                    progress.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
+            try:
+                started = time.monotonic()
+                history = histories(
+                    contender, fidelities, costs, seconds, seeds, seed, progress.update
+                )
+            except UserError as error:
+                if left is None or len(entered) == 1:
+                    raise
+                left.append(str(error))
+                continue
+            about = facts(contender, fidelities.benchmark, history) | {"label": contender.label}
+            keep.save(folder, decides, history, about, time.monotonic() - started)
+            run = keep.load(folder, contender.label)
+            runs.append(dataclasses.replace(run, new=True))
+    if not runs:
+        raise UserError("; ".join(left or ["no agents given"]))
+    return runs
+
+
+def _place(
+    contender: Contender, fidelities: Fidelities, seconds: float, seeds: int, seed: int, out: Path
+) -> tuple[Path, dict[str, Any]]:
+    decides = keep.identity(
+        benchmark=fidelities.benchmark.describe(),
+        fidelities=fidelities.budgets._asdict(),
+        agent=contender.name,
+        config=identity_of(contender.config),
+        seconds=seconds,
+        seed=seed,
+        seeds=seeds,
+        **store.decided_by(contender.config, fidelities, run_timed),
+    )
+    return store.folder_of(out, keep.KIND, decides), decides
+
+
+def histories(
+    contender: Contender,
+    fidelities: Fidelities,
+    costs: Costs,
+    seconds: float,
+    seeds: int,
+    seed: int,
+    progress: Any,
+) -> TimedHistory:
+    """Of all seeds, as long as the longest. An agent that finds cheaper architectures than usual
+    makes more queries than there was room for: then the block runs again with twice the room, and
+    begins as before."""
+    program, _ = parts(contender.config)
+    usual = costs.smallest if isinstance(program, AsksFidelity) else costs.whole
+    most = 1 << max(6, math.ceil(math.log2(1.5 * seconds / max(usual, 1e-9))))
+    keys = seed_keys(seed, -(-seeds // BLOCK) * BLOCK)
+    found: list[TimedHistory] = []
+    start = 0
+    while start < seeds:
+        block = run_timed(contender.config, fidelities, seconds, keys[start : start + BLOCK], most)
+        part = TimedHistory._make(np.asarray(x) for x in block)
+        if part.made[:, -1].any():
+            if most >= MOST:
+                raise UserError(
+                    f"{contender.label} makes more than {MOST:,} queries in {seconds:g} s of "
+                    f"{fidelities.benchmark.name}; give fewer --seconds"
+                )
+            most *= 2
+            continue
+        wanted = min(BLOCK, seeds - start)
+        found.append(TimedHistory._make(x[:wanted] for x in part))
+        start += BLOCK
+        progress(wanted)
+    length = max(int(part.made.sum(1).max()) for part in found)
+    if not length:
+        raise UserError(
+            f"{contender.label} has no query that fits into {seconds:g} s of "
+            f"{fidelities.benchmark.name}; give more --seconds"
+        )
+    ends: dict[str, Any] = {"fidelity": -1, "val": np.nan, "reported": np.nan}
+    return TimedHistory(
+        **{
+            name: np.concatenate([
+                _filled(getattr(part, name), length, ends.get(name, 0), name) for part in found
+            ])
+            for name in TimedHistory._fields
+        }
+    )  # fmt: skip
+
+
+def _filled(x: np.ndarray, length: int, end: Any, name: str) -> np.ndarray:
+    """Cut, or filled up, to `length` queries."""
+    short = length - x.shape[1]
+    if short <= 0:
+        return x[:, :length]
+    rest = x[:, -1:] if name == "incumbent" else np.full((len(x), 1, *x.shape[2:]), end, x.dtype)
+    return np.concatenate([x, np.repeat(rest, short, axis=1)], axis=1)
