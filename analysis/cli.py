@@ -61,6 +61,7 @@ COMMANDS: dict[str, str] = {
     "bench distill": "rlnas.bench.commands.distill:Distill",
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
+    "bench proxies": "rlnas.bench.commands.proxies:Proxies",
     "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {

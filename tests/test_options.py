@@ -137,13 +137,17 @@ LINES: dict[str, list[str]] = {
         "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
+    "bench proxies": [
+        "digits.npz --proxies params snip --batch 8 --seed 1 --cells 1 --folder proxies "
+        "--out proxies.csv"
+    ],
     "bench synthetic": ["--tables 2 --beside nb101-digits nb101-digits --seed 1"],
     "bench tabulate": [
         "--name tiny --max-vertices 4 --cells rows.csv --dataset images.npz --seeds 1 --workers 1 "
         f"--folder trainings --out tiny.npz {TABULATE}"
     ],
 }
-TORCH = ("retrain", "oneshot", "bench tabulate")
+TORCH = ("retrain", "oneshot", "bench tabulate", "bench proxies")
 
 
 def defaults(name: str) -> list[dict[str, Any]]:
