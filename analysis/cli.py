@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "stability": "rlnas.analysis.stability.command:Stability",
     "transfer": "rlnas.analysis.transfer.command:Transfer",
+    "predict": "rlnas.analysis.predict.command:Predict",
     "reproduce": "rlnas.analysis.reproduce.command:Reproduce",
     "speed": "rlnas.analysis.speed.command:Speed",
     "agents": "rlnas.analysis.extending.agents:Agents",

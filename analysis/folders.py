@@ -17,10 +17,13 @@ REPORTED = {
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
     "probe": "probes",
+    "predict": "measurements of predictors",
 }
 """What is no comparison, and what many of it are called."""
 PARTS = {
     "trainings": "what `rlnas retrain` has trained; its folders retrain-... say what came of it",
+    "predictions": "what `rlnas predict` has measured; its folders predict-... say what came of it",
+    "proxies": "what `rlnas bench proxies` has computed; its file says what came of it",
     "tabulate": "what `rlnas bench tabulate` has trained; its table says what came of it",
 }
 

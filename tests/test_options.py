@@ -138,7 +138,7 @@ LINES: dict[str, list[str]] = {
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
     "bench proxies": [
-        "digits.npz --proxies params snip --batch 8 --seed 1 --cells 1 --folder proxies "
+        "nb101-mnist --proxies params snip --batch 8 --seed 1 --cells 1 --folder proxies "
         "--out proxies.csv"
     ],
     "bench synthetic": ["--tables 2 --beside nb101-digits nb101-digits --seed 1"],
