@@ -6,13 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float32, Int8, Key
 
-from rlnas.agents.gaussian_process import normal_scores
+from rlnas.agents.ensemble import Ensemble
 from rlnas.agents.occasional import when
 from rlnas.agents.protocol import Agent, first_in
 from rlnas.bench import graphs, memory
@@ -43,19 +41,6 @@ class Known(NamedTuple):
     vals: Float32[Array, " memory"]
     used: Bool[Array, " memory"]
     key: Key[Array, ""]
-
-
-class Network(nn.Module):
-    """Codes [*b, f] -> one number each; hidden layers of `width` ReLU units."""
-
-    layers: int
-    width: int
-
-    @nn.compact
-    def __call__(self, x: Float32[Array, "*b f"]) -> Float32[Array, "*b"]:
-        for _ in range(self.layers):
-            x = nn.relu(nn.Dense(self.width, kernel_init=nn.initializers.glorot_uniform())(x))
-        return nn.Dense(1, kernel_init=nn.initializers.glorot_uniform())(x)[..., 0]
 
 
 @dataclass(frozen=True)
@@ -163,40 +148,14 @@ class Bananas:
     def chosen(self, picks: Arch, known: Known) -> Arch:
         """A round's queries."""
         train_key, draw_key = jax.random.split(known.key)
-        predicted = jax.vmap(lambda key: self.predicted(key, known))(
-            jax.random.split(train_key, self.ensemble)
+        ensemble = Ensemble(
+            self.ensemble, self.layers, self.width, self.steps, self.batch, self.learning_rate
         )
-        draws = sampled(draw_key, predicted)
+        params = ensemble.fit(train_key, known.inputs, known.vals, known.used)
+        draws = sampled(draw_key, ensemble.predict(params, known.codes))
         allowed = known.allowed & first_in(known.archs)
         # Fresh draws stand first: where too few candidates are left, they are asked.
         return known.archs[best_places(jnp.where(allowed, draws, -jnp.inf), self.round)]
-
-    def predicted(self, key: Key[Array, ""], known: Known) -> Float32[Array, " n"]:
-        """What one network, trained from scratch, says of the candidates, in normal scores."""
-        network = Network(self.layers, self.width)
-        optimiser = optax.adam(self.learning_rate, b2=0.99)
-        scores = normal_scores(known.vals, known.used)
-        inputs = known.inputs.astype(jnp.float32)
-        init_key, batch_key = jax.random.split(key)
-        params = network.init(init_key, inputs[:1])
-        # Places of queries with a value come first; where there is none, any.
-        order = jnp.argsort(~known.used, stable=True)
-        many = jnp.maximum(known.used.sum(), 1)
-        batches = order[jax.random.randint(batch_key, (self.steps, self.batch), 0, many, jnp.int32)]
-
-        def step(learning: Any, places: Any) -> Any:
-            params, moments = learning
-
-            def loss(params: Any) -> Float32[Array, ""]:
-                found: Any = network.apply(params, inputs[places])
-                return jnp.abs(found - scores[places]).mean()
-
-            updates, moments = optimiser.update(jax.grad(loss)(params), moments)
-            return (optax.apply_updates(params, updates), moments), None
-
-        (params, _), _ = jax.lax.scan(step, (params, optimiser.init(params)), batches)
-        predicted: Any = network.apply(params, known.codes.astype(jnp.float32))
-        return predicted
 
 
 def sampled(key: Key[Array, ""], predicted: Float32[Array, "e n"]) -> Float32[Array, " n"]:

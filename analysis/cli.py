@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "stability": "rlnas.analysis.stability.command:Stability",
     "transfer": "rlnas.analysis.transfer.command:Transfer",
+    "predict": "rlnas.analysis.predict.command:Predict",
     "reproduce": "rlnas.analysis.reproduce.command:Reproduce",
     "speed": "rlnas.analysis.speed.command:Speed",
     "agents": "rlnas.analysis.extending.agents:Agents",
@@ -64,6 +65,7 @@ COMMANDS: dict[str, str] = {
     "bench rehearse": "rlnas.bench.commands.rehearse:Rehearse",
     "bench tabulate": "rlnas.bench.commands.tabulate:Tabulate",
     "bench latency": "rlnas.bench.commands.latency:Latency",
+    "bench proxies": "rlnas.bench.commands.proxies:Proxies",
     "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {

@@ -142,6 +142,10 @@ LINES: dict[str, list[str]] = {
         "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
+    "bench proxies": [
+        "nb101-mnist --proxies params snip --batch 8 --seed 1 --cells 1 --folder proxies "
+        "--out proxies.csv"
+    ],
     "bench synthetic": ["--tables 2 --beside nb101-digits nb101-digits --seed 1"],
     "bench latency": [
         "nb101-mnist --batches 2 --runs 1 --rounds 2 --cells 2 --folder lat --out latency.csv"
@@ -151,7 +155,7 @@ LINES: dict[str, list[str]] = {
         f"--folder trainings --out tiny.npz {TABULATE}"
     ],
 }
-TORCH = ("retrain", "oneshot", "bench tabulate", "bench latency")
+TORCH = ("retrain", "oneshot", "bench tabulate", "bench latency", "bench proxies")
 
 
 def defaults(name: str) -> list[dict[str, Any]]:

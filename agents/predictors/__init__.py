@@ -1,0 +1,1 @@
+"""Predictors of accuracy: settings, one file each, that `registry` knows by name."""
