@@ -15,7 +15,7 @@ from jaxtyping import Array, Float32, Int32, Key
 from rlnas.agents import asynchronous, block_predictor, tabular
 from rlnas.agents.asynchronous import Workers
 from rlnas.agents.block_predictor import Predictor
-from rlnas.agents.protocol import Agent
+from rlnas.agents.protocol import Agent, History
 from rlnas.agents.tabular import Log, Sample
 from rlnas.bench.benchmark import Arch, Benchmark, Costed, QueryResult, SearchSpace
 from rlnas.bench.decisions import decisions_of
@@ -27,6 +27,8 @@ LENGTHS = (95, 7, 7, 7, 10, 10, 10, 10, 10, 12)
 """Iterations at epsilon 1.0, .9, ... .1: 178."""
 WARM_UP = 20
 """Answers before the predictor has a say."""
+MOST_REMARKED = 20
+"""Searches made again to see what the predictor said in them."""
 
 
 class State(NamedTuple):
@@ -191,6 +193,28 @@ class BlockQNN:
             return state._replace(workers=workers, queries=state.queries + 1)
 
         return Agent(init, ask, tell)
+
+    def remarks(
+        self, benchmark: Benchmark, keys: Key[Array, " seeds"], history: History
+    ) -> tuple[str, ...]:
+        """What the predictor was worth, and what several workers save."""
+        said = []
+        if self.predictor:
+            some = keys[:MOST_REMARKED]
+            found = rank_correlation(*predictions(self, benchmark, history.val.shape[1], some))
+            found = found[np.isfinite(found)]
+            rho = f"{found.mean():.2f}" if len(found) else "unknown"
+            said.append(
+                f"the rank correlation of predictions with answers, of blocks that the predictor "
+                f"let pass, is {rho} (mean of {len(found)} searches)"
+            )
+        if self.workers > 1:
+            times = asynchronous.speed_up(np.asarray(history.sim_seconds), self.workers).mean()
+            said.append(
+                f"{self.workers} simulated workers take {1 / times:.2f} of the time of one (up to "
+                f"{self.workers - 1} answers are late)"
+            )
+        return tuple(said)
 
 
 @pinned()

@@ -90,6 +90,16 @@ class Outside(Protocol):
         the key and its `History` of numpy arrays, [budget] each, as soon as it is there."""
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """Settings that have something to say of their searches, beside what is measured of all."""
+
+    def remarks(
+        self, benchmark: Benchmark, keys: Key[Array, " seeds"], history: History
+    ) -> tuple[str, ...]:
+        """Sentences for reports of the runs that these keys have made, each of one line."""
+
+
 class History(NamedTuple):
     """One run, in the order of the queries; [budget] each, with leading [seeds] when vmapped.
 

@@ -73,7 +73,8 @@ MANIFEST_RULES = Fields(
         "history_sha256": Text(),
         "wall_seconds": Number(0),
         **MADE,
-    }
+    },
+    {"remarks": Each(Text())},
 )
 
 

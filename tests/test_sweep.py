@@ -18,6 +18,7 @@ from rlnas.agents.random_walk import RandomWalk
 from rlnas.analysis import store
 from rlnas.analysis.comparison import sweep
 from rlnas.analysis.comparison.command import Compare
+from rlnas.analysis.comparison.table import text
 from rlnas.analysis.comparison.write import origin
 from surrogates import invented_benchmark
 from test_compare import AGENTS, config, runs_of, searched  # noqa: F401
@@ -149,3 +150,11 @@ def test_a_shorter_search_is_the_beginning_of_a_longer_one() -> None:
     for name in History._fields:
         cut = getattr(long, name)[:, :5]
         np.testing.assert_allclose(getattr(short, name), cut, rtol=1e-6, err_msg=name)
+
+
+def test_what_an_agent_has_to_say_is_kept_and_printed(table: Path, tmp_path: Path) -> None:
+    words = ("random_search", "blockqnn:workers=2")
+    for _ in range(2):  # made, then reused
+        runs = sweep.compare(str(table), words, budget=6, seeds=2, out=tmp_path)
+        assert "remarks" not in runs[0].manifest and len(runs[1].manifest["remarks"]) == 1
+        assert "blockqnn:workers=2: 2 simulated workers take 0." in text(runs)

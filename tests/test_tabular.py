@@ -185,6 +185,19 @@ def test_quick_trainings_overtake_slow_ones() -> None:
     assert speed_up(np.array([1.0, 2.0]), 1) == 1
 
 
+def test_what_workers_and_predictor_are_worth_is_said() -> None:
+    keys = seed_keys(0, 4)
+    settings = BlockQNN(predictor=True, replay=1, workers=2)
+    history = run_seeds(settings, GRID, 40, keys)
+    predictor, workers = settings.remarks(GRID, keys, history)
+    rho = rank_correlation(*predictions(settings, GRID, 40, keys)).mean()
+    assert f"is {rho:.2f} (mean of 4 searches)" in predictor
+    saved = 1 / speed_up(np.asarray(history.sim_seconds), 2).mean()
+    assert workers.startswith(f"2 simulated workers take {saved:.2f} of the time of one")
+    assert 0.5 <= saved < 1
+    assert BlockQNN().remarks(GRID, keys, history) == ()
+
+
 def test_the_predictor_ranks_and_sorts_out() -> None:
     keys = seed_keys(0, 8)
     predicted, answered = predictions(BlockQNN(predictor=True, replay=1), GRID, 60, keys)

@@ -120,7 +120,16 @@ def notes(measured: Measured) -> list[str]:
     )
     if any("unseen_incumbents" in entrant.pretraining for entrant in measured.entrants):
         said[-1] += " Unseen: runs whose incumbent was never looked up in training."
-    return said + trained(measured.entrants)
+    return said + remarks(measured) + trained(measured.entrants)
+
+
+def remarks(measured: Measured, where: str = "") -> list[str]:
+    """What agents have to say of their own searches (`Remarking`)."""
+    return [
+        f"{entrant.label}{where}: {remark}."
+        for entrant in measured.entrants
+        for remark in entrant.manifest.get("remarks", ())
+    ]
 
 
 NO_INTERVAL = (

@@ -23,6 +23,7 @@ from rlnas.agents.protocol import (
     Outside,
     Parametrised,
     Pretrained,
+    Remarking,
     run_search,
     run_seeds,
     seed_keys,
@@ -37,7 +38,7 @@ from rlnas.bench.benchmark import Benchmark, Bounded, Indexed, Part
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
-from rlnas.bench.plugins import PluginError, origin_of
+from rlnas.bench.plugins import PluginError, blamed, origin_of
 from rlnas.bench.program_memory import check_memory
 from rlnas.bench.progress import bar
 
@@ -194,6 +195,17 @@ def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[
     }
 
 
+def remarks(
+    contender: Contender, benchmark: Benchmark, spec: store.RunSpec, history: History
+) -> dict[str, Any]:
+    """What the agent has to say of its searches, where it has."""
+    if not isinstance(contender.config, Remarking):
+        return {}
+    with blamed(f"agent {contender.label}", type(contender.config)):
+        said = contender.config.remarks(benchmark, seed_keys(spec.seed, spec.seeds), history)
+    return {"remarks": list(said)}
+
+
 @partial(jax.jit, static_argnums=2)
 def _inside(benchmark: Any, archs: Any, whole: bool) -> Any:
     """bool [n]: of each architecture; a program for all blocks and agents of a benchmark."""
@@ -315,7 +327,9 @@ def run_agent(
         spec,
         history,
         label=contender.label,
-        facts=facts(contender, benchmark, history) | {"beginning": there},
+        facts=facts(contender, benchmark, history)
+        | {"beginning": there}
+        | remarks(contender, benchmark, spec, history),
         wall_seconds=wall,
     )
     store.forget_parts(folder)

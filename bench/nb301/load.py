@@ -114,7 +114,9 @@ def fidelities(
     top = load(name, epochs=epochs, noise=noise, surrogate=surrogate)
     if not isinstance(top.model, yahpo.YahpoNetwork):
         return SeveralBudgets.of([top], continues=False)
-    path = store.find(str(surrogate) if surrogate is not None else None if name == "nb301" else name)
+    path = store.find(
+        str(surrogate) if surrogate is not None else None if name == "nb301" else name
+    )
     arrays, _ = load_npz(path, hint=store.HOW, seal=NETWORK)
     return CurveFidelities.of(top, arrays, range(1, top.epochs + 1))
 

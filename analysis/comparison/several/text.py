@@ -117,6 +117,8 @@ def captions_of(several: Several) -> list[str]:
             "lines (Holm)."
         )
     said.append("Anytime: the score, mean over the queries. Worst tenth: mean of these runs.")
+    for ground in several.grounds:
+        said += captions.remarks(ground.measured, f" on {ground.name}")
     return said + captions.trained(several.entrants)
 
 
