@@ -29,4 +29,4 @@ def check_seed(seed: int, option: str = "seed") -> None:
 def check_folder(out: Path) -> None:
     """A folder of results is a folder, or is not there yet."""
     if expected := folder_refusal(out):
-        raise UserError(f"--out {quoted(out)}: a file is there; {expected}")
+        raise UserError(f"--out is {quoted(out)}; {expected}")

@@ -78,7 +78,9 @@ RECORD = re.compile(rb"\{\s*\"(cores|sections|size)\"")
 def folder_refusal(path: Path) -> str:
     """Why `path` cannot be a folder of results: a file is there, or on the way; "" where it can."""
     there = next((place for place in (path, *path.parents) if os.path.exists(place)), path)
-    return "" if is_folder(there) or not there.exists() else "expected a folder, or a free name"
+    if is_folder(there) or not os.path.exists(there):
+        return ""
+    return f"expected a folder, or a free name, but {quoted(there)} is a file"
 
 
 def file_refusal(path: Path, ours: re.Pattern[bytes]) -> str:

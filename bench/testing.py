@@ -201,12 +201,13 @@ class BenchmarkContract:
     def test_contains(self) -> None:
         """Where a space tells what it contains: all that it draws, and nothing far away."""
         space = opened(self.load).space
+        size = space.size
         if isinstance(space, Bounded):
             contains = jax.jit(space.contains)
             need(all(map(contains, archs(self.load))), "what was drawn is said to be outside")
             for far in (-2, 127):
                 outside = jnp.full_like(archs(self.load)[0], far)
-                if outside.ndim or far < 0 or far >= space.size:
+                if outside.ndim or far < 0 or far >= size:
                     need(not contains(outside), f"{far} everywhere is said to be an architecture")
 
     def test_numbers(self) -> None:
