@@ -140,12 +140,18 @@ def racing(space: SearchSpace, brackets: Sequence[Bracket], proposer: Proposer) 
 
     def ask(key: Key[Array, ""], state: Racing) -> tuple[Choice, Racing]:
         now = at(state)
-        again, shared = state.archs[now.place], (key, state.model, space)
-        if proposer.costly:  # all that are vmapped are due together
-            arch = when(now.fresh, lambda _, shared: proposer.propose(*shared), again, shared)
-        else:
-            arch = jnp.where(now.fresh, proposer.propose(*shared), again)
-        return Choice(arch, now.fidelity), state
+        again = state.archs[now.place]
+        if not proposer.costly:
+            new = proposer.propose(key, state.model, space)
+            return Choice(jnp.where(now.fresh, new, again), now.fidelity), state
+        leaves, tree = jax.tree.flatten(space)
+
+        def work(_: Arch, shared: Any) -> Arch:
+            key, model, leaves = shared
+            return proposer.propose(key, model, jax.tree.unflatten(tree, leaves))
+
+        # All that are vmapped are due together.
+        return Choice(when(now.fresh, work, again, (key, state.model, leaves)), now.fidelity), state
 
     def tell(state: Racing, choice: Choice, result: QueryResult) -> Racing:
         now = at(state)

@@ -74,9 +74,7 @@ class SeveralBudgets:
     budgets: Budgets = field(metadata={"static": True})
 
     @classmethod
-    def of(
-        cls, benchmarks: Any, continues: bool, estimated: bool = False
-    ) -> SeveralBudgets:
+    def of(cls, benchmarks: Any, continues: bool, estimated: bool = False) -> SeveralBudgets:
         """By ascending epochs; they share the space of the last."""
         epochs = tuple(benchmark.epochs or 1 for benchmark in benchmarks)
         top = benchmarks[-1]
