@@ -34,7 +34,7 @@ def rungs(budgets: Budgets, eta: float, least: int = 0) -> tuple[int, ...]:
     """Fidelities whose epochs are the largest there are up to R, R / eta, R / eta^2, ..., R being
     all epochs, down to `least` epochs (0: the fewest there are); ascending."""
     top = budgets.epochs[-1]
-    low = max(least, budgets.epochs[0])
+    low = min(max(least, budgets.epochs[0]), top)
     count = 1 + int(math.log(top / low) / math.log(eta) + 1e-9)
     found = []
     for k in range(count):
