@@ -40,9 +40,10 @@ class BOHB:
     the scripts for NAS-Bench-101 (HpBandSter's own default is .001).
 
     Ours: the variables are the choices that build an architecture (`decisions`), where the scripts
-    have the published encoding; a choice that is not allowed is drawn among those that are; what a
-    partial table lacks is replaced by a uniform draw; at most the latest `points` of a budget are
-    known; a bandwidth is never wider than flat. Where there is one budget it is a TPE.
+    have the published encoding; a choice that is not allowed is drawn among those that are; a
+    candidate that a partial table lacks, or that the densities know, is replaced by a uniform draw;
+    at most the latest `points` of a budget are known; a bandwidth is never wider than flat. Where
+    there is one budget it is a TPE.
     """
 
     brackets: Kind = "hpbandster"
@@ -146,10 +147,11 @@ class BOHB:
             return decisions.build(mended(decisions, wanted, rank))
 
         archs = jax.vmap(candidate)(around, *words, ranks)
+        others = jax.vmap(space.sample)(jax.random.split(other_key, self.samples))
+        new = ~kde.among(jax.vmap(decisions.sequence)(archs), codes, split.good | split.bad)
         if isinstance(space, Indexed):
-            others = jax.vmap(space.sample)(jax.random.split(other_key, self.samples))
-            inside = jax.vmap(space.index)(archs) >= 0
-            archs = jnp.where(inside.reshape(-1, *[1] * (archs.ndim - 1)), archs, others)
+            new &= jax.vmap(space.index)(archs) >= 0
+        archs = jnp.where(new.reshape(-1, *[1] * (archs.ndim - 1)), archs, others)
         at = jax.vmap(decisions.sequence)(archs)
         ours, theirs = (
             kde.log_density(at, codes, which, width, sizes)

@@ -34,7 +34,7 @@ def rungs(budgets: Budgets, eta: float, least: int = 0) -> tuple[int, ...]:
     """Fidelities whose epochs are the largest there are up to R, R / eta, R / eta^2, ..., R being
     all epochs, down to `least` epochs (0: the fewest there are); ascending."""
     top = budgets.epochs[-1]
-    low = max(least, budgets.epochs[0])
+    low = min(max(least, budgets.epochs[0]), top)
     count = 1 + int(math.log(top / low) / math.log(eta) + 1e-9)
     found = []
     for k in range(count):
@@ -140,12 +140,18 @@ def racing(space: SearchSpace, brackets: Sequence[Bracket], proposer: Proposer) 
 
     def ask(key: Key[Array, ""], state: Racing) -> tuple[Choice, Racing]:
         now = at(state)
-        again, shared = state.archs[now.place], (key, state.model, space)
-        if proposer.costly:  # all that are vmapped are due together
-            arch = when(now.fresh, lambda _, shared: proposer.propose(*shared), again, shared)
-        else:
-            arch = jnp.where(now.fresh, proposer.propose(*shared), again)
-        return Choice(arch, now.fidelity), state
+        again = state.archs[now.place]
+        if not proposer.costly:
+            new = proposer.propose(key, state.model, space)
+            return Choice(jnp.where(now.fresh, new, again), now.fidelity), state
+        leaves, tree = jax.tree.flatten(space)
+
+        def work(_: Arch, shared: Any) -> Arch:
+            key, model, leaves = shared
+            return proposer.propose(key, model, jax.tree.unflatten(tree, leaves))
+
+        # All that are vmapped are due together.
+        return Choice(when(now.fresh, work, again, (key, state.model, leaves)), now.fidelity), state
 
     def tell(state: Racing, choice: Choice, result: QueryResult) -> Racing:
         now = at(state)

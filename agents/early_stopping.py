@@ -147,7 +147,8 @@ class EarlyStopping:
             vals = now.vals.at[now.at].set(val)
             known = jnp.arange(len(looks)) <= now.at
             luck = jax.random.fold_in(jax.random.key(0), now.queries)
-            end = extrapolate(luck, jnp.asarray(epochs), vals, known, epochs[-1], self.replicates)
+            whole = float(epochs[-1])
+            end = extrapolate(luck, jnp.asarray(epochs), vals, known, whole, self.replicates)
             wrong = now.errors[now.at] / jnp.maximum(now.whole, 1) if self.correct else 0.0
             said = now.said.at[now.at].set(end.mean)
             unlikely = end.above(now.best - wrong) < self.p

@@ -38,8 +38,8 @@ class FidelityAgent(NamedTuple):
 
 @runtime_checkable
 class AsksFidelity(Protocol):
-    """Settings of an agent that names fidelities. Its `build(space)` is `at_full` of `build_for`
-    with the one budget there is then."""
+    """Settings of an agent that names fidelities. Its `build(space)` does what `at_full` of
+    `build_for` does with the one budget there is then."""
 
     def build_for(self, space: SearchSpace, budgets: Budgets) -> FidelityAgent:
         """The agent on `space` with these fidelities. `UserError` where they are not enough."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlnas.agents.brackets import Kind, check_eta, hyperband, racing, rungs, uniform
-from rlnas.agents.fidelity import FULL, FidelityAgent, at_full
+from rlnas.agents.fidelity import FidelityAgent
 from rlnas.agents.protocol import Agent
+from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import SearchSpace
 from rlnas.bench.fidelity import Budgets
 
@@ -35,7 +36,7 @@ class Hyperband:
         check_eta("hyperband", self.eta, self.min_epochs)
 
     def build(self, space: SearchSpace) -> Agent:
-        return at_full(self.build_for(space, FULL))
+        return RandomSearch().build(space)
 
     def build_for(self, space: SearchSpace, budgets: Budgets) -> FidelityAgent:
         ladder = rungs(budgets, self.eta, self.min_epochs)

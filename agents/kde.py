@@ -75,6 +75,14 @@ def log_density(
     return jax.nn.logsumexp(logs, axis=1) - jnp.log(jnp.maximum(which.sum(), 1))
 
 
+def among(
+    at: Num[Array, "m T"], codes: Num[Array, "P T"], which: Bool[Array, " P"]
+) -> Bool[Array, " m"]:
+    """Whether each vector is one of the points."""
+    same = (at[:, None].astype(jnp.int8) == codes[None].astype(jnp.int8)).all(-1)
+    return (same & which).any(1)
+
+
 def perturbed(
     word: tuple[Float32[Array, " T"], Float32[Array, " T"]],
     code: Num[Array, " T"],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlnas.agents.brackets import bracket, check_eta, racing, rungs, uniform
-from rlnas.agents.fidelity import FULL, FidelityAgent, at_full
+from rlnas.agents.fidelity import FidelityAgent
 from rlnas.agents.protocol import Agent
+from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import SearchSpace
 from rlnas.bench.errors import UserError
 from rlnas.bench.fidelity import Budgets
@@ -36,7 +37,7 @@ class SuccessiveHalving:
             raise UserError(f"successive_halving has n={self.n}; expected 0 to 4,096")
 
     def build(self, space: SearchSpace) -> Agent:
-        return at_full(self.build_for(space, FULL))
+        return RandomSearch().build(space)
 
     def build_for(self, space: SearchSpace, budgets: Budgets) -> FidelityAgent:
         ladder = rungs(budgets, self.eta, self.min_epochs)

@@ -73,8 +73,7 @@ def load(
     network only (default 98). noise: `mean` or `sample`. Raises `UserError`.
     """
     noise = Noise.parse(noise)
-    asked = str(surrogate) if surrogate is not None else None if name == "nb301" else name
-    path = store.find(asked)
+    path = _path(name, surrogate)
     meta = load_meta(path, hint=store.HOW)
     found = meta["format"], meta["version"] in READ
     label = store.PREFIX + path.stem.removeprefix(store.PREFIX)
@@ -114,11 +113,14 @@ def fidelities(
     top = load(name, epochs=epochs, noise=noise, surrogate=surrogate)
     if not isinstance(top.model, yahpo.YahpoNetwork):
         return SeveralBudgets.of([top], continues=False)
-    path = store.find(
-        str(surrogate) if surrogate is not None else None if name == "nb301" else name
-    )
-    arrays, _ = load_npz(path, hint=store.HOW, seal=NETWORK)
+    arrays, _ = load_npz(_path(name, surrogate), hint=store.HOW, seal=NETWORK)
     return CurveFidelities.of(top, arrays, range(1, top.epochs + 1))
+
+
+def _path(name: str, surrogate: str | Path | None) -> Path:
+    """The file that `load` opens."""
+    asked = str(surrogate) if surrogate is not None else None if name == "nb301" else name
+    return store.find(asked)
 
 
 def _only_budget(name: str, found: int | None, epochs: int) -> None:
