@@ -23,6 +23,7 @@ REGISTRY = Registry(
         "bridge": "rlnas.agents.bridge:Bridge",
         "incontext": "rlnas.agents.incontext:InContext",
         "lanas": "rlnas.agents.lanas:LaNAS",
+        "filter": "rlnas.agents.filter:Filter",
     },
 )
 names = REGISTRY.names
