@@ -30,6 +30,7 @@ REGISTRY = Registry(
         "bohb": "rlnas.agents.bohb:BOHB",
         "early_stopping": "rlnas.agents.early_stopping:EarlyStopping",
         "reinforce_fidelity": "rlnas.agents.reinforce_fidelity:ReinforceFidelity",
+        "filter": "rlnas.agents.filter:Filter",
     },
 )
 names = REGISTRY.names

@@ -33,7 +33,7 @@ class Boosting:
     rounds: Annotated[int, Within(1, 100_000)] = 500
     """Trees."""
 
-    free = False
+    free, pure = False, False
 
     @property
     def resolved(self) -> str:
@@ -49,7 +49,7 @@ class Boosting:
         else:
             installed("sklearn", "scikit-learn", "boosting")
             fit, predict = self._sklearn, _predict_sklearn
-        return Model(jax.vmap(encoded(space)), fit, predict, pure=False)
+        return Model(jax.vmap(encoded(space)), fit, predict)
 
     def _xgboost(self, codes: Any, values: Any, key: Any) -> Any:
         import xgboost

@@ -41,7 +41,7 @@ class PathEnsemble:
     learning_rate: Rate = 0.01
     """Of Adam."""
 
-    free = False
+    free, pure = False, True
 
     def build(self, space: SearchSpace) -> Model:
         code = graphs.together(graphs.parts(space))

@@ -23,7 +23,7 @@ class GaussianProcess:
     kernel: KernelName = "paths"
     """What makes architectures alike: `paths` and counts, or `wl`, their common subtrees."""
 
-    free = False
+    free, pure = False, True
 
     def build(self, space: SearchSpace) -> Model:
         kernel = kernel_of(space, self.kernel)

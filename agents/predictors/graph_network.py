@@ -64,7 +64,7 @@ class GraphNetwork:
     hidden: Some = 64
     """Units of the layer behind them."""
 
-    steps: Some = 600
+    steps: Some = 400
     """Batches that it learns from."""
 
     batch: Some = 32
@@ -76,7 +76,7 @@ class GraphNetwork:
     weight_decay: Share = 3e-4
     """Of Adam."""
 
-    free = False
+    free, pure = False, True
 
     def build(self, space: SearchSpace) -> Model:
         if not isinstance(space, Graphs):

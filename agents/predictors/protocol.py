@@ -17,14 +17,12 @@ class Model(NamedTuple):
 
     see: architectures [n] -> their codes. fit: codes [n, ...], values float32 [n], key -> what was
     learnt, a pytree. predict: that, codes [m, ...] -> scores float32 [m]; more is better, on any
-    scale that the settings name. pure: whether fit and predict are arrays in, arrays out, for jit
-    and vmap; then a value may be NaN, of an architecture of which nothing is known.
+    scale that the settings name.
     """
 
     see: Callable[[Arch], Codes]
     fit: Callable[[Codes, Any, Any], Any]
     predict: Callable[[Any, Codes], Any]
-    pure: bool = True
 
 
 @runtime_checkable
@@ -34,6 +32,11 @@ class Predictor(Protocol):
     @property
     def free(self) -> bool:
         """Whether it needs no training: `fit` changes nothing."""
+
+    @property
+    def pure(self) -> bool:
+        """Whether all three functions are arrays in, arrays out, for jit and vmap; then a value may
+        be NaN, of an architecture of which nothing is known."""
 
     def build(self, space: SearchSpace) -> Model:
         """On `space`; `UserError` where it cannot be."""

@@ -31,7 +31,7 @@ class RandomForest:
     bootstrap: bool = False
     """Whether every tree learns from a resample."""
 
-    free = False
+    free, pure = False, False
 
     def build(self, space: SearchSpace) -> Model:
         installed("sklearn", "scikit-learn", "random_forest")
@@ -51,4 +51,4 @@ class RandomForest:
         def predict(forest: Any, codes: Any) -> Any:
             return forest.predict(np.asarray(codes)).astype(np.float32)
 
-        return Model(jax.vmap(encoded(space)), fit, predict, pure=False)
+        return Model(jax.vmap(encoded(space)), fit, predict)

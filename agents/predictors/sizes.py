@@ -14,9 +14,9 @@ from rlnas.bench.benchmark import Costed, Sizes, Weighed
 from rlnas.bench.errors import UserError
 
 
-def untrained(see: Any, pure: bool = True) -> Model:
+def untrained(see: Any) -> Model:
     """What is seen is what is said."""
-    return Model(see, lambda codes, values, key: (), lambda nothing, codes: codes, pure)
+    return Model(see, lambda codes, values, key: (), lambda nothing, codes: codes)
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,20 @@ class Params:
     """Trainable parameters of the network on CIFAR-10 (`rlnas.bench.benchmark.Sizes`); where a
     space does not know them, those of its operations, in 3 x 3 convolutions (`Weighed`)."""
 
-    free = True
+    free, pure = True, False
 
     def build(self, space: Any) -> Model:
         if not isinstance(space, Sizes):
             return weights(space, "params")
         sizes = np.asarray(space.trainable_parameters(), np.float64)
-        return untrained(lambda archs: sizes[np.asarray(jax.vmap(space.index)(archs))], pure=False)
+        return untrained(lambda archs: sizes[np.asarray(jax.vmap(space.index)(archs))])
 
 
 @dataclass(frozen=True)
 class Flops:
     """Operations for one image of the network on CIFAR-10 (`rlnas.bench.benchmark.Costed`)."""
 
-    free = True
+    free, pure = True, True
 
     def build(self, space: Any) -> Model:
         if not isinstance(space, Costed):

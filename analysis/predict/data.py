@@ -3,6 +3,7 @@ predictor."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,8 +72,10 @@ def pool_of(
             free[f"{budget} epochs"] = looked_up(bench.load(name, epochs=budget), archs)
     known = np.isfinite(vals)
     free = {key: column[known] for key, column in free.items()}
-    about |= {"truth": truth, "free": list(free)}
-    return Pool(name, space, archs[known], vals[known], free, about)
+    archs, vals = archs[known], vals[known]
+    data = hashlib.sha256(np.asarray(archs).tobytes() + vals.tobytes()).hexdigest()
+    about |= {"truth": truth, "free": list(free), "data": data}
+    return Pool(name, space, archs, vals, free, about)
 
 
 def drawn(space: Any, most: int, seed: int) -> Any:
@@ -101,17 +104,12 @@ def looked_up(benchmark: Any, archs: Any) -> Float[np.ndarray, " n"]:
 def smaller(name: str, epochs: int | None, asked: Sequence[int]) -> list[int]:
     """The budgets below `epochs` that are asked for and there; those listed where none is asked
     for."""
-    listed = next((x.budgets for x in family_of(name).here() if name in (x.name, x.file)), "")
+    family = family_of(name)
+    listed = next((x.budgets for x in family.here() if name in (x.name, x.file)), None)
+    if listed is None:  # a file somewhere else
+        listed = dict(family.facts(name)).get("budgets", "")
     if ends := re.fullmatch(r"(\d+) to (\d+)", listed):
         there = set(range(int(ends[1]), int(ends[2]) + 1)) & {*asked}
     else:
         there = {int(x) for x in re.findall(r"\d+", listed)}
     return sorted(x for x in there if (not asked or x in asked) and x < (epochs or 0))
-
-
-@pinned()
-def seen(see: Any, archs: Any) -> Any:
-    """What a predictor sees of all, some at a time."""
-    many = len(archs)
-    parts = [see(archs[i : i + AT_ONCE]) for i in range(0, many, AT_ONCE)]
-    return jax.tree.map(lambda *x: np.concatenate([np.asarray(y) for y in x]), *parts)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlnas.agents.predictors.protocol import Model
+from rlnas.agents.predictors.protocol import Predictor
+from rlnas.analysis.predict import programs
 from rlnas.analysis.predict.data import Pool
 from rlnas.analysis.stats import Interval, bootstrap, mean
 from rlnas.bench.errors import UserError
@@ -103,36 +103,23 @@ def free_scores(
     return found
 
 
-class Programs(NamedTuple):
-    """A predictor on a space, compiled where it can be."""
-
-    fit: Any
-    predict: Any
-
-    @classmethod
-    def of(cls, model: Model) -> Programs:
-        if model.pure:
-            return cls(jax.jit(model.fit), jax.jit(model.predict))
-        return cls(model.fit, model.predict)
-
-
 @pinned()
 def trained_scores(
-    programs: Programs, codes: Any, pool: Pool, cells: int, most: int, seed: int, draws: int
+    config: Predictor, codes: Any, pool: Pool, cells: int, most: int, seed: int, draws: int
 ) -> list[Score]:
     """A score a draw. The first fit is done twice, and the second timed: it may have had to be
-    compiled."""
+    compiled. Programs have room for `most`, so that one serves all numbers of cells; what they
+    take is said of the largest."""
     found = []
     for draw in range(draws):
         order, out = split(len(pool.vals), most, seed, draw)
-        shown = chosen(codes, order[:cells])
-        vals = jnp.asarray(pool.vals[order[:cells]], jnp.float32)
+        vals = np.where(np.arange(most) < cells, pool.vals[order[:most]], np.nan)
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), PURPOSE), draw)
         for _ in range(1 if draw else 2):
             start = time.perf_counter()
-            learnt = jax.block_until_ready(programs.fit(shown, vals, key))
+            learnt = programs.fit(config, pool.space, chosen(codes, order[:most]), vals, key)
             seconds = time.perf_counter() - start
-        said = np.asarray(programs.predict(learnt, chosen(codes, out)), np.float64)
+        said = programs.predict(config, pool.space, learnt, chosen(codes, out))
         found.append(score(said, pool.vals[out], seconds))
     return found
 

@@ -9,15 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rlnas.agents.predictors import registry
 from rlnas.agents.predictors.boosting import Boosting
 from rlnas.agents.predictors.protocol import Predictor
 from rlnas.analysis import store
-from rlnas.analysis.predict.data import Pool, seen
+from rlnas.analysis.predict import programs
+from rlnas.analysis.predict.data import Pool
 from rlnas.analysis.predict.measures import (
-    Programs,
     Row,
     Score,
     check_enough,
@@ -58,7 +56,6 @@ def measured(
         check_enough(pool, train)
     most = max(train)
     rows: list[Row] = []
-    built: dict[Any, Any] = {}
     reused: list[Path] = []
     trained = [config for config in predictors.values() if not config.free]
     total = len(pools) * len(trained) * len(train)
@@ -67,23 +64,21 @@ def measured(
             free = dict(pool.free)
             for label, config in predictors.items():
                 try:
-                    model, programs = on(built, config, pool)
+                    codes = programs.see(config, pool.space, pool.archs)
                 except UserError as error:
                     if strict:
                         raise
                     print(f"rlnas: {label} left out on {pool.name}: {error}", file=sys.stderr)
                     continue
                 if config.free:
-                    free.setdefault(label, np.asarray(seen(model.see, pool.archs), np.float64))
+                    free.setdefault(label, codes)
                     continue
-                codes = None
                 for cells in train:
                     identity = about(pool, config, cells, most, draws, seed)
                     path = out / FOLDER / f"{store.hash_of(identity)}.json"
                     scores = kept(path, draws)
                     if scores is None:
-                        codes = seen(model.see, pool.archs) if codes is None else codes
-                        scores = trained_scores(programs, codes, pool, cells, most, seed, draws)
+                        scores = trained_scores(config, codes, pool, cells, most, seed, draws)
                         keep(path, identity, scores)
                     else:
                         reused.append(path)
@@ -96,17 +91,6 @@ def measured(
     return rows
 
 
-def on(built: dict[Any, Any], config: Predictor, pool: Pool) -> Any:
-    """(model, programs) on a space; equal spaces share them, so that nothing is compiled twice."""
-    space = pool.space
-    rows = np.asarray(getattr(space, "rows", ())).tobytes()
-    key = config, type(space), int(space.num_features), int(space.size), rows
-    if key not in built:
-        model = config.build(space)
-        built[key] = model, Programs.of(model)
-    return built[key]
-
-
 def about(
     pool: Pool, config: Predictor, cells: int, most: int, draws: int, seed: int
 ) -> dict[str, Any]:
@@ -116,7 +100,8 @@ def about(
     return {
         "format": FORMAT,
         "version": VERSION,
-        "benchmark": {key: x for key, x in pool.about.items() if key != "free"},
+        "data": pool.about["data"],
+        "space": type(pool.space).__qualname__,
         "predictor": type(config).__name__,
         "config": asdict(settings) | library,
         "cells": cells,
