@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rlnas.analysis.interrupts import leave, listen, status_of
+from rlnas.analysis.interrupts import SAID, leave, listen, status_of
 from rlnas.analysis.parse import parse
 from rlnas.bench.compiled import compile_fast, keep_compiled
 from rlnas.bench.errors import UserError
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = error.filename or "what was being written"
         return fail(f"{error.strerror}: {where}", error, traced)
     except KeyboardInterrupt as error:
-        print("\nrlnas: interrupted; the same command again goes on where it can", file=sys.stderr)
+        print(SAID, file=sys.stderr)
         return status_of(error)
 
 

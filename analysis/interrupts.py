@@ -13,6 +13,9 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SAID = "\nrlnas: interrupted; the same command again goes on where it can"
+PATIENCE_S = 5.0
+"""Python hears a signal only between two of its own steps, and a compilation may take minutes."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -23,16 +26,35 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
+heard = threading.Event()
+"""Python has heard the latest signal."""
+
+
 def listen() -> None:
     """For a process of ours: from now on both signals raise `Interrupted`; one that is ignored, as
-    under `nohup`, stays so."""
+    under `nohup`, stays so. One that Python does not hear for `PATIENCE_S` ends the process: what
+    is on disk is whole at any time."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        heard.set()
         raise Interrupted(number)
 
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+    arrived, arrive = os.pipe()
+    os.set_blocking(arrive, False)
+    signal.set_wakeup_fd(arrive, warn_on_full_buffer=False)
+    threading.Thread(target=_end_if_unheard, args=(arrived,), daemon=True).start()
+
+
+def _end_if_unheard(arrived: int) -> None:
+    """arrived: gets a byte a signal, its number, however busy Python is."""
+    while number := os.read(arrived, 1):
+        if number[0] in SIGNALS and not heard.wait(PATIENCE_S):
+            print(SAID, file=sys.stderr)
+            _end(128 + number[0])
+        heard.clear()
 
 
 def status_of(interrupt: KeyboardInterrupt) -> int:
@@ -45,6 +67,10 @@ def leave(status: int) -> NoReturn:
     crash in a Python that is being taken down."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    _end(status)
+
+
+def _end(status: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
@@ -59,6 +85,7 @@ class Noted:
         self.number = int(signal.SIGINT)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        heard.set()
         if self.asked:  # a second time: at once
             raise Interrupted(number)
         self.asked, self.number = True, number
@@ -74,13 +101,13 @@ def noted() -> Iterator[Noted]:
     and `stop`. Outside the main thread, and of a signal that is ignored, nothing changes."""
     interrupts = Noted()
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
+    taken = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
     if threading.current_thread() is not threading.main_thread():
-        heard = {}
-    for number in heard:
+        taken = {}
+    for number in taken:
         signal.signal(number, interrupts)
     try:
         yield interrupts
     finally:
-        for number, how in heard.items():
+        for number, how in taken.items():
             signal.signal(number, how)

@@ -56,6 +56,33 @@ def test_a_comparison_that_is_stopped(number: signal.Signals, status: int, tmp_p
     assert not [path for path in tmp_path.rglob("*") if ".tmp" in path.name]
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_python_does_not_hear_ends_the_process(
+    number: signal.Signals, status: int
+) -> None:
+    """As in a compilation, which holds the main thread for minutes."""
+    deaf = (
+        "import ctypes, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from rlnas.analysis import interrupts\n"
+        "interrupts.PATIENCE_S = 0.2\n"
+        "interrupts.listen()\n"
+        "lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)\n"
+        "print('here', lock(mutex), flush=True)\n"
+        "lock(mutex)\n"  # for ever: it is its own
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "here 0\n"
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert (process.returncode, said.strip()) == (status, SAID)
+
+
 def children(parent: int) -> list[int]:
     """The processes that it started and that are still there."""
     found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
