@@ -71,12 +71,13 @@ def add_columns(
     columns: Sequence[str] = (),
     unit: str = "",
     degenerate: Degenerate = "floor",
+    note: str = "",
 ) -> Added:
     """Write `table` with columns of the CSV file at `path` to `out`; columns of the same names are
     replaced. columns: which, `NAME` or `IN_THE_FILE=NAME`; all that hold numbers by default. unit:
     of those whose header says none. degenerate: what becomes of values that are no measurement
-    (`DEGENERATE`): raised to the smallest other one, left out, or kept. Raises `UserError`; then
-    nothing is written."""
+    (`DEGENERATE`): raised to the smallest other one, left out, or kept. note: what they are, for
+    captions; default: the file's name. Raises `UserError`; then nothing is written."""
     with opened(path) as file:
         names = file.renamed([entry for entry in columns if "=" in entry])
         wanted = _wanted(file, names, table, columns, unit)
@@ -107,7 +108,8 @@ def add_columns(
             x.refuse(file, np.isinf(x.values), "expected a finite number")
             values = np.full(table.size, np.nan, np.float32)
             values[rows[rows >= 0]] = x.values[rows >= 0]
-            found, said = _treated(Column(column.objective, values), degenerate, path.name)
+            about = note or f"from {path.name}"
+            found, said = _treated(Column(column.objective, values), degenerate, about)
             made.append(found)
             lines.append(said)
     new = {column.objective.name for column in made}
@@ -169,7 +171,7 @@ def _treated(column: Column, how: Degenerate, source: str) -> tuple[Column, str]
     known = values[~np.isnan(values)]
     bound = np.median(known) / DEGENERATE if len(known) and known.min() >= 0 else -np.inf
     bad = values < bound
-    about, said = f"from {source}", ""
+    said = ""
     if bad.any():
         least = float(np.nanmin(np.where(bad, np.nan, values)))
         what = {
@@ -185,7 +187,7 @@ def _treated(column: Column, how: Degenerate, source: str) -> tuple[Column, str]
     there = values[~np.isnan(values)]
     span = f"{there.min():g} to {there.max():g}" if len(there) else "nothing"
     line = f"{objective.title}: {len(there):,} values, {span}{said}"
-    return Column(replace(objective, about=about + said), values), line
+    return Column(replace(objective, about=source + said), values), line
 
 
 def announced(added: Added, out: Any) -> str:

@@ -39,6 +39,8 @@ class AddColumns:
     """Of the columns whose header says none, e.g. ms."""
     degenerate: Literal["floor", "exclude", "keep"] = "floor"
     """Degenerate values are raised to the smallest other one, left out, or kept."""
+    note: str = ""
+    """What the columns are, for captions, e.g. what they were measured on; default: the file."""
     out: Path | None = None
     """Where to write; default: the table itself."""
 
@@ -46,9 +48,11 @@ class AddColumns:
         from rlnas.bench.add_columns import add_columns, announced
 
         valid_text(self.unit, "--unit")
+        valid_text(self.note, "--note")
         table = family_of(self.table).column_table(self.table)
         out = self.out or table.path
         added = add_columns(
-            table, self.file, out, columns=self.columns, unit=self.unit, degenerate=self.degenerate
-        )
+            table, self.file, out, columns=self.columns, unit=self.unit, degenerate=self.degenerate,
+            note=self.note,
+        )  # fmt: skip
         print(announced(added, quoted(out)))
