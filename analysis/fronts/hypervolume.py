@@ -79,7 +79,7 @@ def _moocore(points: Points) -> float:
     return float(moocore.hypervolume(points, ref=[1.0] * points.shape[1]))
 
 
-def igd_plus(points: Points, front: Points) -> float:
+def igd_plus(points: Points, front: Float[np.ndarray, "f k"]) -> float:
     """IGD+ (Ishibuchi et al. 2015): how far the front is beyond the points, mean over the front."""
     if not len(points):
         return float("nan")
