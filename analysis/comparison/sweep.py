@@ -21,6 +21,7 @@ from rlnas.agents.protocol import (
     Outside,
     Parametrised,
     Pretrained,
+    filled,
     run_search,
     run_seeds,
     seed_keys,
@@ -248,7 +249,7 @@ def run_blocks(
             benchmark,
             budget,
             each,
-            lambda i, run: made(starts[i], History(*(x[None] for x in run))),
+            lambda i, run: made(starts[i], History(*(x[None] for x in filled(run)))),
         )
         return
     for start in starts:
