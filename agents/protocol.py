@@ -122,6 +122,13 @@ class History(NamedTuple):
     objectives: Float[Array, "*seeds budget k"] = NO_OBJECTIVES  # type: ignore[assignment]
 
 
+def filled(history: History) -> History:
+    """`history` of an agent outside JAX that may tell no objectives."""
+    if history.objectives.ndim > 1:
+        return history
+    return history._replace(objectives=np.zeros((*history.val.shape, 0), np.float32))
+
+
 def first_seen(space: SearchSpace, archs: Arch) -> Bool[Array, " budget"]:
     """Where [budget] architectures stand for the first time; of a numbered space, what is outside
     counts as one."""
@@ -222,7 +229,7 @@ def _all_seeds(
 ) -> History:
     if isinstance(config, Outside):
         runs: dict[int, History] = {}
-        config.search_outside(benchmark, budget, keys, runs.__setitem__)
+        config.search_outside(benchmark, budget, keys, lambda i, x: runs.update({i: filled(x)}))
         return jax.tree.map(lambda *x: np.stack(x), *(runs[i] for i in range(len(runs))))
     program, params = config.parts() if isinstance(config, Parametrised) else (config, None)
     traced = _run_seeds.trace(program, params, benchmark, budget, keys)

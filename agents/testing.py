@@ -203,7 +203,8 @@ def python_search(
             best, incumbent = float(result.val), t
         text = benchmark.space.format(arch)
         reported, new = benchmark.reported(arch), text not in seen
-        row = (arch, result.val, reported, result.sim_seconds, valid, new, incumbent)
+        row = (arch, result.val, reported, result.sim_seconds, valid, new, incumbent,
+               result.objectives)  # fmt: skip
         for name, value in zip(History._fields, row, strict=True):
             history[name].append(np.asarray(value))
         seen.add(text)

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rlnas.agents.protocol import History
+from rlnas.agents.protocol import History, filled
 from rlnas.bench.arguments import shown
 from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Rule, Text, Whole, check, check_arrays
 from rlnas.bench.code import code_of
@@ -174,9 +174,7 @@ def peak_mb() -> float:
 def save_history(path: Path, history: History) -> None:
     """One array a field, not compressed: equal histories are equal bytes, whatever zlib is
     installed."""
-    if history.objectives.ndim == 1:  # of an agent outside JAX that tells none
-        history = history._replace(objectives=np.zeros((*history.val.shape, 0), np.float32))
-    arrays = {name: np.asarray(x) for name, x in history._asdict().items()}
+    arrays = {name: np.asarray(x) for name, x in filled(history)._asdict().items()}
     save_npz(path, HISTORY_FORMAT, arrays)
 
 

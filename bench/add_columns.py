@@ -44,8 +44,8 @@ class ColumnTable(Protocol):
         """int [n]: the rows of the table that lines are of, -1 for cells that it lacks.
         `UserError` for what is no cell."""
 
-    def save(self, columns: Sequence[Column], notes: Sequence[str], out: Path) -> None:
-        """The same table with these columns and more notes."""
+    def save(self, columns: Sequence[Column], out: Path) -> None:
+        """The same table with these columns."""
 
 
 class Wanted(NamedTuple):
@@ -116,7 +116,7 @@ def add_columns(
     columns_after = [*(c for c in table.columns if c.objective.name not in new), *made]
     if len(columns_after) > MOST_COLUMNS:
         raise UserError(f"{len(columns_after)} columns; expected at most {MOST_COLUMNS}")
-    table.save(columns_after, [f"column {line}" for line in lines if ";" in line], out)
+    table.save(columns_after, out)
     return Added(tuple(lines), tuple(file.names[i] for i in sorted(passed)))
 
 

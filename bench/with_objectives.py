@@ -140,7 +140,7 @@ def with_objectives(
     if reward is None:
         return _with(made, jnp.asarray(benchmark.optimum, jnp.float32))
     if isinstance(benchmark.space, Indexed):
-        return _with(made, _best(made))
+        return _with(made, _best(made, np.arange(benchmark.space.size, dtype=np.int32)))
     return made
 
 
@@ -150,8 +150,7 @@ def _with(made: WithObjectives, best: Float32[Array, ""]) -> WithObjectives:
 
 
 @jax.jit
-def _best(benchmark: WithObjectives) -> Float32[Array, ""]:
-    numbers = jnp.arange(benchmark.space.size, dtype=jnp.int32)
+def _best(benchmark: WithObjectives, numbers: Any) -> Float32[Array, ""]:
     values = jax.vmap(lambda i: benchmark.reported(benchmark.space.at(i)))(numbers)
     return jnp.nanmax(values)
 

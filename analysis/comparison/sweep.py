@@ -24,6 +24,7 @@ from rlnas.agents.protocol import (
     Parametrised,
     Pretrained,
     Remarking,
+    filled,
     run_search,
     run_seeds,
     seed_keys,
@@ -264,7 +265,7 @@ def run_blocks(
             benchmark,
             budget,
             each,
-            lambda i, run: made(starts[i], History(*(x[None] for x in run))),
+            lambda i, run: made(starts[i], History(*(x[None] for x in filled(run)))),
         )
         return
     for start in starts:

@@ -46,8 +46,11 @@ def draw_graph(axes: Axes, space: Any, arch: Any, cell: int = 0) -> set[int]:
     y = np.zeros(len(labels))
     for level in np.unique(layer[kept]):
         here = np.flatnonzero(kept & (layer == level))
-        spread = 0.0 if len(here) == 1 else 0.32
-        y[here] = np.linspace(spread, -spread, len(here)) + 0.06 * (-1) ** level * (len(here) == 1)
+        spread = 0.0 if len(here) == 1 else 0.3
+        # One alone stands a little off the middle, so that ways past it are seen.
+        y[here] = np.linspace(spread, -spread, len(here)) + (
+            0.15 * (-1) ** level if len(here) == 1 else 0
+        )
     for a, b in zip(*np.nonzero(edges & kept[:, None] & kept[None, :]), strict=True):
         axes.annotate(
             "", (x[b], y[b]), (x[a], y[a]), zorder=1,
@@ -63,6 +66,6 @@ def draw_graph(axes: Axes, space: Any, arch: Any, cell: int = 0) -> set[int]:
             markeredgecolor="white", markeredgewidth=0.5, zorder=2,
         )  # fmt: skip
     axes.set_xlim(-0.12, 1.12)
-    axes.set_ylim(-0.5, 0.5)
+    axes.set_ylim(-0.42, 0.42)
     axes.axis("off")
     return {int(label) for label in labels[kept] if label < output}

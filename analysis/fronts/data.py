@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -74,13 +73,13 @@ def everything(benchmark: WithObjectives) -> tuple[Float[np.ndarray, "M k"], Any
     if benchmark.noise.kind == "sample":
         inner = replace(inner, noise=MEAN)
     quiet = replace(benchmark, inner=inner, reward=None)
-    points, archs = _everything(quiet)
+    points, archs = _everything(quiet, np.arange(benchmark.space.size, dtype=np.int32))
     return np.asarray(points, np.float64), np.asarray(archs)
 
 
 @jax.jit
-def _everything(benchmark: WithObjectives) -> Any:
-    archs = jax.vmap(benchmark.space.at)(jnp.arange(benchmark.space.size, dtype=jnp.int32))
+def _everything(benchmark: WithObjectives, numbers: Any) -> Any:
+    archs = jax.vmap(benchmark.space.at)(numbers)
     key = jax.random.key(0)
     return jax.vmap(lambda arch: benchmark.query(arch, key).objectives)(archs), archs
 

@@ -19,7 +19,7 @@ from rlnas.analysis.fronts.text import heading, shown, subtitle, title, value
 from rlnas.analysis.style import RC, plain_ticks, styles_of
 from rlnas.bench.benchmark import Graphs
 
-HEIGHT, STRIP, GAP = 3.1, 1.25, 0.75  # inches
+HEIGHT, STRIP, GAP = 3.1, 0.95, 1.05  # inches
 CELLS = 5
 FRONT = "#888888"
 DOTS = 3000
@@ -109,6 +109,13 @@ def surfaces(axes: Axes, measured: Measured, styles: Any) -> None:
     top = front[:, 0].max()
     bottom = np.quantile(points[:, 0], 0.2)
     axes.set_ylim(bottom, top + 0.04 * (top - bottom))
+    seen = points[points[:, 0] >= bottom, 1]
+    log = axes.get_xscale() == "log"
+    margin = 1.15 if log else 0.03 * (seen.max() - seen.min())
+    axes.set_xlim(
+        *((seen.min() / margin, seen.max() * margin) if log else
+          (seen.min() - margin, seen.max() + margin))
+    )  # fmt: skip
     axes.set_xlabel(cost.title if cost.unit else f"{cost.name}")
     axes.set_ylabel("Validation accuracy (%)")
     axes.grid(True, which="major")
@@ -152,13 +159,14 @@ def strip(made: Figure, place: Any, measured: Measured, space: Any) -> None:
         axes = made.add_subplot(grid[0, i])
         arch = ground.archs[ground.front[at]]
         inside |= draw_graph(axes, space, arch.reshape(space.arch_shape))
-        said = f"{value(ground, 0, points[at, 0])} %"
-        for j, objective in enumerate(ground.objectives[1:], 1):
-            unit = objective.unit or objective.name
-            said += f", {value(ground, j, points[at, j])} {unit}"
         knee = at == measured.knee
+        said = f"{value(ground, 0, points[at, 0])} %{' (knee)' if knee else ''}\n"
+        said += ", ".join(
+            f"{value(ground, j, points[at, j])} {objective.unit or objective.name}"
+            for j, objective in enumerate(ground.objectives[1:], 1)
+        )
         axes.set_title(
-            f"{said}{' (knee)' if knee else ''}", fontsize=8, loc="left",
+            said, fontsize=8, loc="left",
             fontweight="bold" if knee else "normal",
         )  # fmt: skip
     names = getattr(space, "graph_names", None) or [f"operation {i}" for i in range(99)]

@@ -53,18 +53,31 @@ def anytime(
     queries = points.shape[1]
     counts = np.arange(1, queries + 1) if at is None else np.asarray(at)
     if points.shape[2] == 2:
-        return np.stack([_sweep(run, counts) for run in points])
+        return _sweep(points)[:, counts - 1]
     return np.array([[_moocore(run[:n]) for n in counts] for run in points])
 
 
-def _sweep(run: Points, counts: np.ndarray) -> Float[np.ndarray, " counts"]:
-    """Two objectives, all counts at once: along the first, the least second so far (1 of what
-    comes later) is how low the dominated area begins."""
-    order = np.argsort(run[:, 0], kind="stable")
-    x, y = run[order].T
-    lowest = np.where(order < counts[:, None], y, 1.0)
-    np.minimum.accumulate(lowest, axis=1, out=lowest)
-    found: Float[np.ndarray, " counts"] = (1 - lowest) @ np.diff(x, append=1.0)
+def _sweep(points: Float[np.ndarray, "runs queries 2"]) -> Float[np.ndarray, "runs queries"]:
+    """Two objectives, all runs at once: along the first, `lowest` is the least second so far, which
+    is where the dominated area begins. A point changes it only where none dominates it, and these
+    are few."""
+    runs, queries = points.shape[:2]
+    order = np.argsort(points[..., 0], axis=1, kind="stable")
+    place = np.argsort(order, axis=1, kind="stable")
+    x = np.take_along_axis(points[..., 0], order, axis=1)
+    width = np.diff(x, append=1.0, axis=1)
+    lowest = np.ones((runs, queries))
+    everywhere, along = np.arange(runs), np.arange(queries)
+    found = np.zeros((runs, queries))
+    volume = np.zeros(runs)
+    for t in range(queries):
+        y, at = points[:, t, 1], place[:, t]
+        new = np.flatnonzero(y < lowest[everywhere, at])
+        if len(new):
+            beyond = np.where(along >= at[new, None], y[new, None], 1.0)
+            lowest[new] = np.minimum(lowest[new], beyond)
+            volume[new] = ((1 - lowest[new]) * width[new]).sum(axis=1)
+        found[:, t] = volume
     return found
 
 
@@ -79,7 +92,7 @@ def _moocore(points: Points) -> float:
     return float(moocore.hypervolume(points, ref=[1.0] * points.shape[1]))
 
 
-def igd_plus(points: Points, front: Points) -> float:
+def igd_plus(points: Points, front: Float[np.ndarray, "f k"]) -> float:
     """IGD+ (Ishibuchi et al. 2015): how far the front is beyond the points, mean over the front."""
     if not len(points):
         return float("nan")

@@ -137,4 +137,10 @@ def notes(measured: Measured) -> list[str]:
         )
     if measured.knee >= 0:
         said.append("Knee: the point of the front farthest below the line between its ends.")
+    sources = [
+        f"{objective.name}: {objective.about}"
+        for objective in ground.objectives[1:]
+        if objective.about.startswith("from ")
+    ]
+    said += [f"Costs: {'; '.join(sources)}."] if sources else []
     return [*said, *captions.trained(measured.entrants)]

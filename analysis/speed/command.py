@@ -8,7 +8,9 @@ from typing import Literal
 from rlnas.bench.bounds import RecordFile, Workers
 from rlnas.bench.errors import UserError
 
-SECTIONS = ("lookups", "mdp", "enumeration", "conversion", "search", "agent", "network", "trees")
+SECTIONS = (
+    "lookups", "mdp", "enumeration", "conversion", "search", "agent", "network", "trees", "fronts",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Speed:
     """The space: cells with at most 5, 6 or 7 vertices (2,532, 64,542 or 423,624)."""
     only: tuple[str, ...] = ()
     """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent, network,
-    trees."""
+    trees, fronts."""
     cores: Workers = 2
     """Processor cores to use (Linux)."""
     json: RecordFile = None

@@ -149,3 +149,17 @@ def read_tfrecord(path: Path, count: int) -> dict[tuple[str, int], list[float]]:
                 payload.metrics.evaluations[-1].val
             )
     return found
+
+
+def anytime_hypervolume(points: list[tuple[float, float]]) -> list[float]:
+    """What the first 1, 2, 3, ... points dominate of the unit square, the front kept as a list."""
+    found: list[float] = []
+    front: list[tuple[float, float]] = []
+    for x, y in points:
+        if not any(a <= x and b <= y for a, b in front):
+            front = sorted([*((a, b) for a, b in front if a < x or b < y), (x, y)])
+        volume, above = 0.0, 1.0
+        for a, b in front:
+            volume, above = volume + (1 - a) * (above - b), b
+        found.append(volume)
+    return found

@@ -16,6 +16,7 @@ import numpy as np
 from rlnas import agents
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
+from rlnas.analysis.fronts.hypervolume import anytime
 from rlnas.analysis.speed import agent as learning
 from rlnas.analysis.speed import network as surrogate
 from rlnas.analysis.speed import reference as plainly
@@ -215,6 +216,16 @@ def trees(max_vertices: int) -> list[Measure]:
     return ensemble.measure() if max_vertices > SMALL else ensemble.measure(2, 500)
 
 
+def fronts(max_vertices: int) -> list[Measure]:
+    runs, queries, few = 200, 300, 10
+    points = np.random.default_rng(0).random((runs, queries, 2)) ** 0.5
+    ours = best_of(lambda: anytime(points))
+    lists = [[tuple(point) for point in run.tolist()] for run in points[:few]]
+    plain = seconds_of(lambda: [plainly.anytime_hypervolume(run) for run in lists])
+    note = f"{runs} runs x {queries} queries, 2 objectives, anytime; reference: plain, scaled up"
+    return [Measure("hypervolume", ours, plain * runs / few, "s", note)]
+
+
 SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "lookups": lookups,
     "mdp": mdp,
@@ -224,6 +235,7 @@ SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "agent": agent,
     "network": network,
     "trees": trees,
+    "fronts": fronts,
 }
 
 

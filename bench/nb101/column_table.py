@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +60,5 @@ class CellColumns:
                 raise UserError(f"{file.where(batch.lines[i])}: {error}") from None
         return found
 
-    def save(self, columns: Sequence[Column], notes: Sequence[str], out: Path) -> None:
-        made = self.table.with_columns(columns)
-        kept = _kept(made.meta.get("notes", []), columns)
-        replace(made, meta=made.meta | {"notes": [*kept, *notes]}).save(out)
-
-
-def _kept(notes: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """Notes but those of columns, which are said anew."""
-    return [note for note in notes if not note.startswith("column ")]
+    def save(self, columns: Sequence[Column], out: Path) -> None:
+        self.table.with_columns(columns).save(out)

@@ -49,6 +49,5 @@ class CellColumns:
             ]
         )
 
-    def save(self, columns: Sequence[Column], notes: Sequence[str], out: Path) -> None:
-        kept = [note for note in self.table.notes if not note.startswith("column ")]
-        replace(self.table, columns=tuple(columns), notes=(*kept, *notes)).save(out)
+    def save(self, columns: Sequence[Column], out: Path) -> None:
+        replace(self.table, columns=tuple(columns)).save(out)

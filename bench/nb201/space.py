@@ -164,7 +164,7 @@ class CellSpace:
         """int [size]: of every cell's network, by number."""
         made = skeleton.around(self.variant)
         digits = _numbers(self.ops)[1].tolist()
-        return np.array([skeleton.trainable_parameters(each, made) for each in digits])
+        return np.array([skeleton.trainable_parameters(tuple(each), made) for each in digits])
 
     def operations(self) -> np.ndarray:
         """float [size]: FLOPs of every cell in NAS-Bench-201's network on CIFAR-10, by number
