@@ -9,7 +9,9 @@ from typing import Literal
 from rlnas.bench.bounds import Workers
 from rlnas.bench.errors import UserError
 
-SECTIONS = ("lookups", "mdp", "enumeration", "conversion", "search", "agent", "network", "trees")
+SECTIONS = (
+    "lookups", "mdp", "enumeration", "conversion", "search", "timed", "agent", "network", "trees"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Speed:
     size: Literal["small", "medium", "full"] = "full"
     """The space: cells with at most 5, 6 or 7 vertices (2,532, 64,542 or 423,624)."""
     only: tuple[str, ...] = ()
-    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent, network,
-    trees."""
+    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, timed, agent,
+    network, trees."""
     cores: Workers = 2
     """Processor cores to use (Linux)."""
     json: Path | None = None
