@@ -157,17 +157,24 @@ def racing(space: SearchSpace, brackets: Sequence[Bracket], proposer: Proposer) 
         now = at(state)
         val = jnp.where(result.valid, result.val, -jnp.inf).astype(jnp.float32)
         archs, vals = state.archs.at[now.place].set(choice.arch), state.vals.at[now.place].set(val)
-        theirs = jnp.where(jnp.arange(places) < now.count, vals, -jnp.inf)
-        before = (theirs[:, None] > theirs) | (
-            (theirs[:, None] == theirs) & (jnp.arange(places)[:, None] < jnp.arange(places))
-        )
-        rank = before.sum(0, dtype=jnp.int32)  # a sort of a few numbers, many times beside itself
-        order = jnp.zeros(places, jnp.int32).at[rank].set(jnp.arange(places, dtype=jnp.int32))
-        archs = jnp.where(now.last.reshape([1] * archs.ndim), archs[order], archs)
+        archs = when(now.last, best_first, archs, (vals, now.count))
         model = proposer.learn(state.model, choice, result)
         return Racing(archs, vals, state.queries + 1, model)
 
     return FidelityAgent(init, ask, tell)
+
+
+def best_first(archs: Arch, rung: tuple[Float32[Array, " places"], Int32[Array, ""]]) -> Arch:
+    """The architectures of a rung, (values, how many), by descending value, the earliest of equals
+    first; what is behind them anyhow."""
+    vals, count = rung
+    places = jnp.arange(len(vals), dtype=jnp.int32)
+    theirs = jnp.where(places < count, vals, -jnp.inf)
+    before = (theirs[:, None] > theirs) | (
+        (theirs[:, None] == theirs) & (places[:, None] < places)
+    )  # fmt: skip
+    rank = before.sum(0, dtype=jnp.int32)  # of few numbers, many times: faster than sorting
+    return archs[jnp.zeros_like(places).at[rank].set(places)]
 
 
 def check_eta(name: str, eta: float, least: int) -> None:

@@ -64,6 +64,12 @@ LINES: dict[str, list[str]] = {
         "--rehearsal --out out --redo",
         "--benchmark table.npz --agents random_search nsga2:population=2 --budget 5 --seeds 3 "
         "--objectives accuracy params --reward monas:objective=params --out out",
+        "--benchmark table.npz --agents random_search hyperband --seconds 900 --seeds 3 --out out",
+    ],
+    "fidelity": [
+        "table.npz --agents random_search early_stopping --seconds 900 --seeds 3 --seed 5 "
+        "--fidelities 4 --architectures 50 --noise sample --epochs 12 --reference random_search "
+        "--rehearsal --out out --redo"
     ],
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
@@ -130,7 +136,7 @@ LINES: dict[str, list[str]] = {
     ],
     "bench import-csv": [
         "cells.csv --family nb101 --name mine --out mine.npz --columns acc=validation_accuracy "
-        "--epochs 5 --percent --values max-of-3 --note of-a-test --max-vertices 3",
+        "--epochs 5 --percent --values max-of-3 --note of-a-test --max-vertices 3 --continues",
         "words.csv --family nb201 --out mine --columns acc=cifar100_val --epochs 7 --fractions "
         "--values 7=mean-of-3 --note of-a-test",
     ],

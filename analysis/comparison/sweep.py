@@ -31,6 +31,7 @@ from rlnas.agents.protocol import (
 )
 from rlnas.agents.reward_words import asked_for
 from rlnas.agents.spec import Entry, parse_all, split
+from rlnas.agents.timed import TimedHistory
 from rlnas.analysis import store
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
@@ -171,7 +172,9 @@ def spec_of(
     )
 
 
-def facts(contender: Contender, benchmark: Benchmark, history: History) -> dict[str, Any]:
+def facts(
+    contender: Contender, benchmark: Benchmark, history: History | TimedHistory
+) -> dict[str, Any]:
     """What figures and tables need besides the history, so that they can be redrawn without the
     benchmark.
 

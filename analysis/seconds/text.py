@@ -20,7 +20,7 @@ def text(measured: Measured) -> str:
         before = row["seconds"]
         cells = [after, row["agent"], points(interval(row, "accuracy_iqm"))]
         if regret:
-            cells.append(number(none(row["regret_iqm"]), 100))
+            cells.append(number(none(row["regret_iqm"]), 100.0))
         apart = points(interval(row, "difference")) if row["difference"] is not None else "-"
         p = row.get("p_holm")
         cells += [number(row["queries_mean"], digits=0), apart, "-" if p is None else f"{p:.3f}"]

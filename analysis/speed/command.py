@@ -9,7 +9,8 @@ from rlnas.bench.bounds import RecordFile, Workers
 from rlnas.bench.errors import UserError
 
 SECTIONS = (
-    "lookups", "mdp", "enumeration", "conversion", "search", "agent", "network", "trees", "fronts",
+    "lookups", "mdp", "enumeration", "conversion", "search", "timed", "agent", "network", "trees",
+    "fronts",
 )  # fmt: skip
 
 
@@ -27,8 +28,8 @@ class Speed:
     size: Literal["small", "medium", "full"] = "full"
     """The space: cells with at most 5, 6 or 7 vertices (2,532, 64,542 or 423,624)."""
     only: tuple[str, ...] = ()
-    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, agent, network,
-    trees, fronts."""
+    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, timed, agent,
+    network, trees, fronts."""
     cores: Workers = 2
     """Processor cores to use (Linux)."""
     json: RecordFile = None

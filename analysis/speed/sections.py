@@ -20,6 +20,7 @@ from rlnas.analysis.fronts.hypervolume import anytime
 from rlnas.analysis.speed import agent as learning
 from rlnas.analysis.speed import network as surrogate
 from rlnas.analysis.speed import reference as plainly
+from rlnas.analysis.speed import timed as by_seconds
 from rlnas.analysis.speed import trees as ensemble
 from rlnas.analysis.speed.measure import Measure, best_of, seconds_of
 from rlnas.analysis.speed.reference import PlainMDP, PlainTable
@@ -226,12 +227,17 @@ def fronts(max_vertices: int) -> list[Measure]:
     return [Measure("hypervolume", ours, plain * runs / few, "s", note)]
 
 
+def timed(max_vertices: int) -> list[Measure]:
+    return by_seconds.measure(max_vertices)
+
+
 SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "lookups": lookups,
     "mdp": mdp,
     "enumeration": enumeration,
     "conversion": conversion,
     "search": search,
+    "timed": timed,
     "agent": agent,
     "network": network,
     "trees": trees,

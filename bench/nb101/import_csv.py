@@ -48,6 +48,7 @@ def import_csv(
     percent: bool = False,
     values: Sequence[str] = (),
     notes: Sequence[str] = (),
+    continues: bool = False,
     max_vertices: int = 7,
     progress: bool = True,
 ) -> Path:
@@ -56,7 +57,8 @@ def import_csv(
     columns: "IN_THE_FILE=KNOWN_NAME" for columns under other names. epochs: the budget where the
     file names none. percent: accuracies are 0..100, where neither a column's name nor % signs say
     what it is. values: what a value is, `max-of-3`, or at one budget, `108=max-of-3`. notes go into
-    the table's metadata. Gaps become NaN. Raises `UserError` naming the line.
+    the table's metadata. continues: budgets are checkpoints of one training. Gaps become NaN.
+    Raises `UserError` naming the line.
     """
     path, out = Path(path), Path(out) if out else table.new_path(name)
     declared = by_budget(values)
@@ -80,6 +82,7 @@ def import_csv(
         name,
         max_vertices=vertices,
         source=path.name,
+        recipe={"checkpoints": dense.epochs.tolist()} if continues else None,
         notes=[*notes, *said, *_notes(header, dense)],
         values=_declared(path, header, declared, dense.epochs.tolist()),
         created_by="rlnas bench import-csv",

@@ -23,6 +23,9 @@ class ImportCells(ImportCsv):
     """Name of the table."""
     percent: bool = False
     """Accuracies are percentages, where neither a column's name nor % signs say what it is."""
+    continues: bool = False
+    """Budgets are checkpoints of one training, so that to go on costs the difference; else each is
+    a training of its own, as in NAS-Bench-101."""
     max_vertices: int = 7
     """Look for cells with at most so many vertices."""
 
@@ -39,6 +42,7 @@ class ImportCells(ImportCsv):
             percent=self.percent,
             values=self.values,
             notes=self.note,
+            continues=self.continues,
             max_vertices=self.max_vertices,
         )
         return [made(path, named=self.out is None)]
