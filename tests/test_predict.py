@@ -12,7 +12,7 @@ import pytest
 from rlnas import bench
 from rlnas.analysis import cli
 from rlnas.analysis.predict import columns
-from rlnas.analysis.predict.data import pool_of, smaller
+from rlnas.analysis.predict.data import Pool, pool_of, smaller
 from rlnas.analysis.predict.figure import APART, apart, figure
 from rlnas.analysis.predict.measures import Row, Score, row_of, score, split
 from rlnas.analysis.predict.text import text
@@ -81,7 +81,7 @@ def test_figure_and_text() -> None:
 
 def test_means_over_draws() -> None:
     scores = [Score(*[x] * 7) for x in (0.1, 0.2, 0.6)]
-    pool: Any = type("Pool", (), {"name": "x", "vals": np.zeros(50)})
+    pool = Pool("x", None, np.zeros(50), np.zeros(50), {}, {})
     found = row_of(pool, "gp", 10, 20, scores)
     assert (found.held_out, found.draws) == (30, 3)
     value, low, high = found.scores["spearman"]
@@ -182,7 +182,7 @@ def test_the_command(here: Path, capsys: Any) -> None:
     assert rows[2]["spearman"] > 0.9 and rows[0]["held_out"] == 71
     parts = sorted(Path("runs/predictions").iterdir())
     content = parts[0].read_text()
-    parts[0].write_text(content.replace('"spearman": ', '"spearman": 0.0'))
+    parts[0].write_text(content.replace('"draws": 2', '"draws": 3'))
     capsys.readouterr()
     assert cli.main(words) == 0
     said = capsys.readouterr().err
@@ -247,6 +247,6 @@ def test_proxies_of_naslib(real_data: Path) -> None:
     synflow .22."""
     found = columns.read(real_data / "nb301_zero_cost_sample.csv.gz", DartsSpace())
     vals = found.values["val_accuracy"]
-    ranks = {name: round(float(spearman(x, vals)), 2) for name, x in found.values.items()}
+    ranks = {name: float(spearman(x, vals)) for name, x in found.values.items()}
     expected = {"nwot": 0.56, "params": 0.52, "l2_norm": 0.52, "flops": 0.48, "synflow": 0.22}
-    assert {name: ranks[name] for name in expected} == expected
+    assert {name: ranks[name] for name in expected} == pytest.approx(expected, abs=0.006)
