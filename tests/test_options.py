@@ -21,7 +21,7 @@ import averages
 from nb201_tables import text as cell_text
 from rlnas.agents.testing import AgentContract
 from rlnas.analysis import cli
-from rlnas.bench.family import with_importer
+from rlnas.bench.family import load, with_importer
 from rlnas.bench.fetch import Download
 from rlnas.bench.files import sha256
 from rlnas.bench.nb101.family import FAMILY
@@ -117,6 +117,11 @@ LINES: dict[str, list[str]] = {
     "transfer": [
         "--benchmarks table.npz other.npz --agent gp:fresh=5,near=2,parents=2 --budget 4 "
         "--points 3 --seeds 2 --seed 1 --out out"
+    ],
+    "predict": [
+        "table.npz --predictors params --train 10 20 --draws 2 --pool 60 --epochs 4 --seed 1 "
+        "--out out",
+        "table.npz --predictors params --train 10 --columns columns.csv --truth acc --out out",
     ],
     "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],
     "speed": ["--size small --only enumeration --cores 1 --json record.json"],
@@ -240,6 +245,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         )
         lines = [f"{cell_text(i)},{0.5 + i / 100}" for i in range(5)]
         Path("words.csv").write_text("\n".join(["arch,acc", *lines]) + "\n")
+        space = load("table.npz").space
+        lines = [f'"{space.format(i)}",{i / 60},{i}' for i in range(45)]
+        Path("columns.csv").write_text("\n".join(["arch,acc,number", *lines]) + "\n")
         yield {"URL": url, "SHA256": digest, "CELL": "101 input,conv3x3-bn-relu,output"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,7 @@ def files_of(words: Sequence[str], benchmarks: Sequence[str]) -> dict[str, Path]
 
 def read(path: Path, space: Any) -> Columns:
     """All numeric columns of a file. `UserError` names the line that says no architecture of
-    `space`, or the same one as another."""
+    `space`. Of lines about one architecture the first counts; the others are told on stderr."""
     with opened(path) as file:
         way = next((way for way in WAYS if set(way) <= set(file.names)), None)
         if way is None:
@@ -75,16 +76,23 @@ def read(path: Path, space: Any) -> Columns:
         raise UserError(f"{path}: no column of numbers; expected one beside {', '.join(way)}")
     archs = []
     known = texts_of(space, len(texts))
-    seen: dict[bytes, int] = {}
-    for line, text in zip(lines, texts, strict=True):
+    first: dict[bytes, int] = {}
+    for place, (line, text) in enumerate(zip(lines, texts, strict=True)):
         try:
             arch = known[text] if text in known else np.asarray(space.parse(text))
         except UserError as error:
             raise UserError(f"{path}, line {line}: {error}") from None
-        if (first := seen.setdefault(arch.tobytes(), line)) != line:
-            raise UserError(f"{path}: lines {first} and {line} are one architecture; keep one")
+        first.setdefault(arch.tobytes(), place)
         archs.append(arch)
-    return Columns(jnp.asarray(np.stack(archs)), values, sha256(path))
+    kept = np.array(list(first.values()))
+    if len(kept) < len(archs):
+        print(
+            f"rlnas: {path}: {len(archs) - len(kept):,} lines are about architectures that stand "
+            "before; the first of each counts",
+            file=sys.stderr,
+        )
+    archs = jnp.asarray(np.stack(archs)[kept])
+    return Columns(archs, {name: column[kept] for name, column in values.items()}, sha256(path))
 
 
 def texts_of(space: Any, wanted: int) -> Mapping[str, np.ndarray]:

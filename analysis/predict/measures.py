@@ -69,7 +69,11 @@ def score(
     order = np.argsort(-np.where(known, said, -np.inf), kind="stable")
     best = vals.max()
     return Score(
-        *(float(f(said[of], vals[of])) for of in (known, good) for f in (spearman, kendall)),
+        *(
+            float(f(said[of], vals[of])) if of.sum() > 1 else math.nan
+            for of in (known, good)
+            for f in (spearman, kendall)
+        ),
         *(float(best - vals[order[:top]].max()) for top in TOPS),
         seconds,
     )
