@@ -60,7 +60,7 @@ class NSGA2:
     def build(self, space: SearchSpace) -> Agent:
         n = self.population
         decisions = space.decisions if isinstance(space, Constructive) else None
-        free = isinstance(decisions, DigitDecisions) and self.crossover > 0
+        free = decisions if isinstance(decisions, DigitDecisions) and self.crossover > 0 else None
 
         def init(key: Key[Array, ""]) -> State:
             blank = jax.eval_shape(space.sample, key)
@@ -92,12 +92,12 @@ class NSGA2:
         def child(key: Key[Array, ""], now: State) -> Arch:
             first_key, second_key, cross_key, mix_key, mutate_key = jax.random.split(key, 5)
             first = winner(first_key, now)
-            if not free:
+            if free is None:
                 return mutated(mutate_key, now, first)
-            second, both = winner(second_key, now), decisions
-            one, other = (both.sequence(arch) for arch in (first, second))
+            second = winner(second_key, now)
+            one, other = (free.sequence(arch) for arch in (first, second))
             mix = jax.random.bernoulli(mix_key, 0.5, one.shape)
-            crossed = both.build(jnp.where(mix, one, other))
+            crossed = free.build(jnp.where(mix, one, other))
             cross = jax.random.bernoulli(cross_key, self.crossover)
             start = jnp.where(cross, crossed, first)
             keep = cross & ~asked.knows(space, now.asked, crossed)

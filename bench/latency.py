@@ -47,8 +47,9 @@ def measure(
     from rlnas.bench.retrain.inference import milliseconds
 
     family, benchmark = family_of(name), load(name)
-    origin, space = family.origin(name, benchmark.epochs), benchmark.space
-    if origin is None or not isinstance(space, Indexed):
+    origin = family.origin(name, benchmark.epochs)
+    space: Any = benchmark.space
+    if origin is None or not isinstance(benchmark.space, Indexed):
         raise UserError(
             f"{name}: rlnas does not know the trainings behind it, so it cannot build its networks;"
             " expected a table of its own, such as nb101-digits"

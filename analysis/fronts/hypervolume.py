@@ -46,7 +46,7 @@ def within(points: Float[np.ndarray, "*n k"]) -> Float[np.ndarray, "*n k"]:
 
 
 def anytime(
-    points: Float[np.ndarray, "runs queries k"], at: Sequence[int] | None = None
+    points: Float[np.ndarray, "runs queries k"], at: Sequence[int] | np.ndarray | None = None
 ) -> Float[np.ndarray, "runs counts"]:
     """The hypervolume of the first n points of each run; n as in `at`, by default 1, 2, 3, ..."""
     points = within(np.asarray(points, np.float64))

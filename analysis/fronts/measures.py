@@ -75,9 +75,7 @@ def measure(runs: Sequence[Run], ground: Ground, reference: str = "") -> Measure
     )  # fmt: skip
 
 
-def ratio_of(
-    ground: Ground, objectives: Float[np.ndarray, "seeds budget k"], at: np.ndarray
-) -> Float[np.ndarray, "seeds counts"]:
+def ratio_of(ground: Ground, objectives: Any, at: np.ndarray) -> Float[np.ndarray, "seeds counts"]:
     """The hypervolume after so many queries, in that of the front."""
     return anytime(ground.scaled(objectives), at) / ground.volume
 
@@ -126,14 +124,14 @@ def _rows(
 
 
 def _igd(
-    ground: Ground, objectives: np.ndarray, counts: Sequence[int], front: np.ndarray
+    ground: Ground, objectives: Any, counts: Sequence[int], front: np.ndarray
 ) -> Float[np.ndarray, "seeds counts"]:
     scaled = within(ground.scaled(objectives))
     return np.array([[igd_plus(run[:n], front) for n in counts] for run in scaled])
 
 
 def _on_front(
-    ground: Ground, objectives: np.ndarray, counts: Sequence[int], front: np.ndarray
+    ground: Ground, objectives: Any, counts: Sequence[int], front: np.ndarray
 ) -> Float[np.ndarray, "seeds counts"]:
     """How many points of the front a run has found."""
     scaled = ground.scaled(objectives)

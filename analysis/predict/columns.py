@@ -91,13 +91,14 @@ def read(path: Path, space: Any) -> Columns:
             "before; the first of each counts",
             file=sys.stderr,
         )
-    archs = jnp.asarray(np.stack(archs)[kept])
-    return Columns(archs, {name: column[kept] for name, column in values.items()}, sha256(path))
+    there = jnp.asarray(np.stack(archs)[kept])
+    return Columns(there, {name: column[kept] for name, column in values.items()}, sha256(path))
 
 
 def texts_of(space: Any, wanted: int) -> Mapping[str, np.ndarray]:
     """text -> architecture, where writing all out is less work than reading `wanted` texts."""
-    if not isinstance(space, Indexed) or space.size > min(LISTED, 4 * wanted):
+    numbered = isinstance(space, Indexed)
+    if not numbered or space.size > min(LISTED, 4 * wanted):
         return {}
     archs = (np.asarray(space.at(jnp.int32(i))) for i in range(space.size))
     return {space.format(arch): arch for arch in archs}

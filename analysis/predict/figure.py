@@ -86,10 +86,10 @@ def panel(
         axes.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     if free:
         low, high = axes.get_ylim()
-        for (name, _), place in zip(free, apart([(v - low) / (high - low) for _, v in free]),
+        for (name, _), height in zip(free, apart([(v - low) / (high - low) for _, v in free]),
                                     strict=True):  # fmt: skip
             axes.annotate(
-                name, (1.01, place), xycoords="axes fraction", va="center", fontsize=6.5,
+                name, (1.01, height), xycoords="axes fraction", va="center", fontsize=6.5,
                 color=GREY,
             )  # fmt: skip
 

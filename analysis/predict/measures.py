@@ -68,15 +68,13 @@ def score(
     good = known & (vals >= np.quantile(vals, 1 - BEST))
     order = np.argsort(-np.where(known, said, -np.inf), kind="stable")
     best = vals.max()
-    return Score(
-        *(
-            float(f(said[of], vals[of])) if of.sum() > 1 else math.nan
-            for of in (known, good)
-            for f in (spearman, kendall)
-        ),
-        *(float(best - vals[order[:top]].max()) for top in TOPS),
-        seconds,
-    )
+    ranks = [
+        float(f(said[of], vals[of])) if of.sum() > 1 else math.nan
+        for of in (known, good)
+        for f in (spearman, kendall)
+    ]
+    regrets = [float(best - vals[order[:top]].max()) for top in TOPS]
+    return Score._make([*ranks, *regrets, seconds])
 
 
 def split(many: int, most: int, seed: int, draw: int) -> tuple[Any, Any]:

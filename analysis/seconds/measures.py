@@ -44,9 +44,7 @@ class Measured:
         return next(row for row in reversed(self.rows) if row["agent"] == label)
 
 
-def worth(
-    history: TimedHistory, grid: Float[np.ndarray, " points"]
-) -> Float[np.ndarray, "seeds points"]:
+def worth(history: Any, grid: Float[np.ndarray, " points"]) -> Float[np.ndarray, "seeds points"]:
     """What the incumbent is reported as at each second: that after the last query finished by
     then, up to the end of the budget, in which no other fits. NaN before the first."""
     spent = np.cumsum(np.asarray(history.sim_seconds, np.float64), axis=1)
@@ -62,7 +60,7 @@ def worth(
 def asked(history: TimedHistory, seconds: float) -> Float[np.ndarray, " seeds"]:
     """Queries made by then."""
     spent = np.cumsum(np.asarray(history.sim_seconds, np.float64), axis=1)
-    within: np.ndarray = history.made & (spent <= seconds)
+    within = np.asarray(history.made) & (spent <= seconds)
     return within.sum(1).astype(np.float64)
 
 

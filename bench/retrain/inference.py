@@ -19,7 +19,7 @@ WARM_UP = 3
 def milliseconds(
     plan: NetworkPlan,
     settings: Settings,
-    image: tuple[int, int, int],
+    image: tuple[int, ...],
     classes: int,
     batches: Sequence[int],
     runs: int,
