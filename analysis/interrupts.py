@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -14,8 +15,9 @@ from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SAID = "\nrlnas: interrupted; the same command again goes on where it can"
-PATIENCE_S = 5.0
-"""Python hears a signal only between two of its own steps, and a compilation may take minutes."""
+PATIENCE_S, GRACE_S = 5.0, 40.0
+"""Python hears a signal only between two of its own steps, and a compilation may take minutes; what
+it then raises may be lost where Python ignores exceptions, in a destructor."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,8 +34,8 @@ heard = threading.Event()
 
 def listen() -> None:
     """For a process of ours: from now on both signals raise `Interrupted`; one that is ignored, as
-    under `nohup`, stays so. One that Python does not hear for `PATIENCE_S` ends the process: what
-    is on disk is whole at any time."""
+    under `nohup`, stays so. Where Python does not hear it for `PATIENCE_S`, or is still there
+    `GRACE_S` after it did, the process ends: what is on disk is whole at any time."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         heard.set()
@@ -45,16 +47,17 @@ def listen() -> None:
     arrived, arrive = os.pipe()
     os.set_blocking(arrive, False)
     signal.set_wakeup_fd(arrive, warn_on_full_buffer=False)
-    threading.Thread(target=_end_if_unheard, args=(arrived,), daemon=True).start()
+    threading.Thread(target=_end_after, args=(arrived,), daemon=True).start()
 
 
-def _end_if_unheard(arrived: int) -> None:
+def _end_after(arrived: int) -> None:
     """arrived: gets a byte a signal, its number, however busy Python is."""
-    while number := os.read(arrived, 1):
-        if number[0] in SIGNALS and not heard.wait(PATIENCE_S):
-            print(SAID, file=sys.stderr)
-            _end(128 + number[0])
-        heard.clear()
+    while (number := os.read(arrived, 1)[0]) not in SIGNALS:
+        continue
+    if heard.wait(PATIENCE_S):
+        time.sleep(GRACE_S)
+    print(SAID, file=sys.stderr)
+    _end(128 + number)
 
 
 def status_of(interrupt: KeyboardInterrupt) -> int:

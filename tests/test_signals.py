@@ -56,26 +56,32 @@ def test_a_comparison_that_is_stopped(number: signal.Signals, status: int, tmp_p
     assert not [path for path in tmp_path.rglob("*") if ".tmp" in path.name]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_that_python_does_not_hear_ends_the_process(
-    number: signal.Signals, status: int
+DEAF = "lock(mutex)"  # for ever: the lock is its own
+LOST = "while True:\n  try: time.sleep(9)\n  except BaseException: pass"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "busy"), [(signal.SIGINT, 130, DEAF), (signal.SIGTERM, 143, LOST)]
+)
+def test_a_process_ends_that_does_not_hear_a_signal_or_loses_it(
+    number: signal.Signals, status: int, busy: str
 ) -> None:
-    """As in a compilation, which holds the main thread for minutes."""
-    deaf = (
-        "import ctypes, signal\n"
+    """As in a compilation, which holds the main thread for minutes, or in a destructor."""
+    script = (
+        "import ctypes, signal, threading, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from rlnas.analysis import interrupts\n"
-        "interrupts.PATIENCE_S = 0.2\n"
+        "interrupts.PATIENCE_S = interrupts.GRACE_S = 0.2\n"
         "interrupts.listen()\n"
         "lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)\n"
-        "print('here', lock(mutex), flush=True)\n"
-        "lock(mutex)\n"  # for ever: it is its own
+        "lock(mutex)\n"
+        f"threading.Timer(1.0, lambda: print('here', flush=True)).start()\n{busy}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", deaf], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", script], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
-        assert process.stdout is not None and process.stdout.readline() == "here 0\n"
+        assert process.stdout is not None and process.stdout.readline() == "here\n"
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
     finally:
