@@ -38,11 +38,11 @@ class NSGA2:
     A generation of uniform draws; then each has as many children as there are parents. A parent
     wins a binary tournament by rank, then by crowding distance; of parents and children together
     the better half goes on. Ours: small generations, for budgets of a few hundred; a mutation is
-    one uniformly drawn neighbour, one that was not asked before where there is one; crossover takes
-    every choice of either parent alike, where the choices of a space are free of each other
-    (NAS-Bench-201, NAS-Bench-301; not NAS-Bench-101), and is followed by a mutation where the child
-    was asked before. Of accuracy alone, or a reward, it makes a plain evolution. An answer without
-    a value is dominated by all others.
+    one uniformly drawn neighbour that was not asked before, and where there is none the child is
+    a uniform draw; crossover takes every choice of either parent alike, where the choices of a
+    space are free of each other (NAS-Bench-201, NAS-Bench-301; not NAS-Bench-101), and is followed
+    by a mutation where the child was asked before. Of accuracy alone, or a reward, it makes a plain
+    evolution. An answer without a value is dominated by all others.
     """
 
     population: int = 20
@@ -86,8 +86,9 @@ class NSGA2:
                 lambda x: asked.knows(space, now.asked, x)
             )(near)
             new = real & ~knows
-            number = one_of(jax.random.bits(key, (), jnp.uint32), jnp.where(new.any(), new, real))
-            return jnp.where(real.any(), near[number], arch)
+            pick_key, start_key = jax.random.split(key)
+            number = one_of(jax.random.bits(pick_key, (), jnp.uint32), new)
+            return jnp.where(new.any(), near[number], space.sample(start_key))
 
         def child(key: Key[Array, ""], now: State) -> Arch:
             first_key, second_key, cross_key, mix_key, mutate_key = jax.random.split(key, 5)

@@ -17,9 +17,9 @@ from rlnas.agents.weighted import Weighted
 from rlnas.analysis.comparison.sweep import identity_of
 from rlnas.analysis.fronts.data import ground_of
 from rlnas.analysis.fronts.measures import ratio_of
+from rlnas.bench import load
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
-from tables import small_benchmark
 
 POINTS = jnp.array([[0, 4], [1, 1], [4, 0], [2, 2], [3, 3], [1, 1], [jnp.inf, 0]], jnp.float32)
 
@@ -47,19 +47,19 @@ def test_an_answer_without_objectives_is_its_value() -> None:
     assert jnp.isinf(objectives_of(plain._replace(valid=jnp.bool_(False)))).all()
 
 
-BENCHMARK = asked_for(small_benchmark(5), ["accuracy", "params"])
+BENCHMARK = asked_for(load("nb101-digits"), ["accuracy", "params"])
 GROUND = ground_of(BENCHMARK, [])
 
 
-def reached(config: object, budget: int = 90, seeds: int = 12) -> float:
+def reached(config: object, budget: int = 120, seeds: int = 16) -> float:
     history = run_seeds(config, BENCHMARK, budget, seed_keys(0, seeds))
     return float(ratio_of(GROUND, np.asarray(history.objectives), np.array([budget])).mean())
 
 
 def test_they_find_more_of_the_front_than_chance() -> None:
     by_chance = reached(RandomSearch())
-    assert reached(NSGA2(population=10)) > by_chance + 0.01
-    assert reached(Weighted(every=20)) > by_chance
+    found = [reached(NSGA2(population=10)), reached(Weighted(every=20))]
+    assert found[0] > by_chance + 0.002 and found[1] > by_chance, (by_chance, found)
 
 
 def test_nsga2_keeps_the_best_half_of_parents_and_children() -> None:

@@ -3,7 +3,7 @@ the reference is (1, ..., 1), and what lies beyond it counts as on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -46,9 +46,10 @@ def within(points: Float[np.ndarray, "*n k"]) -> Float[np.ndarray, "*n k"]:
 
 
 def anytime(
-    points: Float[np.ndarray, "runs queries k"], at: Sequence[int] | np.ndarray | None = None
+    points: Float[np.ndarray, "runs queries k"], at: Any = None
 ) -> Float[np.ndarray, "runs counts"]:
-    """The hypervolume of the first n points of each run; n as in `at`, by default 1, 2, 3, ..."""
+    """The hypervolume of the first n points of each run; n as in `at` (whole numbers), by default
+    1, 2, 3, ..."""
     points = within(np.asarray(points, np.float64))
     queries = points.shape[1]
     counts = np.arange(1, queries + 1) if at is None else np.asarray(at)
