@@ -29,6 +29,7 @@ REGISTRY = Registry(
         "hyperband": "rlnas.agents.hyperband:Hyperband",
         "bohb": "rlnas.agents.bohb:BOHB",
         "early_stopping": "rlnas.agents.early_stopping:EarlyStopping",
+        "freeze_thaw": "rlnas.agents.freeze_thaw:FreezeThaw",
         "reinforce_fidelity": "rlnas.agents.reinforce_fidelity:ReinforceFidelity",
         "filter": "rlnas.agents.filter:Filter",
     },
