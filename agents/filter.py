@@ -103,8 +103,10 @@ class Filter:
         starts = (i for i, part in enumerate(parts) if part.partition("=")[0].strip() in own)
         first = next(starts, len(parts))
         word = ",".join(parts[:first]).strip()
-        agent = spec.parse(word)[1] if word else RandomSearch()
         try:
+            if unknown := word.partition(":")[0].partition(",")[2]:
+                spec.options(cls, unknown)
+            agent = spec.parse(word)[1] if word else RandomSearch()
             return cls(agent, **spec.options(cls, ",".join(parts[first:])))
         except UserError as error:
             raise UserError(f"agent {f'filter:{text}'!r}: {error}") from None
