@@ -15,9 +15,9 @@ from rlnas.agents.brackets import Kind, Proposer, check_eta, hyperband, racing, 
 from rlnas.agents.fidelity import FULL, Choice, FidelityAgent, at_full
 from rlnas.agents.protocol import Agent
 from rlnas.bench.benchmark import Arch, Decisions, Indexed, QueryResult, SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 
 class Points(NamedTuple):

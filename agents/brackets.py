@@ -16,8 +16,8 @@ from jaxtyping import Array, Float32, Int32, Key
 from rlnas.agents.fidelity import Choice, FidelityAgent
 from rlnas.agents.occasional import when
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 Kind = Literal["hpbandster", "paper"]
 

@@ -17,8 +17,8 @@ from rlnas.agents.local_search import LocalSearch
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 Proposals = Literal["random_search", "evolution", "local_search"]
 PROPOSERS = {

@@ -11,8 +11,8 @@ from jaxtyping import Array, Int, Key
 
 from rlnas.agents.protocol import Agent, AgentConfig, Outside, Parametrised, State
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 FULL = Budgets((1,))
 """Of a benchmark with one training budget, whatever it is."""

@@ -16,8 +16,8 @@ from rlnas.agents.kernels import kernel_of
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import Arch, QueryResult, SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 ALPHA, BETA = 1.5, 5.0
 """Of the kernel of a curve, in checkpoints; ours."""

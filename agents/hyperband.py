@@ -9,7 +9,7 @@ from rlnas.agents.fidelity import FidelityAgent
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import SearchSpace
-from rlnas.bench.fidelity import Budgets
+from rlnas.bench.budgets import Budgets
 
 
 @dataclass(frozen=True)

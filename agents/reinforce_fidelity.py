@@ -14,9 +14,9 @@ from rlnas.agents.fidelity import FULL, Choice, FidelityAgent, at_full
 from rlnas.agents.protocol import Agent
 from rlnas.agents.reinforce import Reinforce
 from rlnas.bench.benchmark import Decisions, QueryResult, SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 
 @jax.tree_util.register_dataclass

@@ -9,8 +9,8 @@ from rlnas.agents.fidelity import FidelityAgent
 from rlnas.agents.protocol import Agent
 from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import SearchSpace
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 
 
 @dataclass(frozen=True)

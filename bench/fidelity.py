@@ -4,47 +4,15 @@ training goes on with a shorter one."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
 from rlnas.bench.benchmark import Arch, QueryResult
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-
-GOES_ON = "checkpoints of one training: to go on costs the difference"
-APART = "each a training of its own: it costs the whole"
-
-ESTIMATED = "what shorter ones took is not known: their share of the epochs"
-
-
-class Budgets(NamedTuple):
-    """What an agent knows of the fidelities before it asks. epochs: ascending; a fidelity is a
-    place in it. continues: whether a longer training goes on with a shorter one. estimated: whether
-    what shorter ones took is not known, and taken to be their share of the epochs."""
-
-    epochs: tuple[int, ...]
-    continues: bool = False
-    estimated: bool = False
-
-    @property
-    def top(self) -> int:
-        """The fidelity of the whole training."""
-        return len(self.epochs) - 1
-
-    @property
-    def caption(self) -> str:
-        """As `rlnas bench info` says it."""
-        if len(self.epochs) == 1:
-            return f"{self.epochs[0]} epochs alone"
-        steps = {b - a for a, b in zip(self.epochs, self.epochs[1:], strict=False)}
-        every = len(self.epochs) > 4 and steps == {1}
-        listed = f"{self.epochs[0]} to {self.epochs[-1]}" if every else ", ".join(
-            map(str, self.epochs)
-        )  # fmt: skip
-        guess = f"; {ESTIMATED}" if self.estimated else ""
-        return f"{listed} epochs, {GOES_ON if self.continues else APART}{guess}"
 
 
 @runtime_checkable

@@ -12,8 +12,8 @@ from rlnas.agents.brackets import Bracket, bracket, hyperband, plan, racing, run
 from rlnas.agents.fidelity import Choice
 from rlnas.agents.random_search import RandomSearch
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 from tables import small_benchmark
 
 NB101 = Budgets((4, 12, 36, 108))

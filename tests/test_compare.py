@@ -51,7 +51,11 @@ def runs_of(config: Compare) -> list[store.Run]:
 
 
 def searched(config: Compare) -> list[store.Run]:
-    options = {name: value for name, value in vars(config).items() if name != "reference"}
+    options = {
+        name: value
+        for name, value in vars(config).items()
+        if name not in ("reference", "seconds", "objectives")
+    }
     return sweep.compare(*options.pop("benchmark"), **options)
 
 

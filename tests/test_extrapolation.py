@@ -20,8 +20,8 @@ from rlnas.agents.extrapolation import (
     solved,
 )
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 from tables import small_benchmark
 
 X = np.arange(7, 99, 7, dtype=np.float32)

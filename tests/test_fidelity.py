@@ -18,8 +18,9 @@ from rlnas.agents.fidelity import Choice, FidelityAgent
 from rlnas.agents.protocol import Agent, run_seeds, seed_keys
 from rlnas.agents.timed import Best, Seconds, run_timed
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets, SeveralBudgets, check_fidelity, price
+from rlnas.bench.fidelity import SeveralBudgets, check_fidelity, price
 from rlnas.bench.nb101.benchmark import from_table
 from rlnas.bench.nb101.facts import table_facts
 from tables import small_table

@@ -10,8 +10,8 @@ import pytest
 from rlnas.agents.fidelity import FidelityAgent
 from rlnas.agents.freeze_thaw import NOISE, FreezeThaw, decay, weights
 from rlnas.bench.benchmark import QueryResult
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 from tables import small_benchmark
 
 BUDGETS = Budgets(tuple(range(1, 9)), continues=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.agents.protocol import History
+from rlnas.agents.protocol import History, filled
 from rlnas.analysis import store
 from rlnas.bench.errors import UserError
 from test_stats import history
@@ -35,7 +35,7 @@ def save(folder: Path, data: History | None = None) -> Path:
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:
     run = store.load(save(tmp_path / "run"))
-    for name, array in history()._asdict().items():
+    for name, array in filled(history())._asdict().items():
         loaded = getattr(run.history, name)
         assert loaded.dtype == array.dtype
         np.testing.assert_array_equal(loaded, array)
@@ -172,7 +172,7 @@ DAMAGES = {
     "edited label": (edit("label", "gp"), "was edited"),
     "edited optimum": (edit("optimum", 0.5), "was edited"),
     "edited pretraining": (edit("pretraining", {}), "was edited"),
-    "other format": (forge("version", 99), "version 99, expected rlnas-run version 3"),
+    "other format": (forge("version", 99), "version 99, expected rlnas-run version 4"),
     "a list for a text": (forge("reports", []), r"reports is \[\], expected a text"),
     "no time": (forge("wall_seconds", "long"), "wall_seconds is 'long', expected a number"),
 }

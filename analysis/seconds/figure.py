@@ -17,7 +17,7 @@ from rlnas.analysis.rehearsal import called
 from rlnas.analysis.seconds.measures import Measured
 from rlnas.analysis.style import RC, styles_of
 from rlnas.analysis.text import humanise, percent
-from rlnas.bench.fidelity import Budgets
+from rlnas.bench.budgets import Budgets
 
 PANEL_HEIGHT, GAP = 3.1, 0.3
 UNITS = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))

@@ -14,10 +14,10 @@ import numpy as np
 
 from rlnas.bench import cost_columns
 from rlnas.bench.arguments import shown, whole
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text, Whole, check, check_arrays
 from rlnas.bench.cost_columns import COSTS
 from rlnas.bench.errors import UserError
-from rlnas.bench.fidelity import Budgets
 from rlnas.bench.files import cache_dir, embedded_dir, is_file
 from rlnas.bench.names import valid_name
 from rlnas.bench.nb101.forms import COUNTS

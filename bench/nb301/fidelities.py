@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int, Key
 
 from rlnas.bench.benchmark import QueryResult
-from rlnas.bench.fidelity import Budgets
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.yahpo import bias_at
 
