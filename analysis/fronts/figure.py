@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -158,7 +159,7 @@ def strip(made: Figure, place: Any, measured: Measured, space: Any) -> None:
     for i, at in enumerate(sorted(chosen)):
         axes = made.add_subplot(grid[0, i])
         arch = ground.archs[ground.front[at]]
-        inside |= draw_graph(axes, space, arch.reshape(space.arch_shape))
+        inside |= draw_graph(axes, space, jnp.asarray(arch.reshape(space.arch_shape)))
         knee = at == measured.knee
         said = f"{value(ground, 0, points[at, 0])} %{' (knee)' if knee else ''}\n"
         said += ", ".join(
