@@ -46,11 +46,10 @@ def draw_graph(axes: Axes, space: Any, arch: Any, cell: int = 0) -> set[int]:
     y = np.zeros(len(labels))
     for level in np.unique(layer[kept]):
         here = np.flatnonzero(kept & (layer == level))
-        spread = 0.0 if len(here) == 1 else 0.3
-        # One alone stands a little off the middle, so that ways past it are seen.
-        y[here] = np.linspace(spread, -spread, len(here)) + (
-            0.15 * (-1) ** level if len(here) == 1 else 0
-        )
+        # One operation alone stands a little off the middle, so that ways past it are seen.
+        alone, end = len(here) == 1, labels[here[0]] >= output
+        off = 0.15 * (-1.0) ** level if alone and not end else 0.0
+        y[here] = off if alone else np.linspace(0.3, -0.3, len(here))
     for a, b in zip(*np.nonzero(edges & kept[:, None] & kept[None, :]), strict=True):
         axes.annotate(
             "", (x[b], y[b]), (x[a], y[a]), zorder=1,

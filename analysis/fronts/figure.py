@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ from rlnas.bench.benchmark import Graphs
 
 HEIGHT, STRIP, GAP = 3.1, 0.95, 1.05  # inches
 CELLS = 5
-FRONT = "#888888"
+FRONT = "#000000"
 DOTS = 3000
 """Architectures drawn behind the front, at most."""
 WIDE = 30
@@ -95,7 +96,7 @@ def surfaces(axes: Axes, measured: Measured, styles: Any) -> None:
     if len(ground.objectives) == 2:
         order = np.argsort(front[:, 1])
         axes.step(
-            front[order, 1], front[order, 0], where="post", color=FRONT, linewidth=1, zorder=3
+            front[order, 1], front[order, 0], where="post", color=FRONT, linewidth=0.8, zorder=3
         )
     axes.plot(front[:, 1], front[:, 0], ".", color=FRONT, markersize=4, zorder=3)
     if measured.knee >= 0:
@@ -158,7 +159,7 @@ def strip(made: Figure, place: Any, measured: Measured, space: Any) -> None:
     for i, at in enumerate(sorted(chosen)):
         axes = made.add_subplot(grid[0, i])
         arch = ground.archs[ground.front[at]]
-        inside |= draw_graph(axes, space, arch.reshape(space.arch_shape))
+        inside |= draw_graph(axes, space, jnp.asarray(arch.reshape(space.arch_shape)))
         knee = at == measured.knee
         said = f"{value(ground, 0, points[at, 0])} %{' (knee)' if knee else ''}\n"
         said += ", ".join(
@@ -195,8 +196,8 @@ def note(measured: Measured) -> str:
     said = [
         f"Left: share of the front's hypervolume ({ground.volume:.4f}, of {objectives}, scaled to "
         "0 to 1 over all of it, reference 1) that runs have not reached; interquartile means, 95 % "
-        f"bootstrap intervals over seeds. Right: grey, the {what}; lines, the accuracy that half "
-        f"of the runs reach at no more than a cost{of}, after "
+        f"bootstrap intervals over seeds. Right: black dots, the {what}; lines, the accuracy that "
+        f"half of the runs reach at no more than a cost{of}, after "
         f"{measured.manifest['budget']:,} queries; bands, quartiles over seeds. Below: cells of "
         "the front",
         first,

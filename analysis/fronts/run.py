@@ -32,7 +32,6 @@ AGENTS = (
     "weighted:agent=evolution",
     "weighted:agent=reinforce",
     "weighted:agent=ppo",
-    "weighted:agent=incontext",
 )
 """Who searches unless told otherwise: a front, or one weighting after the other."""
 
