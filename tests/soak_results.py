@@ -13,11 +13,14 @@ import numpy as np
 
 TIMES = (
     "created", "seconds", "wall_seconds", "peak_mb", "speed", "sessions", "session", "digest",
-    "arrays", "images_a_second", "history_sha256", "sha256", "plain_peak_mb", "ours_peak_mb",
+    "arrays", "images_a_second", "images_per_second", "history_sha256", "results_sha256", "sha256",
+    "plain_peak_mb", "ours_peak_mb",
 )  # fmt: skip
 """Fields of JSON and arrays that tell how long something took, or are digests of such files."""
-SKIPPED = (".png", ".svg", ".txt", ".md")
-"""Drawn from the others, with times in captions: they must be there."""
+SKIPPED = (".png", ".svg", ".txt", ".md", ".sha256")
+"""Drawn from the others, with times in captions, and digests of such: they must be there."""
+TIMED = ("second", "peak")
+"""What names of columns with times hold."""
 
 
 def without_times(value: Any) -> Any:
@@ -35,11 +38,11 @@ def fingerprint(path: Path) -> str:
     if path.suffix == ".jsonl":
         lines = path.read_text().splitlines()
         return "\n".join(sorted(json.dumps(without_times(json.loads(x))) for x in lines))
-    if path.suffix == ".csv":
+    if path.suffix in (".csv", ".parquet"):
         import pandas as pd
 
-        frame = pd.read_csv(path)
-        kept = [name for name in frame if not any(time in name for time in ("second", "peak"))]
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        kept = [name for name in frame if not any(time in name for time in TIMED)]
         return frame[kept].to_csv(index=False)
     if path.suffix == ".npz":
         with np.load(io.BytesIO(path.read_bytes())) as file:
