@@ -154,6 +154,21 @@ def test_settings_are_those_of_the_largest_evidence(archs: Any) -> None:
     assert (points.settings == KERNEL.settings[int(np.argmax(evidences))]).all()
 
 
+def test_settings_are_chosen_anew_every_few_queries() -> None:
+    """Answers without a trend make the linear share, with which it begins, unlikely."""
+    space, vals = GridBenchmark().space, np.random.default_rng(1).random(20)
+    agent = GP(initial=2, refit=6, points=32).build(space)
+    ask, tell = jax.jit(agent.ask), jax.jit(agent.tell)
+    state, seen = agent.init(jax.random.key(0)), []
+    for i, val in enumerate(vals):
+        arch, state = ask(jax.random.key(i), state)
+        seen.append(float(state.points.settings[-2]))
+        value = jnp.float32(val)
+        state = tell(state, arch, QueryResult(value, value, value, jnp.array(True)))
+    changes = {i for i in range(1, 20) if seen[i] != seen[i - 1]}
+    assert changes and changes <= {2, 8, 14}
+
+
 def test_an_answer_without_a_value_is_no_point(archs: Any) -> None:
     with_gap = points_of(archs[:4], [0.5, float("nan"), 0.7, 0.2], 8)
     without = points_of(archs[jnp.array([0, 2, 3])], [0.5, 0.7, 0.2], 8)
