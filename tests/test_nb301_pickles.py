@@ -110,3 +110,7 @@ def test_what_is_let_through_is_inert() -> None:
         )
         inner = best.items["valid_0"]
         assert isinstance(inner, Call) and inner.items["rmse"].name.endswith("multiarray.scalar")
+
+
+def test_an_escape_that_python_does_not_know_is_no_warning() -> None:
+    assert opcodes_to_values(b"S'\\d'\n.", "there") == "\\d"
