@@ -172,7 +172,7 @@ DAMAGES = {
     "edited label": (edit("label", "gp"), "was edited"),
     "edited optimum": (edit("optimum", 0.5), "was edited"),
     "edited pretraining": (edit("pretraining", {}), "was edited"),
-    "other format": (forge("version", 99), "version 99, expected rlnas-run version 3"),
+    "other format": (forge("version", 99), "version 99, expected rlnas-run version 4"),
     "a list for a text": (forge("reports", []), r"reports is \[\], expected a text"),
     "no time": (forge("wall_seconds", "long"), "wall_seconds is 'long', expected a number"),
 }
