@@ -71,12 +71,15 @@ def add_columns(
     columns: Sequence[str] = (),
     unit: str = "",
     degenerate: Degenerate = "floor",
+    note: str = "",
 ) -> Added:
     """Write `table` with columns of the CSV file at `path` to `out`; columns of the same names are
     replaced. columns: which, `NAME` or `IN_THE_FILE=NAME`; all that hold numbers by default. unit:
     of those whose header says none. degenerate: what becomes of values that are no measurement
-    (`DEGENERATE`): raised to the smallest other one, left out, or kept. Raises `UserError`; then
+    (`DEGENERATE`): raised to the smallest other one, left out, or kept. note: kept with the
+    columns, e.g. the machine. Raises `UserError`; then
     nothing is written."""
+    source = f"{path.name}; {note}" if note else path.name
     with opened(path) as file:
         names = file.renamed([entry for entry in columns if "=" in entry])
         wanted = _wanted(file, names, table, columns, unit)
@@ -107,7 +110,7 @@ def add_columns(
             x.refuse(file, np.isinf(x.values), "expected a finite number")
             values = np.full(table.size, np.nan, np.float32)
             values[rows[rows >= 0]] = x.values[rows >= 0]
-            found, said = _treated(Column(column.objective, values), degenerate, path.name)
+            found, said = _treated(Column(column.objective, values), degenerate, source)
             made.append(found)
             lines.append(said)
     new = {column.objective.name for column in made}

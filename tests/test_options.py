@@ -135,7 +135,8 @@ LINES: dict[str, list[str]] = {
         "--values 7=mean-of-3 --note of-a-test",
     ],
     "bench add-columns": [
-        "table.npz costs.csv --columns energy=joules --unit J --degenerate keep --out costly.npz"
+        "table.npz costs.csv --columns energy=joules --unit J --degenerate keep --note mine "
+        "--out costly.npz"
     ],
     "bench export": ["table.npz --format parquet --shape wide --out table.parquet"],
     "bench distill": [

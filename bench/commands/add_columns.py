@@ -39,6 +39,8 @@ class AddColumns:
     """Of the columns whose header says none, e.g. ms."""
     degenerate: Literal["floor", "exclude", "keep"] = "floor"
     """Degenerate values are raised to the smallest other one, left out, or kept."""
+    note: str = ""
+    """Kept with the columns, e.g. the machine they are of."""
     out: Path | None = None
     """Where to write; default: the table itself."""
 
@@ -49,6 +51,7 @@ class AddColumns:
         table = family_of(self.table).column_table(self.table)
         out = self.out or table.path
         added = add_columns(
-            table, self.file, out, columns=self.columns, unit=self.unit, degenerate=self.degenerate
-        )
+            table, self.file, out, columns=self.columns, unit=self.unit,
+            degenerate=self.degenerate, note=valid_text(self.note, "--note"),
+        )  # fmt: skip
         print(announced(added, quoted(out)))
