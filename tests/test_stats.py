@@ -210,6 +210,7 @@ def history() -> History:
         valid=np.array([[1, 1, 1, 1], [0, 1, 1, 1]], bool),
         is_new=np.array([[1, 1, 0, 1], [1, 1, 1, 0]], bool),
         incumbent=np.array([[0, 0, 0, 3], [-1, 1, 2, 2]], np.int32),
+        objectives=np.array([[[0.5, 3.0]] * 4, [[nan, 2.0]] * 4], np.float32),
     )
 
 
