@@ -146,7 +146,7 @@ class BOHB:
             wanted = kde.perturbed((stays, which), codes[place], widths[0], sizes)
             return decisions.build(mended(decisions, wanted, rank))
 
-        archs = jax.vmap(candidate)(around, *words, ranks)
+        archs = jax.vmap(candidate)(around, words[0], words[1], ranks)
         others = jax.vmap(space.sample)(jax.random.split(other_key, self.samples))
         new = ~kde.among(jax.vmap(decisions.sequence)(archs), codes, split.good | split.bad)
         if isinstance(space, Indexed):

@@ -62,7 +62,7 @@ def worth(
 def asked(history: TimedHistory, seconds: float) -> Float[np.ndarray, " seeds"]:
     """Queries made by then."""
     spent = np.cumsum(np.asarray(history.sim_seconds, np.float64), axis=1)
-    within: np.ndarray = history.made & (spent <= seconds)
+    within: Any = history.made & (spent <= seconds)
     return within.sum(1).astype(np.float64)
 
 
