@@ -67,14 +67,14 @@ def hyperband(ladder: Sequence[int], eta: float, kind: Kind = "hpbandster") -> t
 
 class Plan(NamedTuple):
     """A round, query by query: [queries] each. fidelity: of the query. place: among those of its
-    rung. fresh: it asks a new architecture. last: it is the last of its rung; many: of so
+    rung. fresh: it asks a new architecture. last: it is the last of its rung; size: of how
     many."""
 
     fidelity: Any
     place: Any
     fresh: Any
     last: Any
-    many: Any
+    size: Any
 
 
 def plan(brackets: Sequence[Bracket]) -> Plan:
@@ -125,7 +125,7 @@ def racing(space: SearchSpace, brackets: Sequence[Bracket], proposer: Proposer) 
     """The agent that goes through the brackets one after the other, round after round. An answer
     without a value is the worst; of equals the one that was asked first goes on."""
     steps = plan(brackets)
-    places, length = int(steps.many.max()), len(steps.place)
+    places, length = int(steps.size.max()), len(steps.place)
     at_run_time = Plan(*map(jnp.asarray, steps))
 
     def init(key: Key[Array, ""]) -> Racing:
@@ -157,7 +157,7 @@ def racing(space: SearchSpace, brackets: Sequence[Bracket], proposer: Proposer) 
         now = at(state)
         val = jnp.where(result.valid, result.val, -jnp.inf).astype(jnp.float32)
         archs, vals = state.archs.at[now.place].set(choice.arch), state.vals.at[now.place].set(val)
-        archs = when(now.last, best_first, archs, (vals, now.many))
+        archs = when(now.last, best_first, archs, (vals, now.size))
         model = proposer.learn(state.model, choice, result)
         return Racing(archs, vals, state.queries + 1, model)
 

@@ -9,7 +9,7 @@ weigh by Schwarz' criterion. All is float32 and of fixed shapes: jit- and vmap-s
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +78,7 @@ def solved(matrix: Float32[Array, "4 4"], right: Float32[Array, " 4"]) -> Float3
         for j in range(i + 1):
             rest = matrix[i, j] - sum((low[i][k] * low[j][k] for k in range(j)), jnp.float32(0))
             low[i][j] = jnp.sqrt(jnp.maximum(rest, 1e-12)) if i == j else rest / low[j][j]
-    y: list[Any] = []
+    y: list[Array] = []
     for i in range(n):
         y.append((right[i] - sum((low[i][k] * y[k] for k in range(i)), jnp.float32(0))) / low[i][i])
     x = [jnp.float32(0)] * n

@@ -104,7 +104,7 @@ def test_a_hopeless_training_is_given_up_and_a_good_one_is_not() -> None:
     """The first training has to go to its end; the second, 20 points worse, stops at the first
     look that may; the third, 3 points better, goes through."""
     space = small_benchmark().space
-    agent = EarlyStopping(correct=False).build_for(space, BUDGETS)
+    agent = EarlyStopping(propose="evolution", correct=False).build_for(space, BUDGETS)
     tell, ask = jax.jit(agent.tell), jax.jit(agent.ask)
     state, looks = agent.init(jax.random.key(0)), []
     tops = iter((0.9, 0.7, 0.93))
@@ -114,11 +114,15 @@ def test_a_hopeless_training_is_given_up_and_a_good_one_is_not() -> None:
         if epoch == 7:
             top = next(tops)
         looks.append(epoch)
-        val = jnp.float32(top - 0.5 * epoch**-0.8)
+        # A value on the way that is higher than any end is no best.
+        val = jnp.float32(0.99 if t == 14 + 5 + 6 else top - 0.5 * epoch**-0.8)
         state = tell(state, choice, QueryResult(val, val, jnp.float32(1), jnp.bool_(True)))
     every = list(range(7, 99, 7))
     assert looks == [*every, *every[:5], *every]
     assert int(state.whole) == 2
+    # Its proposer is told the ends of whole trainings, and of the other what it was taken for.
+    ends = [top - 0.5 * 98**-0.8 for top in (0.9, 0.7, 0.93)]
+    np.testing.assert_allclose(state.inner.vals[:3], ends, atol=0.006)
     assert float(state.best) == pytest.approx(0.93 - 0.5 * 98**-0.8, abs=1e-5)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rlnas import agents, bench
 from rlnas.agents import timed
-from rlnas.agents.fidelity import Choice, FidelityAgent
+from rlnas.agents.fidelity import AsksFidelity, Choice, FidelityAgent
 from rlnas.agents.protocol import Agent, run_seeds, seed_keys
 from rlnas.agents.timed import Best, Seconds, run_timed
 from rlnas.bench.benchmark import QueryResult
@@ -217,3 +217,38 @@ def test_an_unknown_cost_ends_a_run() -> None:
     )  # fmt: skip
     history = run(Script(((7, 0), (7, 3))), lacking, 1e9, most=4)
     assert history.made[0].tolist() == [True, False, False, False]
+
+
+WORDS = {
+    "successive_halving": "successive_halving",
+    "bohb": "bohb:samples=4,points=32",
+    "freeze_thaw": "freeze_thaw:checkpoints=4,fresh=4,points=8",
+    "reinforce_fidelity": "reinforce_fidelity",
+}
+"""`hyperband` is above, and `early_stopping`, which needs longer curves, in test_extrapolation."""
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_every_agent_that_names_fidelities_keeps_a_budget(name: str) -> None:
+    fidelities = several(True)
+    config = agents.parse(WORDS[name])[1]
+    assert isinstance(config, AsksFidelity)
+    longer, shorter = (run(config, fidelities, s, seeds=2) for s in (12_000.0, 8000.0))
+    costs = longer.sim_seconds.astype(np.float64).cumsum(1)
+    for i in range(2):
+        made = int(shorter.made[i].sum())
+        assert 3 < made < int(longer.made[i].sum()) <= 64
+        assert costs[i, made - 1] <= 8000 < costs[i, made]
+        assert np.array_equal(shorter.arch[i, :made], longer.arch[i, :made])
+        assert np.array_equal(shorter.fidelity[i, :made], longer.fidelity[i, :made])
+        assert set(longer.fidelity[i, :made]) <= {0, 1, 2, 3}
+        best = longer.incumbent[i, made - 1]
+        ranked = list(zip(longer.fidelity[i, :made], longer.val[i, :made], strict=True))
+        assert max(ranked) == ranked[best]
+
+
+def test_agents_that_name_fidelities_are_known_by_it() -> None:
+    found = {n for n in agents.names() if isinstance(agents.config(n), type) and hasattr(
+        agents.config(n), "build_for"
+    )}  # fmt: skip
+    assert found == {*WORDS, "hyperband", "early_stopping"}

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num
 
-from rlnas.agents.protocol import History
 from rlnas.analysis import store
 from rlnas.analysis.comparison import curves
 from rlnas.analysis.store import Run
@@ -45,7 +44,7 @@ class Entrant:
         """Searches of each training."""
         return min(run.manifest["seeds"] for run in self.runs)
 
-    def each(self, of: Callable[[History], Any]) -> Num[np.ndarray, "points trainings seeds"]:
+    def each(self, of: Callable[[Any], Any]) -> Num[np.ndarray, "points trainings seeds"]:
         """Arrays [seeds, points] of its runs' histories, put together."""
         return np.stack([np.asarray(of(run.history))[: self.seeds].T for run in self.runs], axis=1)
 

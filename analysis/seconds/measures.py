@@ -60,7 +60,7 @@ def worth(history: Any, grid: Float[np.ndarray, " points"]) -> Float[np.ndarray,
 def asked(history: TimedHistory, seconds: float) -> Float[np.ndarray, " seeds"]:
     """Queries made by then."""
     spent = np.cumsum(np.asarray(history.sim_seconds, np.float64), axis=1)
-    within = np.asarray(history.made) & (spent <= seconds)
+    within: Any = history.made & (spent <= seconds)
     return within.sum(1).astype(np.float64)
 
 

@@ -187,12 +187,13 @@ def histories(
             f"{fidelities.benchmark.name}; give more --seconds"
         )
     ends: dict[str, Any] = {"fidelity": -1, "val": np.nan, "reported": np.nan}
-    return TimedHistory._make(
-        np.concatenate(
-            [_filled(getattr(part, name), length, ends.get(name, 0), name) for part in found]
-        )
+    columns: dict[str, Any] = {
+        name: np.concatenate([
+            _filled(getattr(part, name), length, ends.get(name, 0), name) for part in found
+        ])
         for name in TimedHistory._fields
-    )
+    }  # fmt: skip
+    return TimedHistory(**columns)
 
 
 def _filled(x: np.ndarray, length: int, end: Any, name: str) -> np.ndarray:
