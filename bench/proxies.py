@@ -18,6 +18,7 @@ from rlnas.bench.family import family_of, load
 from rlnas.bench.files import quoted
 from rlnas.bench.progress import bar
 from rlnas.bench.records import appending, open_folder, records
+from rlnas.bench.retrain.engine import Engine
 
 FORMAT, VERSION = "rlnas-proxies", 1
 HINT = "choose another --folder"
@@ -29,7 +30,6 @@ def compute(
     """Compute what is missing in `folder`, write the columns to `out`, and say what it is. most: so
     many architectures, drawn; 0 for all. Raises `UserError`."""
     from rlnas.bench.retrain import datasets, device
-    from rlnas.bench.retrain.engine import Engine
     from rlnas.bench.retrain.proxies import proxies_of
 
     family, benchmark = family_of(name), load(name)
