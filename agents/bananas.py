@@ -148,14 +148,18 @@ class Bananas:
     def chosen(self, picks: Arch, known: Known) -> Arch:
         """A round's queries."""
         train_key, draw_key = jax.random.split(known.key)
-        ensemble = Ensemble(
-            self.ensemble, self.layers, self.width, self.steps, self.batch, self.learning_rate
-        )
-        params = ensemble.fit(train_key, known.inputs, known.vals, known.used)
-        draws = sampled(draw_key, ensemble.predict(params, known.codes))
+        draws = sampled(draw_key, self.predicted(train_key, known))
         allowed = known.allowed & first_in(known.archs)
         # Fresh draws stand first: where too few candidates are left, they are asked.
         return known.archs[best_places(jnp.where(allowed, draws, -jnp.inf), self.round)]
+
+    def predicted(self, key: Key[Array, ""], known: Known) -> Float32[Array, "e n"]:
+        """What the networks, trained from scratch, say of the candidates, in normal scores."""
+        learner = Ensemble(
+            self.ensemble, self.layers, self.width, self.steps, self.batch, self.learning_rate
+        )
+        params = learner.fit(key, known.inputs, known.vals, known.used)
+        return learner.predict(params, known.codes)
 
 
 def sampled(key: Key[Array, ""], predicted: Float32[Array, "e n"]) -> Float32[Array, " n"]:
