@@ -7,8 +7,6 @@ where it was.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,20 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.bench.benchmark import Indexed
-from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole
 from rlnas.bench.columns import column_file
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import family_of, load
-from rlnas.bench.files import quoted, writing
+from rlnas.bench.files import quoted
 from rlnas.bench.progress import bar
 from rlnas.bench.rank import spearman
-from rlnas.bench.reading import check_seal, content, parse_json, read_json, sealed, write_json
+from rlnas.bench.records import appending, open_folder, records
 from rlnas.bench.retrain.engine import Engine
 
-RECORDS, MANIFEST = "records.jsonl", "manifest.json"
 FORMAT, VERSION = "rlnas-latency", 1
 HINT = "choose another --folder"
-MOST_BYTES = 1 << 30
 
 
 def column_names(batches: Sequence[int]) -> list[str]:
@@ -66,17 +62,17 @@ def measure(
         "machine": machine["device_name"],
         "versions": machine["versions"],
     }
-    _open(folder, wanted)
+    open_folder(folder, {"format": FORMAT, "version": VERSION} | wanted, HINT)
     rng = np.random.default_rng(0)
     chosen = rng.permutation(space.size)[: most or None]
-    done = _records(folder, len(batches))
+    rules = Fields({"arch": Text(), "round": Whole(), "ms": Each(Number(0, 1e9), len(batches))})
+    done = {(x["arch"], x["round"]): x["ms"] for x in records(folder, rules)}
     archs = {i: space.at(jnp.int32(i)) for i in chosen.tolist()}
     texts = {i: space.format(arch) for i, arch in archs.items()}
     total = rounds * len(chosen)
     there = sum((text, turn) in done for text in texts.values() for turn in range(rounds))
     with (
-        writing(folder / RECORDS, folder / RECORDS),
-        open(folder / RECORDS, "a", encoding="utf-8") as file,
+        appending(folder) as write,
         bar(f"latency {name}", total, unit="network", initial=there) as shown,
     ):
         for turn in range(rounds):
@@ -86,16 +82,14 @@ def measure(
                 plan = family.network(benchmark, archs[i])
                 found = milliseconds(plan, origin.settings, image, data.classes, batches, runs)
                 done[texts[i], turn] = found
-                line = sealed({"arch": texts[i], "round": turn, "ms": found})
-                file.write(json.dumps(line) + "\n")
-                file.flush()
+                write({"arch": texts[i], "round": turn, "ms": found})
                 shown.update()
     order = sorted(texts)
     values = np.array([[done[texts[i], turn] for turn in range(rounds)] for i in order])
     median = np.median(values, axis=1).round(6)
-    with column_file(out) as write:
+    with column_file(out) as write_columns:
         columns = zip(column_names(batches), median.T, strict=True)
-        write({"arch": np.array([texts[i] for i in order])} | dict(columns))
+        write_columns({"arch": np.array([texts[i] for i in order])} | dict(columns))
     return _said(out, wanted, values, name)
 
 
@@ -120,41 +114,3 @@ def _said(out: Path, about: dict[str, Any], values: np.ndarray, name: str) -> st
         )
     lines.append(f"to put it into a table: rlnas bench add-columns {name} {quoted(out)}")
     return "\n".join(lines)
-
-
-RULES = Fields(
-    {"benchmark": Text(), "batches": Each(Whole(1)), "runs": Whole(1), "machine": Text()},
-)
-
-
-def _open(folder: Path, wanted: dict[str, Any]) -> None:
-    path = folder / MANIFEST
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"format": FORMAT, "version": VERSION} | wanted)
-        return
-    found = check(read_json(path, hint=HINT), RULES, path, HINT)
-    for key, value in ({"format": FORMAT, "version": VERSION} | wanted).items():
-        if found.get(key) != value:
-            raise UserError(
-                f"{folder} holds measurements with another {key} ({found.get(key)}, here {value}); "
-                f"{HINT}"
-            )
-
-
-def _records(folder: Path, batches: int) -> dict[tuple[str, int], list[float]]:
-    """(architecture, round) -> milliseconds. A last line cut short by a kill is removed."""
-    path, hint = folder / RECORDS, "delete that line and run again"
-    if not path.exists():
-        return {}
-    rules = Fields({"arch": Text(), "round": Whole(), "ms": Each(Number(0, 1e9), batches)})
-    data = content(path, hint, MOST_BYTES)
-    whole = data.rfind(b"\n") + 1
-    if whole < len(data):
-        os.truncate(path, whole)
-    found: dict[tuple[str, int], list[float]] = {}
-    for number, line in enumerate(data[:whole].split(b"\n")[:-1], 1):
-        where = f"{path}, line {number}"
-        record = check(check_seal(parse_json(line, where, hint), where, hint), rules, where, hint)
-        found[record["arch"], record["round"]] = record["ms"]
-    return found

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from fuzzing import STRANGE, TEXTS, Kind, Rng, npz_of, one, write_zip
 from records import payloads, with_metrics
+from rlnas.bench.add_columns import add_columns
+from rlnas.bench.family import family_of
 from rlnas.bench.nb101.assemble import cell_list
+from rlnas.bench.nb101.benchmark import from_table
 from rlnas.bench.nb101.convert import convert
 from rlnas.bench.nb101.export import export
 from rlnas.bench.nb101.import_csv import import_csv
@@ -144,6 +148,25 @@ def make_rows(folder: Path) -> None:
     (folder / "t.csv").write_text("row\n" + "".join(f"{i}\n" for i in range(9)))
 
 
+def make_costs(folder: Path) -> None:
+    table = small_table(3)
+    space = from_table(table).space
+    lines = [f'"{space.format(space.at(jnp.int32(i)))}",{i}.5,{i + 1}' for i in range(space.size)]
+    (folder / "t.csv").write_text("\n".join(["arch,latency_ms,energy (J)", *lines]) + "\n")
+
+
+def read_costs(folder: Path) -> str:
+    small_table(3).save(folder / "made.npz")
+    table = family_of(str(folder / "made.npz")).column_table(str(folder / "made.npz"))
+    add_columns(table, folder / "t.csv", folder / "out.npz")
+    found = Table.load(folder / "out.npz")
+    return repr(found.meta["costs"]) + digest_of_arrays({"costs": column_values(found)})
+
+
+def column_values(table: Table) -> np.ndarray:
+    return np.stack([column.values for column in table.columns])
+
+
 # --- images --------------------------------------------------------------------------------------
 
 
@@ -186,6 +209,7 @@ TABLES = (
     Kind("CSV of nb201", make_nb201, read_nb201, (field_of("t.csv"),), checked=False),
     Kind("TFRecord", lambda f: write_synthetic(f / "t.tfrecord", max_vertices=3, budgets=(4, 12)),
          read_tfrecord, (edited_record,), checked=False),
+    Kind("CSV of costs", make_costs, read_costs, (field_of("t.csv"),), checked=False),
     Kind("CSV of rows", make_rows, lambda f: repr(cell_list(4, f / "t.csv")),
          (field_of("t.csv"),), checked=False),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from rlnas.bench import latency
 from rlnas.bench.errors import UserError
+from rlnas.bench.records import RECORDS
 
 pytest.importorskip("torch", reason="the extra `retrain` is not installed")
 
@@ -26,23 +28,23 @@ def test_a_file_for_add_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["arch", "latency_ms", "latency_3_ms"] and len(rows) == 3
     assert all(float(row["latency_3_ms"]) > 0 for row in rows)
-    records = (tmp_path / "m" / latency.RECORDS).read_text().splitlines(keepends=True)
-    assert len(records) == 6
+    lines = (tmp_path / "m" / RECORDS).read_text().splitlines(keepends=True)
+    assert len(lines) == 6
     # A kill in the middle of the last line: that measurement alone is made again.
-    (tmp_path / "m" / latency.RECORDS).write_text("".join(records[:5]) + records[5][:20])
+    (tmp_path / "m" / RECORDS).write_text("".join(lines[:5]) + lines[5][:20])
     run(tmp_path)
-    again = (tmp_path / "m" / latency.RECORDS).read_text().splitlines(keepends=True)
-    assert again[:5] == records[:5] and len(again) == 6
+    again = (tmp_path / "m" / RECORDS).read_text().splitlines(keepends=True)
+    assert again[:5] == lines[:5] and len(again) == 6
     by_arch: dict[str, list[list[float]]] = {}
-    for (arch, _), found in latency._records(tmp_path / "m", 2).items():
-        by_arch.setdefault(arch, []).append(found)
+    for record in map(json.loads, again):
+        by_arch.setdefault(record["arch"], []).append(record["ms"])
     with open(tmp_path / "x.csv") as file:
         for row in csv.DictReader(file):
             median = np.median(by_arch[row["arch"]], axis=0)
             assert float(row["latency_ms"]) == pytest.approx(median[0], abs=1e-6)
-    with pytest.raises(UserError, match="another runs"):
+    with pytest.raises(UserError, match="is of runs 1, expected 2"):
         run(tmp_path, runs=2)
-    (tmp_path / "m" / latency.RECORDS).write_text(records[0].replace('"round": 0', '"round": 1'))
+    (tmp_path / "m" / RECORDS).write_text(lines[0].replace('"round": 0', '"round": 1'))
     with pytest.raises(UserError, match="line 1 was edited"):
         run(tmp_path)
 
