@@ -59,7 +59,7 @@ class NSGA2:
 
     def build(self, space: SearchSpace) -> Agent:
         n = self.population
-        decisions = space.decisions if isinstance(space, Constructive) else None
+        decisions: Any = space.decisions if isinstance(space, Constructive) else None
         free = isinstance(decisions, DigitDecisions) and self.crossover > 0
 
         def init(key: Key[Array, ""]) -> State:
@@ -95,10 +95,10 @@ class NSGA2:
             first = winner(first_key, now)
             if not free:
                 return mutated(mutate_key, now, first)
-            second, both = winner(second_key, now), decisions
-            one, other = (both.sequence(arch) for arch in (first, second))
+            second = winner(second_key, now)
+            one, other = (decisions.sequence(arch) for arch in (first, second))
             mix = jax.random.bernoulli(mix_key, 0.5, one.shape)
-            crossed = both.build(jnp.where(mix, one, other))
+            crossed = decisions.build(jnp.where(mix, one, other))
             cross = jax.random.bernoulli(cross_key, self.crossover)
             start = jnp.where(cross, crossed, first)
             keep = cross & ~asked.knows(space, now.asked, crossed)

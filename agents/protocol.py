@@ -116,7 +116,8 @@ def filled(history: History) -> History:
     """`history` of an agent outside JAX that may tell no objectives."""
     if history.objectives.ndim > 1:
         return history
-    return history._replace(objectives=np.zeros((*history.val.shape, 0), np.float32))
+    nothing: Any = np.zeros((*history.val.shape, 0), np.float32)
+    return history._replace(objectives=nothing)
 
 
 def first_seen(space: SearchSpace, archs: Arch) -> Bool[Array, " budget"]:

@@ -144,8 +144,8 @@ def _wanted(
     wanted = []
     for place, short, original, own in found:
         plain = re.sub(r"[^A-Za-z0-9_.+-]+", "_", original).strip("_")
-        name = short if shorts.count(short) == 1 else plain
-        wanted.append(Wanted(place, Objective(valid_column_name(name), own or unit)))
+        called = short if shorts.count(short) == 1 else plain
+        wanted.append(Wanted(place, Objective(valid_column_name(called), own or unit)))
     if not wanted:
         raise UserError(f"{file.path}: no column but those that name cells; expected one of costs")
     return wanted

@@ -54,7 +54,8 @@ def measure(
             " expected a table of its own, such as nb101-digits"
         )
     data = datasets.load(origin.dataset)
-    image = tuple(int(side) for side in data.train.images.shape[1:])
+    channels, height, width = map(int, data.train.images.shape[1:])
+    image = channels, height, width
     machine = device.describe(Engine())
     wanted = {
         "benchmark": benchmark.name,
@@ -70,7 +71,7 @@ def measure(
     chosen = rng.permutation(space.size)[: most or None]
     done = _records(folder, len(batches))
     archs = {i: space.at(jnp.int32(i)) for i in chosen.tolist()}
-    texts = {i: space.format(arch) for i, arch in archs.items()}
+    texts = {i: benchmark.space.format(arch) for i, arch in archs.items()}
     total = rounds * len(chosen)
     there = sum((text, turn) in done for text in texts.values() for turn in range(rounds))
     with (
