@@ -19,7 +19,7 @@ from rlnas.analysis.comparison.measures import (
     spread,
 )
 from rlnas.analysis.fronts.data import Ground
-from rlnas.analysis.fronts.hypervolume import anytime, igd_plus, is_front, knee, within
+from rlnas.analysis.fronts.hypervolume import anytime, igd_plus, knee, within
 from rlnas.analysis.stats import Interval
 from rlnas.analysis.store import Run
 
@@ -76,7 +76,8 @@ def measure(runs: Sequence[Run], ground: Ground, reference: str = "") -> Measure
 
 
 def ratio_of(ground: Ground, objectives: Any, at: np.ndarray) -> Float[np.ndarray, "seeds counts"]:
-    """The hypervolume after so many queries, in that of the front."""
+    """The hypervolume after so many queries, in that of the front. objectives: [seeds, budget, k],
+    as histories hold them."""
     return anytime(ground.scaled(objectives), at) / ground.volume
 
 
@@ -140,10 +141,3 @@ def _on_front(
         same = np.abs(run[:, None] - front).max(axis=-1) < 1e-6
         first[i] = np.where(same.any(axis=0), same.argmax(axis=0), scaled.shape[1])
     return np.stack([(first < n).sum(axis=1) for n in counts], axis=1).astype(np.float64)
-
-
-def front_of(ground: Ground, objectives: np.ndarray) -> np.ndarray:
-    """The front of a run, in the ground's own scale: [f, k], by the first objective."""
-    points = objectives[is_front(ground.scaled(objectives))]
-    found: np.ndarray = points[np.lexsort(points.T[::-1])]
-    return found
