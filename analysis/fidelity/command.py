@@ -13,7 +13,7 @@ from rlnas.bench.errors import UserError
 
 AGENTS = (
     "random_search", "local_search", "evolution", "gp", "successive_halving", "hyperband", "bohb",
-    "early_stopping", "reinforce_fidelity",
+    "early_stopping", "freeze_thaw", "reinforce_fidelity",
 )  # fmt: skip
 TRAININGS = 100
 """Whole trainings of mean length that a run may spend unless told otherwise."""
@@ -21,7 +21,7 @@ TRAININGS = 100
 
 @dataclass(frozen=True)
 class Fidelity:
-    """See how shorter trainings rank architectures, and search under a budget of seconds.
+    """See how shorter trainings rank architectures, and search by seconds.
 
     How validation accuracy at each fidelity, a number of epochs, is correlated with that of whole
     trainings: over all architectures, and inside the best tenth, where a search ends up. Then
