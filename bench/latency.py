@@ -69,7 +69,7 @@ def measure(
     rules = Fields({"arch": Text(), "round": Whole(), "ms": Each(Number(0, 1e9), len(batches))})
     done = {(x["arch"], x["round"]): x["ms"] for x in records(folder, rules)}
     archs = {i: space.at(jnp.int32(i)) for i in chosen.tolist()}
-    texts = {i: benchmark.space.format(arch) for i, arch in archs.items()}
+    texts = {i: space.format(arch) for i, arch in archs.items()}
     total = rounds * len(chosen)
     there = sum((text, turn) in done for text in texts.values() for turn in range(rounds))
     with (
