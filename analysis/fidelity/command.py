@@ -13,7 +13,7 @@ from rlnas.bench.errors import UserError
 
 AGENTS = (
     "random_search", "local_search", "evolution", "gp", "successive_halving", "hyperband", "bohb",
-    "early_stopping", "freeze_thaw", "reinforce_fidelity",
+    "early_stopping", "reinforce_fidelity",
 )  # fmt: skip
 TRAININGS = 100
 """Whole trainings of mean length that a run may spend unless told otherwise."""
