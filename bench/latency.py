@@ -25,6 +25,7 @@ from rlnas.bench.files import quoted, writing
 from rlnas.bench.progress import bar
 from rlnas.bench.rank import spearman
 from rlnas.bench.reading import check_seal, content, parse_json, read_json, sealed, write_json
+from rlnas.bench.retrain.engine import Engine
 
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
 FORMAT, VERSION = "rlnas-latency", 1
@@ -43,7 +44,6 @@ def measure(
     """Measure what is missing in `folder`, write the medians over rounds to `out`, and say what it
     is. most: so many architectures, drawn; 0 for all. Raises `UserError`."""
     from rlnas.bench.retrain import datasets, device
-    from rlnas.bench.retrain.engine import Engine
     from rlnas.bench.retrain.inference import milliseconds
 
     family, benchmark = family_of(name), load(name)
