@@ -38,6 +38,8 @@ def draw_graph(axes: Axes, space: Any, arch: Any, cell: int = 0) -> set[int]:
     graph = space.graph(arch)
     labels, edges = np.asarray(graph.labels)[cell], np.asarray(graph.edges)[cell]
     output = space.graph_operations
+    # Nothing leads on from the output, or into an input.
+    edges = edges & (labels != output)[:, None] & (labels <= output)[None, :]
     kept = connected(edges & (labels >= 0)[:, None] & (labels >= 0)[None, :], labels, output)
     kept &= labels >= 0
     layer = layers(edges, kept)
