@@ -168,6 +168,15 @@ def test_an_order_of_vertices_changes_nothing(space: Any) -> None:
         assert (a == b).all()
 
 
+@pytest.mark.parametrize("space", [DartsSpace(), EdgeSpace(5), EdgeSpace(4)], ids=str)
+def test_no_way_leads_back_to_where_it_began(space: Any) -> None:
+    edges = np.asarray(jax.vmap(lambda arch: space.graph(arch).edges)(drawn(space, 8)))
+    ways = edges.astype(int)
+    for _ in range(edges.shape[-1]):
+        ways = np.minimum(ways @ edges, 1)
+    assert edges.any() and not ways.any()
+
+
 def test_parts_and_spaces_without_graphs(cells: Any) -> None:
     part = CellPart.of(EdgeSpace(5), np.arange(7, 70, 3))
     assert isinstance(part, Graphs) and not isinstance(GridSpace(), Graphs)

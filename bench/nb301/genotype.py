@@ -45,7 +45,9 @@ NUM_FEATURES = len(CELLS) * NUM_EDGES * (1 + len(OPS))
 MAX_DEGREE = len(CELLS) * (2 * len(NODES) * (len(OPS) - 1) + sum(2 * (node - 2) for node in NODES))
 
 _ENDS = [(-1, 0), (-1, 1), *[(source, node) for node, source in EDGES], (-2, -1)]
-_FOLLOWS = np.array([[b[0] == a[1] or (b[0] == -2 and a[0] >= 0) for b in _ENDS] for a in _ENDS])
+_FOLLOWS = np.array(
+    [[b[0] == a[1] >= 0 or (b[0] == -2 and a[0] >= 0) for b in _ENDS] for a in _ENDS]
+)
 """bool [17, 17]: what may follow what among a cell's inputs, edges and output, as (from, to)."""
 
 
