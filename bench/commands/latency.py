@@ -17,7 +17,7 @@ Some = Annotated[int, Within(1, 100_000)]
 
 @dataclass(frozen=True)
 class Latency:
-    """Measure how long the network of every architecture takes to answer, on this machine.
+    """Measure how long each architecture's network takes to answer on this machine.
 
     The networks are those that the table trained; torch, one thread of the CPU, evaluation mode.
     All are measured round after round, each round in another order; what counts is the median over
