@@ -50,7 +50,7 @@ def figure(rows: Sequence[Row], train: Sequence[int]) -> Figure:
             "What predictors are worth on architectures that they have not seen. Bands: 95 % over "
             "draws. Grey: what needs no training."
         )
-        drawn.suptitle(textwrap.fill(said, 110), x=0.01, ha="left", fontsize=10, fontweight="bold")
+        drawn.suptitle(textwrap.fill(said, 150), x=0.01, ha="left", fontsize=10, fontweight="bold")
         if trained:
             drawn.legend(handles, trained, loc="outside lower left", ncols=len(trained))
     return drawn
