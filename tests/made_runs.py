@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.protocol import History
+from rlnas.agents.protocol import History, filled
 from rlnas.analysis import store
 
 TRAINING = {"settings": {"alpha": 6}, "benchmark": {"name": "made"}, "shown": ""}
@@ -54,7 +54,7 @@ def made_run(
         "architectures": 100.0,
         "pretraining": pretraining,
     }
-    return store.Run(Path("runs"), facts | manifest, history, label)
+    return store.Run(Path("runs"), facts | manifest, filled(history), label)
 
 
 def trained_run(label: str, reported: Any, lookups: int = 1000, **changes: Any) -> store.Run:
