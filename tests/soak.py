@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,12 +76,13 @@ def start(
 
 
 def marked(mark: str) -> list[int]:
-    """Processes that were started under this mark, and what they started."""
-    found = []
+    """Processes that were started under this mark or one that begins so, and what they started."""
+    found, begin = [], f"{MARK}={mark}".encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                if f"{MARK}={mark}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                there = (entry / "environ").read_bytes().split(b"\0")
+                if any(line.startswith(begin) for line in there):
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -93,12 +94,14 @@ def orphans(mark: str) -> list[int]:
     deadline = time.monotonic() + ORPHANS_AFTER
     while (left := marked(mark)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    for number in left:
-        try:
-            os.kill(number, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    end(left)
     return left
+
+
+def end(processes: Sequence[int]) -> None:
+    for number in processes:
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 # --- rounds
@@ -254,7 +257,12 @@ def round_of(
     with disk(folder) if on else nullcontext():
         case.prepare(folder)
         it = Round(case, case.words(world), expected, folder, mark, rng, environment, events)
-        wrong = (it.refused(on) if on else it.stopped()) or it.resumed()
+        try:
+            wrong = (it.refused(on) if on else it.stopped()) or it.resumed()
+        except subprocess.TimeoutExpired as error:
+            wrong = f"still running after {error.timeout:.0f} s"
+        finally:
+            end(marked(f"{mark}-"))
     return events, f"{' '.join(events)}: {wrong}" if wrong else ""
 
 
