@@ -21,13 +21,24 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
+AFRESH = """
+import os
+os.chdir({!r})
+BEGAN = globals().get("BEGAN", set(globals()) - {{"os"}})
+for name in set(globals()) - BEGAN - {{"BEGAN"}}:
+    if not name.startswith("_"):
+        del globals()[name]
+"""
+"""Nothing is left of the notebook before, and the folder is another."""
+
+
 def test_they_run_from_top_to_bottom(tmp_path: Path) -> None:
     """One after the other in one kernel, which has imported everything once; each from nothing, and
     in an empty folder of its own, so that what it writes does not stay."""
     cells = []
     for path in NOTEBOOKS:
         (tmp_path / path.stem).mkdir()
-        afresh = f"%reset -f\nimport os\nos.chdir({str(tmp_path / path.stem)!r})\ndel os"
+        afresh = AFRESH.format(str(tmp_path / path.stem))
         cells += [new_code_cell(afresh), *code_cells(read(path))]
     notebook = new_notebook(cells=cells)
     execute(notebook, tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -178,7 +178,7 @@ def test_a_trend_may_be_all_there_is():
     sizes = np.asarray(known.measured[:, TRAITS.index("weights")])
     keys = jax.random.split(jax.random.key(4), 8)
 
-    @jax.jit
+    @partial(jax.jit, static_argnums=0)
     def drawn(share):
         prior = Prior(trend=(share, share), kernels=1e3, rising=1.0, failing=0.0)
         return jax.vmap(lambda key: invent(key, known, prior).truth)(keys)
