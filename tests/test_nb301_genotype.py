@@ -24,7 +24,6 @@ from rlnas.bench.nb301.genotype import (
     codes,
     digits_of,
     from_genotype,
-    inside,
     official_features,
     to_genotype,
 )
@@ -251,11 +250,11 @@ def test_bad_texts_are_refused_and_nothing_is_executed(text):
 
 def test_digits_out_of_bounds_are_named():
     arch = np.zeros(22, np.int8)
-    assert bool(inside(jnp.asarray(arch)))
+    assert bool(DartsSpace().contains(jnp.asarray(arch)))
     for place, digit in [(0, 3), (2, 10), (21, 7), (5, -1)]:
         bad = arch.copy()
         bad[place] = digit
-        assert not bool(inside(jnp.asarray(bad)))
+        assert not bool(DartsSpace().contains(jnp.asarray(bad)))
         with pytest.raises(UserError, match=f"digit {place} of an architecture is {digit}"):
             digits_of(bad)
     with pytest.raises(UserError, match="expected 22 digits"):

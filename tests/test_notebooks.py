@@ -40,6 +40,8 @@ def test_they_run_from_top_to_bottom(tmp_path: Path) -> None:
         (tmp_path / path.stem).mkdir()
         afresh = AFRESH.format(str(tmp_path / path.stem))
         cells += [new_code_cell(afresh), *code_cells(read(path))]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"  # in their notebooks some are the same
     notebook = new_notebook(cells=cells)
     execute(notebook, tmp_path)
     assert [cell.execution_count for cell in cells] == list(range(1, 1 + len(cells)))

@@ -324,7 +324,7 @@ def test_a_trained_agent_is_held_against_its_untrained_twin(here, capsys):
         ("random_search --seeds 1", "--seeds is 1; expected at least 2, an interval needs them"),
         ("random_search --seed -1", "--seed is -1"),
         ("nobody", "nobody"),
-        ("all", "is 1"),
+        ("all", " agents; expected one, e.g. rlnas probe alphax"),
         ("bridge:outside_searchers:Draws", "searches outside JAX, so its answers cannot be"),
         ("random_search --source rising.npz", "--source small is the benchmark that is searched"),
         ("random_search --source nb201.npz", "nb201"),
