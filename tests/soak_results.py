@@ -37,7 +37,8 @@ def fingerprint(path: Path) -> str:
         return json.dumps(without_times(json.loads(path.read_text())), sort_keys=True)
     if path.suffix == ".jsonl":
         lines = path.read_text().splitlines()
-        return "\n".join(sorted(json.dumps(without_times(json.loads(x))) for x in lines))
+        # Two at once may both have recorded a piece.
+        return "\n".join(sorted({json.dumps(without_times(json.loads(x))) for x in lines}))
     if path.suffix in (".csv", ".parquet"):
         import pandas as pd
 
