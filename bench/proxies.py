@@ -10,15 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rlnas.bench.benchmark import Indexed
 from rlnas.bench.checks import Fields, Number, Text
 from rlnas.bench.columns import column_file
-from rlnas.bench.errors import UserError
-from rlnas.bench.family import family_of, load
 from rlnas.bench.files import quoted
 from rlnas.bench.progress import bar
 from rlnas.bench.records import appending, open_folder, records
 from rlnas.bench.retrain.engine import Engine
+from rlnas.bench.trained import trained
 
 FORMAT, VERSION = "rlnas-proxies", 1
 HINT = "choose another --folder"
@@ -32,14 +30,8 @@ def compute(
     from rlnas.bench.retrain import datasets, device
     from rlnas.bench.retrain.proxies import proxies_of
 
-    family, benchmark = family_of(name), load(name)
-    origin = family.origin(name, benchmark.epochs)
-    space: Any = benchmark.space
-    if origin is None or not isinstance(benchmark.space, Indexed):
-        raise UserError(
-            f"{name}: rlnas does not know the trainings behind it, so it cannot build its networks;"
-            " expected a table of its own, such as nb101-digits"
-        )
+    family, benchmark, origin = trained(name)
+    space = benchmark.space
     data = datasets.load(origin.dataset)
     engine = Engine()
     device.prepare(engine)

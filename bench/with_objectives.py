@@ -153,9 +153,3 @@ def _with(made: WithObjectives, best: Float32[Array, ""]) -> WithObjectives:
 def _best(benchmark: WithObjectives, numbers: Any) -> Float32[Array, ""]:
     values = jax.vmap(lambda i: benchmark.reported(benchmark.space.at(i)))(numbers)
     return jnp.nanmax(values)
-
-
-def true_accuracy(objectives: np.ndarray) -> np.ndarray:
-    """[..., k] -> [...]: the validation accuracy that was observed."""
-    found: np.ndarray = 1 - objectives[..., 0]
-    return found
