@@ -1,30 +1,36 @@
-# The two commands of the README are `make demo` and `make test`. Each needs only Python 3.11+, venv
-# and make. Both install the package as a user does; a changed source is installed again.
+# The commands of the README are `make demo`, `make test` and `make test-all`. Each needs only Python
+# 3.11+, venv and make. Both install the package as a user does; a changed source is installed again.
 # To work on it: `make dev` links the sources instead, and .venv/bin/pytest tests/test_mdp.py then
 # tests what the editor shows. The next `make test` installs again.
 PYTHON ?= python3
 ROOT := $(CURDIR)
 BIN := $(ROOT)/.venv/bin
 SOURCES := $(shell find bench agents analysis data -not -name '*.pyc' -not -name __pycache__)
-# Byte code is made when a file is first imported: most of what is installed never is.
+# Byte code is made when a file is first imported: most of what is installed never is. Where images
+# forbid that, every process would compile JAX anew: five seconds each.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
 # The versions that the tests ran with; the newest where those are not to be had.
 LOCK := --constraint tests/versions.txt
 ANEW := the versions of tests/versions.txt are not to be had here, so the newest are installed
 
-.PHONY: demo test dev minimum lock soak fuzz notebooks lint clean
+.PHONY: demo test test-all dev minimum lock soak fuzz notebooks lint clean
 
 demo: .venv/core  ## compare the search agents on the embedded tables; prints where the figures lie
 	$(BIN)/rlnas compare
 
-# From an empty folder, so that nothing is found that is not installed.
-test: .venv/tested  ## ruff on the sources; types and tests of the installed package
+# From an empty folder, so that nothing is found that is not installed. The tests marked `long` train,
+# kill and resume, or go through whole tables: a tenth of the tests' number, half of their time.
+test: CHOSEN := -m 'not long'
+test: .venv/tested  ## ruff on the sources; types and tests of the installed package, less the long ones
+test-all: .venv/tested  ## the long ones too: what .ci/run runs
+test test-all:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	away=$$(mktemp -d) && trap 'rm -rf $$away' EXIT && cd $$away && \
-	RLNAS_TEST_INSTALLED=1 $(BIN)/pytest $(ROOT)/tests -n auto --dist worksteal
+	RLNAS_TEST_INSTALLED=1 $(BIN)/pytest $(ROOT)/tests -n auto --dist worksteal $(CHOSEN)
 
 dev: .venv/dev  ## the sources themselves are what is installed
 	$(PIP) --no-deps --no-build-isolation --editable .

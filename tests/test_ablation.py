@@ -172,6 +172,7 @@ def test_settings_that_are_none_are_refused(options: dict[str, Any], reason: str
 # ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_alphas_and_seeds_share_one_program(done: tuple[Ablate, dict[str, int]]) -> None:
     """Two alphas with two seeds each: the training and the evaluation are traced once."""
     assert done[1] == {"init": 1, "agent": 1}
@@ -198,6 +199,7 @@ def test_each_alpha_leaves_one_line_a_seed(done: tuple[Ablate, dict[str, int]]) 
     assert by_alpha[1.0] != by_alpha[6.0]
 
 
+@pytest.mark.long
 def test_the_command_does_what_is_missing_and_nothing_else(
     done: tuple[Ablate, dict[str, int]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,6 +308,7 @@ def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
         data.write_cell(row.cell(alpha), lines)
 
 
+@pytest.mark.long
 def test_a_job_that_fails_or_dies_does_not_stop_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ class TestRegistered(AgentContract):
         self.agent = REGISTERED[name]
 
 
+@pytest.mark.long
 def test_the_same_bytes_in_another_process() -> None:
     here = {agent: fingerprint(agent) for agent in REGISTERED.values()}
     assert fingerprints_elsewhere(here) == here

@@ -95,6 +95,7 @@ def test_every_way_follows_the_bounds_and_is_backed_up(config: AlphaX, missing: 
     assert 0 < ways.count(0) < 60 and max(ways) <= config.returns
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("returns", [0, 3])
 def test_known_ways_end_it_never(returns: int) -> None:
     """After `returns` of them the next is new, up to the last architecture; then it draws on."""
@@ -132,6 +133,7 @@ PREDICTING = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("config", PREDICTING)
 def test_no_value_of_the_table_is_read_where_ways_are_planned(config: AlphaX) -> None:
     """Beside a table of NaN, told the same answers, it asks the same; and one look-up an answer."""

@@ -84,6 +84,7 @@ def test_a_round_is_asked_as_chosen_and_trained_for_once() -> None:
     assert said.count("cond[") == 1
 
 
+@pytest.mark.long
 def test_it_finds_the_best_of_a_smooth_landscape() -> None:
     history = run_seeds(SMALL, GridBenchmark(), 34, seed_keys(0, 20))
     assert (np.asarray(history.val).max(axis=1) >= 79 / 128).mean() > 0.9

@@ -57,6 +57,7 @@ def one_answer(benchmark: Any, noise: str) -> Any:
     return benchmark
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "benchmark", [GridBenchmark(), scrambled(120, 4), scrambled(120, 4, missing=0.3)]
 )

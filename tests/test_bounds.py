@@ -59,6 +59,7 @@ def commands() -> Iterator[tuple[str, list[str], Any]]:
             yield name, words, hook(words)
 
 
+@pytest.mark.long
 def test_one_hostile_value_of_every_option_of_the_command_line() -> None:
     drawn = random.Random(13)
     tried = refused = 0
@@ -126,6 +127,7 @@ def is_needed(field: dataclasses.Field) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
 
 
+@pytest.mark.long
 def test_hostile_values_of_every_agent_s_options() -> None:
     drawn = random.Random(14)
     tried = refused = 0

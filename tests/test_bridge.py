@@ -145,6 +145,7 @@ def test_it_is_built_by_nobody(gaps: Any) -> None:
 # Runs on disk
 
 
+@pytest.mark.long
 def test_a_killed_comparison_goes_on_and_no_run_is_made_twice(gaps: Any, tmp_path: Path) -> None:
     file, spared = tmp_path / "log", tmp_path / "spared"
     word = f"bridge:outside_searchers:Counted:workers=2,file={file},spared={spared}"

@@ -34,6 +34,7 @@ def entries(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.glob("jax/*/*-cache")}
 
 
+@pytest.mark.long
 def test_programs_are_kept_and_taken_even_beside_damaged_ones(tmp_path: Path) -> None:
     run(tmp_path)
     first = entries(tmp_path)

@@ -169,6 +169,7 @@ def test_what_is_not_read_is_named(family: str, what: str, tmp_path: Path) -> No
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 @BOTH
 def test_spoilt_files_are_one_line(family: str, tmp_path: Path) -> None:
     text = plain(FRAMES[family])

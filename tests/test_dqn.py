@@ -63,6 +63,7 @@ def test_the_replay_holds_real_steps_also_at_truncations(benchmark):
     np.testing.assert_allclose(items.discount, CONFIG.gamma)
 
 
+@pytest.mark.long
 def test_n_step_items_are_the_sums_of_one_step_items(benchmark):
     """The same key walks the same way whatever n is, once the warm-up steps are allowed for."""
     config = replace(CONFIG, n_step=3)
@@ -128,6 +129,7 @@ def test_without_discount_it_learns_the_reward_of_every_move(benchmark):
     assert metrics.td_error[-20:].mean() < 0.5 * metrics.td_error[:20].mean()
 
 
+@pytest.mark.long
 def test_dropout_and_staying_work(benchmark):
     network = replace(CONFIG.network, dropout=0.2)
     config = replace(CONFIG, network=network, stay=True)
@@ -139,6 +141,7 @@ def test_dropout_and_staying_work(benchmark):
 # Independent of the network: with a table of values in its place
 
 
+@pytest.mark.long
 def test_seeds_and_alpha_batch_in_one_program():
     traces = []
 
@@ -162,6 +165,7 @@ def test_seeds_and_alpha_batch_in_one_program():
     assert not np.allclose(tables[0], tables[2])
 
 
+@pytest.mark.long
 def test_several_devices_give_what_one_gives():
     code = """
 import jax, numpy as np

@@ -60,6 +60,7 @@ def test_sizes_of_cells_that_were_not_counted() -> None:
     np.testing.assert_array_equal(sizes(every, {}, rows, own[rows]), own)
 
 
+@pytest.mark.long
 def test_what_values_of_nb201_are(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     table = replace(invented("nb201-cifar100"), values=Values.parse("mean-of-3"), epochs=12)
     table.save(tmp_path / "table.npz")

@@ -50,6 +50,7 @@ def said_by(capsys: pytest.CaptureFixture, *args: str) -> str:
 # A package of one's own
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["greedy", "my-cells"])
 def test_a_new_package_passes_the_contract(
     name: str, installed: SimpleNamespace, capsys: pytest.CaptureFixture
@@ -58,6 +59,7 @@ def test_a_new_package_passes_the_contract(
     assert len(lines) >= 8 and all(line.startswith("ok      ") for line in lines)
 
 
+@pytest.mark.long
 def test_its_own_test_is_the_contract(installed: SimpleNamespace) -> None:
     """Collected and run by pytest, one test of each: the rest is `rlnas check`."""
     for folder, test in (("greedy", "test_settings"), ("mine", "test_text")):

@@ -130,6 +130,7 @@ def test_costs_by_hand(continues: bool, costs: list[float]) -> None:
     assert np.isnan(short.val[0, 2:]).all()
 
 
+@pytest.mark.long
 def test_what_was_paid_is_kept_of_architectures_without_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

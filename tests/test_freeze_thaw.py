@@ -43,6 +43,7 @@ def agent() -> FidelityAgent:
     return FidelityAgent(*map(jax.jit, built))
 
 
+@pytest.mark.long
 def test_it_pauses_the_bad_and_takes_up_the_good(agent: FidelityAgent) -> None:
     """All curves have one shape, and their ends are spread over 20 points."""
     state, asked = agent.init(jax.random.key(0)), []

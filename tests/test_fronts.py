@@ -134,6 +134,7 @@ LIMITED = {
 """Limits in ms, and the test accuracy of what is best by validation below them."""
 
 
+@pytest.mark.long
 def test_the_exact_fronts_of_nb201(real_data: Path, cache: Path) -> None:
     import_csv(real_data / "nb201_accuracy_c10v_c100.csv.gz")
     table = families()["nb201"].column_table("nb201-cifar100")

@@ -150,6 +150,7 @@ def test_subtrees_are_those_of_texts(cells: Any) -> None:
                 assert found[i, height] @ found[j, height] == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("space", [EdgeSpace(4), DartsSpace()], ids=["edges", "darts"])
 def test_an_order_of_vertices_changes_nothing(space: Any) -> None:
     k, inputs = space.graph_operations, space.graph_inputs
@@ -177,6 +178,7 @@ def test_no_way_leads_back_to_where_it_began(space: Any) -> None:
     assert edges.any() and not ways.any()
 
 
+@pytest.mark.long
 def test_parts_and_spaces_without_graphs(cells: Any) -> None:
     part = CellPart.of(EdgeSpace(5), np.arange(7, 70, 3))
     assert isinstance(part, Graphs) and not isinstance(GridSpace(), Graphs)

@@ -46,6 +46,7 @@ def real(real_data: Path, folder: Path, name: str, **options: Any) -> Table:
     )
 
 
+@pytest.mark.long
 def test_real_validation_sample(real_data: Path, tmp_path: Path) -> None:
     table = real(
         real_data, tmp_path, "nb101_validation_sample.csv.gz", notes=["a sample"],

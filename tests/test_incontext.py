@@ -182,6 +182,7 @@ def rising(sign: float) -> Tables:
     return Tables((Rising(coded("tnb101"), sign=jnp.float32(sign)),), SMALL.alpha)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_it_learns_what_its_tables_have_in_common(sign):
     """The known answer: the first query, with nothing seen, is of the largest (or smallest)
@@ -209,6 +210,7 @@ def test_it_learns_what_its_tables_have_in_common(sign):
     assert first(state.learner.params) > typical + 0.03
 
 
+@pytest.mark.long
 def test_the_same_key_trains_the_same_and_learning_can_be_left():
     tables = rising(1.0)
     one, two = (iterate(tables, SMALL.init(tables, jax.random.key(0)), True)[0] for _ in range(2))
@@ -235,6 +237,7 @@ def test_it_reads_the_answers():
     assert same_queries(saved.settings, saved.params, load("nb101-digits"), 20, keys) < 0.5
 
 
+@pytest.mark.long
 def test_scores_of_a_view_are_those_of_the_candidates():
     known, places, _ = asked()
     space = known.space
@@ -258,6 +261,7 @@ def test_bad_options_are_one_line():
         InContextLearner(fresh=8)
 
 
+@pytest.mark.long
 def test_a_table_that_is_known_is_searched_at_once():
     name = "synthetic-tnb101-1"
     config = parse(f"incontext:prior={name}")[1]

@@ -101,6 +101,7 @@ def decoys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [
@@ -138,6 +139,7 @@ print(agents.__file__, find("nb101-digits"))
 THEIRS = "import agents; print(agents.__file__)"
 
 
+@pytest.mark.long
 def test_beside_a_package_that_installs_agents(wheel: Path, tmp_path: Path) -> None:
     """Before, after, and when it is gone (`openai-agents` is such a package)."""
     other = tmp_path / "other"

@@ -86,6 +86,7 @@ def here() -> dict[str, str]:
     return everything(learns=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_the_same_bytes_or_a_refusal(name: str, here: dict[str, str]) -> None:
     learns = name != "8 devices"  # that is another compilation
@@ -103,6 +104,7 @@ def test_the_same_bytes_or_a_refusal(name: str, here: dict[str, str]) -> None:
     assert not any("\n" in there[what] for what in refused)
 
 
+@pytest.mark.long
 def test_the_command_line_does_not_mind(tmp_path: Path) -> None:
     words = ["train", "averages:AveragesAgent", "--preset", "smoke", "--evaluation-seeds", "2"]
     words += ["--judging-seeds", "2"]

@@ -97,6 +97,7 @@ def linear_table() -> Any:
     )
 
 
+@pytest.mark.long
 def test_it_finds_what_linear_splits_lead_to() -> None:
     table = linear_table()
     best = {}

@@ -40,6 +40,7 @@ def test_the_space_has_the_published_size_in_canonical_order(every, max_vertices
     assert [column.dtype for column in cells] == [np.uint8, np.uint32, np.uint8]
 
 
+@pytest.mark.long
 def test_up_to_five_vertices_it_is_what_brute_force_finds():
     smallest: dict[str, tuple[int, int, tuple[int, ...]]] = {}
     for v in range(2, 6):

@@ -128,6 +128,7 @@ def test_sizes_of_transnas_by_hand() -> None:
     assert trainable_parameters((0, 0, 0, 0, 1, 1), made, classes=47) == stem + head
 
 
+@pytest.mark.long
 def test_strings_order_and_sizes_of_the_real_sample(real_data: Path) -> None:
     found = rows(real_data / "nb201_accuracy_c10v_c100.csv.gz")
     assert len(found) == NB201.size

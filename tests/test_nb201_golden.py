@@ -77,6 +77,7 @@ def test_searches_on_cifar100(
     agree(searched(from_table(tables["nb201-cifar100"]), agent, **options), means)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("agent", "options", "means"),
     [

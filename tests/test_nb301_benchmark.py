@@ -122,6 +122,7 @@ def test_equal_digits_are_seen_again():
     assert found.tolist() == [True, True, False, True, False, False]
 
 
+@pytest.mark.long
 def test_a_distilled_network_ranks_what_it_never_saw():
     teacher = invented_benchmark()
     network, labels = distill.distill(

@@ -32,6 +32,7 @@ for name in set(globals()) - BEGAN - {{"BEGAN"}}:
 """Nothing is left of the notebook before, and the folder is another."""
 
 
+@pytest.mark.long
 def test_they_run_from_top_to_bottom(tmp_path: Path) -> None:
     """One after the other in one kernel, which has imported everything once; each from nothing, and
     in an empty folder of its own, so that what it writes does not stay."""

@@ -150,6 +150,7 @@ AGENTS = [name for name in agents.names() if name not in ("dqn", "bridge")]
 PAIRS = [(name, [*WORDS][i % len(WORDS)]) for i, name in enumerate(AGENTS)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("agent", "reward"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 def test_any_agent_runs_on_any_reward(agent: str, reward: str) -> None:
     benchmark = asked_for(BENCHMARK, (), WORDS[reward])
@@ -169,6 +170,7 @@ def test_every_reward_is_there() -> None:
     assert set(WORDS) == set(REWARDS) == {reward for _, reward in PAIRS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", ["nb201", "nb301"])
 def test_other_families_take_rewards(family: str) -> None:
     benchmark: Any = invented_cells() if family == "nb201" else invented_benchmark()

@@ -156,6 +156,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneShot, Path]:
     return config, next(out.glob("oneshot-*"))
 
 
+@pytest.mark.long
 def test_files_of_a_run(finished: tuple[OneShot, Path]) -> None:
     import pandas as pd
 

@@ -167,6 +167,10 @@ LINES: dict[str, list[str]] = {
         f"--folder trainings --out tiny.npz {TABULATE}"
     ],
 }
+TRAINS = (
+    *("ablate", "bench synthetic", "bench tabulate", "oneshot", "retrain", "scale", "train"),
+    "transfer",
+)
 TORCH = ("retrain", "oneshot", "bench tabulate", "bench latency", "bench proxies")
 
 
@@ -312,7 +316,13 @@ HERE = {
 }
 
 
-@pytest.mark.parametrize(("name", "line"), HERE.values(), ids=HERE)
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        pytest.param(*case, id=number, marks=[pytest.mark.long] if case[0] in TRAINS else [])
+        for number, case in HERE.items()
+    ],
+)
 def test_a_command_runs_with_all_its_options(
     name: str,
     line: str,

@@ -49,6 +49,7 @@ def runs(made: Path, tmp_path: Path) -> list[str]:
     return [str(path) for path in sorted((tmp_path / "runs").iterdir())]
 
 
+@pytest.mark.long
 def test_plot_draws_what_can_be_drawn_and_names_the_rest(
     runs: list[str], tmp_path: Path, capsys: Said
 ) -> None:

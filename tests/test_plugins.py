@@ -138,6 +138,7 @@ def test_the_traceback_by_an_option(capsys: pytest.CaptureFixture) -> None:
     assert told.splitlines()[-1].startswith("rlnas: error: agent Raises")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("agent", "said"),
     [
@@ -183,6 +184,7 @@ def test_what_a_partial_table_lacks_is_a_query_without_an_answer(tmp_path: Path)
             compare(partial, {"x": asks(at=at)}, budget=3, seeds=2, out=tmp_path)
 
 
+@pytest.mark.long
 def test_the_others_are_compared_on_the_other_benchmarks(capsys: pytest.CaptureFixture) -> None:
     """An agent that fails on one of three benchmarks, and one that fails on all."""
     for name, rows in (("north", range(40)), ("south", range(30))):
@@ -252,6 +254,7 @@ def test_registered_ones_are_named_and_the_others_work(capsys: pytest.CaptureFix
     assert "torn:X cannot be imported" in told and "nb101-digits" in told and "evolution" in told
 
 
+@pytest.mark.long
 def test_faults_of_ours_are_not_dressed_up() -> None:
     with pytest.raises(ZeroDivisionError), blamed("agent evolution", "rlnas.agents.evolution:X"):
         raise ZeroDivisionError

@@ -218,6 +218,7 @@ def test_bad_options(here: Path, words: str, message: str, capsys: Any) -> None:
 # Against published and measured numbers (docs/SYSTEMS.md of the project's workshop).
 
 
+@pytest.mark.long
 def test_epochs_and_parameters_rank_10_001_cells(real_data: Path, here: Path) -> None:
     """4, 12 and 36 epochs rank the 108-epoch values by .45, .62, .88, within the best tenth by .07,
     .14, .38; parameters by .45."""

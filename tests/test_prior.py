@@ -101,6 +101,7 @@ def test_a_blind_training_says_what_it_thinks_of_moves(tables: None, tmp_path: P
     assert source.sha256 == Checkpoint.load(tmp_path / "trained").sha256
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("tables")
 def test_the_identity_has_the_sources_hashes_and_the_manifest_their_look_ups() -> None:
     label, config = parse("gp:prior=whole.npz,part.npz,initial=4")
@@ -199,6 +200,7 @@ def test_a_list_is_asked_from_its_top() -> None:
     np.testing.assert_array_equal(history.arch[1], history.arch[0])
 
 
+@pytest.mark.long
 def test_a_source_with_errors_helps_and_an_inverted_one_does_no_harm(cells: Any) -> None:
     alone = searched(None, cells)
     source = known_of(cells)
@@ -234,6 +236,7 @@ def expected() -> Any:
     return ends
 
 
+@pytest.mark.long
 def test_a_source_is_believed_until_answers_say_otherwise(expected: Any) -> None:
     low, high = expected({45: 0.5}, chosen=False)
     assert high - low > 1

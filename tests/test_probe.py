@@ -263,6 +263,7 @@ OPTIONS = ["--benchmark", "rising.npz", "--budget", "12", "--seeds", "12"]
 WORDS = ["probe", "test_probe:Reader", *OPTIONS]
 
 
+@pytest.mark.long
 def test_interrupted_it_goes_on_and_done_it_is_reused(here, monkeypatch, capsys):
     assert cli.main([*WORDS, "--out", "whole"]) == 0
     whole = next(Path("whole").glob("probe-*"))
@@ -294,6 +295,7 @@ def test_interrupted_it_goes_on_and_done_it_is_reused(here, monkeypatch, capsys)
     assert cli.main([*WORDS, "--seed", "1"]) == 0 and len(list(Path("runs").iterdir())) == 2
 
 
+@pytest.mark.long
 def test_a_trained_agent_is_held_against_its_untrained_twin(here, capsys):
     options = "--benchmark rising.npz --preset smoke --evaluation-seeds 3 --judging-seeds 4"
     assert cli.main(["train", AGENT, *options.split(), "--spread", "0.1", "--steps", "640"]) == 0

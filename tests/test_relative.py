@@ -100,6 +100,7 @@ def searches(low: float, high: float, learner: DQNLearner) -> np.ndarray:
     return np.asarray(archs)
 
 
+@pytest.mark.long
 def test_tables_of_other_ranges_are_trained_on_to_the_same_searches():
     """With the paper's rewards (`relative=False, alpha=6`) fewer than 90 % of them are the same."""
     low, high = searches(0.1, 0.77, LEARNER), searches(0.9, 0.95, LEARNER)

@@ -104,6 +104,7 @@ def works(process: int) -> bool:
     return pages * os.sysconf("SC_PAGE_SIZE") > 150e6
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nobody_survives_an_ablation(number: signal.Signals, tmp_path: Path) -> None:

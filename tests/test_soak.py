@@ -23,6 +23,7 @@ from soak_server import served
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are in /proc")
 
 
+@pytest.mark.long
 @linux
 def test_stopped_or_refused_it_comes_to_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ import pytest
 from rlnas.analysis.speed import trees
 
 
+@pytest.mark.long
 def test_the_section_measures_the_same_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trees, "BATCHES", (1, 8, 64))
     rows = {row.name: row for row in trees.measure(2, 20)}

@@ -51,6 +51,7 @@ def test_only_the_supply_draws_others():
     assert float(jnp.median(one.mean_test)) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.long
 def test_pairs_correlate_as_they_are_asked_to():
     known, prior = coded("tnb101"), Prior(skew=(0.01, 0.02), failing=0.0)
     draw = jax.jit(lambda key, rho: invent(key, known, prior, rho))
@@ -77,6 +78,7 @@ def test_longer_budgets_are_more_like_the_longest():
     assert like == sorted(like) and like[0] > 0.2 and like[-1] < 0.999
 
 
+@pytest.mark.long
 def test_accuracies_are_fractions_and_noise_grows_away_from_the_top():
     found = tables()
     assert not np.isnan(found.truth).any()
@@ -198,6 +200,7 @@ def test_worked_out_once_or_when_asked_for_they_are_the_same():
         np.testing.assert_allclose(known.traits(arch), lazily.traits(arch), rtol=1e-6)
 
 
+@pytest.mark.long
 def test_they_are_like_real_tables_in_numbers():
     """No statistic of nb101-digits is far from those of invented tables."""
     said = beside(["nb101-digits"], 32, 0).splitlines()

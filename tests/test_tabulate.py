@@ -130,6 +130,7 @@ def killed_and_resumed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return tmp, before
 
 
+@pytest.mark.long
 def test_every_training_is_recorded_once(killed_and_resumed: tuple[Path, list[str]]) -> None:
     tmp, before = killed_and_resumed
     lines = (tmp / "folder" / RECORDS).read_text().splitlines()

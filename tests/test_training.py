@@ -64,6 +64,7 @@ def part() -> Any:
     return shown
 
 
+@pytest.mark.long
 def test_the_best_by_validation_is_kept(trained):
     """Though test accuracy says the opposite."""
     _, rows = data.read(trained)
@@ -203,6 +204,7 @@ loop.train(config(Path(sys.argv[1])), opposed())
 """
 
 
+@pytest.mark.long
 def test_training_goes_on_after_kill_9_to_the_same_bytes(trained, tmp_path, monkeypatch, capsys):
     words = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run(words, capture_output=True, text=True, env=os.environ)

@@ -14,6 +14,7 @@ LINE = LINES["train"][2]
 """With every option at a value that is not its default."""
 
 
+@pytest.mark.long
 def test_a_training_looks_nothing_up_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -81,6 +81,7 @@ def test_shares_of_the_regret() -> None:
     assert (share(0.0, 0.0), share(-0.1, 0.0)) == (0, -1)
 
 
+@pytest.mark.long
 def test_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list's first query is the source's best; gains are regrets alone less regrets informed."""
     monkeypatch.chdir(tmp_path)
@@ -100,6 +101,7 @@ def test_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert sorted(identity["runs"]) == ["a.npz", "b.npz"]
 
 
+@pytest.mark.long
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     small_table(4).save("a.npz")

@@ -161,6 +161,7 @@ def test_a_learner_that_remembers_sees_the_answers_so_far():
         assert np.diff(rows).tolist() == [step] * 19
 
 
+@pytest.mark.long
 def test_a_cold_search_learns_from_its_own_look_ups():
     """It keeps what it moved, and its parameters change with it."""
     benchmark = scrambled(60, 4)

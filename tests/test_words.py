@@ -149,6 +149,7 @@ def test_quoted(word: str, expected: str) -> None:
     assert quoted(word) == expected
 
 
+@pytest.mark.long
 def test_what_train_and_compare_print_can_be_pasted_back(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
