@@ -8,7 +8,8 @@ what the network adds, zero before training: it begins at the level of expected 
 Learning is PPO (Schulman et al. 2017) with one difference: on an invented table the rise that each
 candidate would bring is known, so that part of the gradient is a sum over all actions (expected
 policy gradients, Ciosek and Whiteson 2018), and only what comes after is estimated from the action
-taken. All settings are ours.
+taken. Double Q-learning of the same network is there to compare (`algorithm`; the maths is
+`rlnas.agents.incontext_q`). All settings are ours.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float32, Int32, Key
 
-from rlnas.agents import beliefs
+from rlnas.agents import beliefs, incontext_q
 from rlnas.agents.beliefs import Seen
 from rlnas.agents.incontext_search import search
 from rlnas.agents.learner import DRAWS, Range, TrainState, View, at_least_one, spread
-from rlnas.agents.losses import future
+from rlnas.agents.losses import future, take
 from rlnas.agents.networks import MASKED, NetworkConfig
 from rlnas.agents.protocol import Agent
 from rlnas.agents.tokens import CONTEXT, FLAGS, HISTORY, Network, Tokens, tokens_of
@@ -37,6 +38,8 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.rewards import Exponential
 from rlnas.bench.search_mdp import SearchMDP, SearchState
 from rlnas.bench.synthetic.tables import Inventor, is_inventive
+
+Algorithm = Literal["ppo", "double_q"]
 
 
 class Episode(NamedTuple):
@@ -53,10 +56,11 @@ class Episode(NamedTuple):
 
 
 class Learning(NamedTuple):
-    """What learning changes."""
+    """What learning changes. target: of double Q, the older parameters that value; else ()."""
 
     params: Any
     opt_state: Any
+    target: Any = ()
 
 
 class Tables(NamedTuple):
@@ -67,8 +71,9 @@ class Tables(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """Means over an iteration. reward: shaped, an episode. val: the best so far, at the end of the
-    episodes, from the median (0) to the best of the table (1)."""
+    """Means over an iteration. value_loss: squared error of the values. reward: shaped, an episode.
+    val: the best so far, at the end of the episodes, from the median (0) to the best of the table
+    (1)."""
 
     loss: Float32[Array, "*b"]
     entropy: Float32[Array, "*b"]
@@ -106,6 +111,9 @@ class InContextLearner:
     an ablation. With neither history nor surrogate the policy is blind."""
     steps: int = 192_000
     """Queries of training, over all episodes."""
+    algorithm: Algorithm = "ppo"
+    """How it is learnt: `ppo`, or `double_q`, which learns what each candidate is worth; both act,
+    and search, by the same scores."""
     actors: int = 32
     """Episodes that are played together, on a table each."""
     passes: int = 2
@@ -117,11 +125,18 @@ class InContextLearner:
     gradient_clip: float = 1.0
     """Largest global norm of the gradient."""
     clip: float = 0.2
-    """Of the ratio of chances."""
+    """PPO: of the ratio of chances."""
     trace: float = 0.9
-    """Lambda of the advantages' estimate."""
+    """PPO: lambda of the advantages' estimate."""
     entropy: float = 0.01
-    """Weight of the policy's entropy."""
+    """PPO: weight of the policy's entropy."""
+    gamma: float = 0.95
+    """Double Q: discount."""
+    n_step: int = 3
+    """Double Q: steps of a return."""
+    target_rate: float = 0.2
+    """Double Q: share of the way that the target network goes after the other one, an iteration
+    (Polyak)."""
     sharpness: float = 1.0
     """In training a candidate is asked with a chance as exp(sharpness x score). The larger, the
     more like the search, which asks the best: 4, with an entropy's weight of .002, does better on
@@ -133,8 +148,9 @@ class InContextLearner:
 
     def __post_init__(self) -> None:
         at_least_one(
-            self, "horizon", "read", "fresh", "parents", "steps", "actors", "passes", "batches"
-        )
+            self, "horizon", "read", "fresh", "parents", "steps", "actors", "passes", "batches",
+            "n_step",
+        )  # fmt: skip
         if self.horizon < HISTORY:
             raise UserError(f"found horizon = {self.horizon}; expected at least {HISTORY}")
         if self.fresh < self.read:
@@ -144,6 +160,17 @@ class InContextLearner:
             )
         if self.actors % 2:
             raise UserError(f"found actors = {self.actors}; expected an even number")
+        if self.algorithm not in get_args(Algorithm):
+            raise UserError(f"found algorithm = {self.algorithm!r}; expected ppo or double_q")
+        if self.n_step > self.horizon:
+            raise UserError(
+                f"found n_step = {self.n_step}; expected at most horizon = {self.horizon}"
+            )
+        for name in ("gamma", "target_rate"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UserError(
+                    f"found {name} = {getattr(self, name)}; expected above 0 and at most 1"
+                )
 
     @classmethod
     def presets(cls) -> dict[str, InContextLearner]:
@@ -231,9 +258,10 @@ class InContextLearner:
         params_key, key = jax.random.split(key)
         params = self.fresh_params(params_key)
         nothing = Range(jnp.full(DRAWS, jnp.nan), jnp.int32(0), jnp.float32(-jnp.inf))
+        target = jax.tree.map(jnp.copy, params) if self.algorithm == "double_q" else ()
         return TrainState(
-            Learning(params, self.optimiser().init(params)), (), jnp.int32(0), jnp.zeros(1, bool),
-            jnp.int32(0), nothing, key,
+            Learning(params, self.optimiser().init(params), target), (), jnp.int32(0),
+            jnp.zeros(1, bool), jnp.int32(0), nothing, key,
         )  # fmt: skip
 
     def episode(
@@ -283,19 +311,18 @@ class InContextLearner:
         return state._replace(learner=new, iteration=state.iteration + 1, key=key), metrics
 
     def learn(self, old: Learning, path: Episode, key: Key[Array, ""]) -> tuple[Learning, Any]:
-        _, values = self.logits(old.params, path.tokens)
-        later, advantage = future(path.reward, values, self.trace)
-        scale = jnp.sqrt(path.rises.var(-1).mean() + jnp.square(advantage).mean() + 1e-8)
-        steps = jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]), (path, later, advantage / scale)
-        )
-        many = steps[1].shape[0]
+        if self.algorithm == "ppo":
+            data, loss = self.for_ppo(old, path)
+        else:
+            data, loss = self.for_double_q(old, path)
+        steps = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (path, data))
+        many = path.action.size
         size = many // self.batches
 
         def update(carry: Any, places: Any) -> tuple[Any, Any]:
             params, opt_state = carry
             batch = jax.tree.map(lambda x: x[places], steps)
-            (_, out), gradient = jax.value_and_grad(self.loss, has_aux=True)(params, batch, scale)
+            (_, out), gradient = jax.value_and_grad(loss, has_aux=True)(params, *batch)
             updates, opt_state = self.optimiser().update(gradient, opt_state, params)
             return (optax.apply_updates(params, updates), opt_state), out
 
@@ -304,19 +331,59 @@ class InContextLearner:
         )
         orders = orders[:, : size * self.batches].reshape(-1, size)
         (params, opt_state), out = jax.lax.scan(update, (old.params, old.opt_state), orders)
-        return Learning(params, opt_state), tuple(x.mean() for x in out)
+        target = old.target
+        if self.algorithm == "double_q":
+            target = optax.incremental_update(params, target, self.target_rate)
+        return Learning(params, opt_state, target), tuple(x.mean() for x in out)
 
-    def loss(self, params: Any, batch: Any, scale: Any) -> tuple[Any, Any]:
-        path, later, advantage = batch
-        logits, values = self.logits(params, path.tokens)
+    def policy(self, logits: Any) -> tuple[Any, Any, Any]:
+        """Logs of the chances, chances, and the entropy, of what may be asked."""
         logs = jax.nn.log_softmax(logits)
         chances = jnp.where(logits > MASKED / 2, jnp.exp(logs), 0.0)
-        known = (chances * path.rises).sum(-1) / scale
-        ratio = jnp.exp(jnp.take_along_axis(logs, path.action[:, None], 1)[:, 0] - path.log_chance)
-        clipped = jnp.clip(ratio, 1 - self.clip, 1 + self.clip)
-        later_part = jnp.minimum(ratio * advantage, clipped * advantage)
-        entropy = -(chances * jnp.where(chances > 0, logs, 0.0)).sum(-1)
-        value_loss = jnp.square(values - later).mean()
-        policy_loss = -(known + later_part).mean()
-        loss = policy_loss + value_loss / scale**2 * 0.5 - self.entropy * entropy.mean()
-        return loss, (policy_loss, entropy.mean(), value_loss)
+        return logs, chances, -(chances * jnp.where(chances > 0, logs, 0.0)).sum(-1)
+
+    def for_ppo(self, old: Learning, path: Episode) -> tuple[Any, Any]:
+        """What PPO learns from besides the path, and its loss."""
+        _, values = self.logits(old.params, path.tokens)
+        later, advantage = future(path.reward, values, self.trace)
+        scale = jnp.sqrt(path.rises.var(-1).mean() + jnp.square(advantage).mean() + 1e-8)
+
+        def loss(params: Any, path: Episode, data: Any) -> tuple[Any, Any]:
+            later, advantage = data
+            logits, values = self.logits(params, path.tokens)
+            logs, chances, entropy = self.policy(logits)
+            known = (chances * path.rises).sum(-1) / scale
+            ratio = jnp.exp(take(logs, path.action) - path.log_chance)
+            clipped = jnp.clip(ratio, 1 - self.clip, 1 + self.clip)
+            later_part = jnp.minimum(ratio * advantage, clipped * advantage)
+            value_loss = jnp.square(values - later).mean()
+            policy_loss = -(known + later_part).mean()
+            loss = policy_loss + value_loss / scale**2 * 0.5 - self.entropy * entropy.mean()
+            return loss, (policy_loss, entropy.mean(), value_loss)
+
+        return (later, advantage / scale), loss
+
+    def for_double_q(self, old: Learning, path: Episode) -> tuple[Any, Any]:
+        """What double Q-learning learns from besides the path, and its loss."""
+
+        def values(logits: Any, value: Any, tokens: Tokens) -> Any:
+            allowed = tokens.mask[..., : self.read]
+            return incontext_q.action_values(logits / self.sharpness, value, allowed)
+
+        logits, value = self.logits(old.params, path.tokens)
+        _, chances, _ = self.policy(logits)
+        online = values(logits, value, path.tokens)
+        older = values(*self.logits(old.target, path.tokens), path.tokens)
+        data = incontext_q.targets(
+            path.reward, path.rises, chances, online, older, self.gamma, self.n_step
+        )
+
+        def loss(params: Any, path: Episode, wanted: incontext_q.Targets) -> tuple[Any, Any]:
+            logits, value = self.logits(params, path.tokens)
+            q = values(logits, value, path.tokens)
+            _, _, entropy = self.policy(logits)
+            loss = incontext_q.loss(q, path.action, wanted).mean()
+            error = jnp.square(take(q, path.action) - wanted.taken).mean()
+            return loss, (loss, entropy.mean(), error)
+
+        return data, loss

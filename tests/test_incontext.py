@@ -34,6 +34,7 @@ SMALL = InContextLearner(
     current=2, horizon=8, actors=8, steps=64 * 24, batches=4, learning_rate=3e-3,
 )  # fmt: skip
 iterate = jax.jit(SMALL.iterate, static_argnums=2)  # one program for all that train
+DOUBLE_Q = dataclasses.replace(SMALL, algorithm="double_q")
 
 
 @cache
@@ -183,13 +184,21 @@ def rising(sign: float) -> Tables:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_it_learns_what_its_tables_have_in_common(sign):
+@pytest.mark.parametrize(
+    ("learner", "iterate", "sign"),
+    [
+        (SMALL, iterate, 1.0),
+        (SMALL, iterate, -1.0),
+        (DOUBLE_Q, jax.jit(DOUBLE_Q.iterate, static_argnums=2), -1.0),
+    ],
+    ids=["ppo, large", "ppo, small", "double_q, small"],
+)
+def test_it_learns_what_its_tables_have_in_common(learner, iterate, sign):
     """The known answer: the first query, with nothing seen, is of the largest (or smallest)
     candidate; before training it is any."""
     known = coded("tnb101")
     tables = rising(sign)
-    state = SMALL.init(tables, jax.random.key(0))
+    state = learner.init(tables, jax.random.key(0))
     before = state.learner.params
     for _ in range(24):
         state, _ = iterate(tables, state, True)
@@ -197,7 +206,7 @@ def test_it_learns_what_its_tables_have_in_common(sign):
     table = tables.inventors[0].draw(jax.random.key(0))
 
     def first(params: Any) -> float:
-        agent = SMALL.agent(known.space, params)
+        agent = learner.agent(known.space, params)
 
         def one(key: Any) -> Any:
             arch, _ = agent.ask(key, agent.init(key))
@@ -259,6 +268,11 @@ def test_bad_options_are_one_line():
         InContext(points=3)
     with pytest.raises(UserError, match="fresh"):
         InContextLearner(fresh=8)
+    with pytest.raises(UserError, match="expected ppo or double_q"):
+        InContextLearner(algorithm="dqn")  # type: ignore[arg-type]
+    for changes in ({"gamma": 1.5}, {"target_rate": 0.0}, {"n_step": 0}, {"n_step": 51}):
+        with pytest.raises(UserError, match=next(iter(changes))):
+            InContextLearner(**changes)
 
 
 @pytest.mark.long

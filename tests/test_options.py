@@ -84,7 +84,7 @@ LINES: dict[str, list[str]] = {
         "--horizon 9 --read 8 --fresh 12 --parents 2 --near 3 --current 2 --no-history "
         "--no-surrogate --steps 48 --actors 4 --passes 1 --batches 2 "
         "--learning-rate 0.01 --gradient-clip 2 --clip 0.1 --trace 0.5 --entropy 0.02 "
-        "--sharpness 2 --anytime 0.5",
+        "--sharpness 2 --anytime 0.5 --algorithm double_q --gamma 0.9 --n-step 2 --target-rate 0.5",
     ],
     "landscape": [
         "--benchmark table.npz --walks 20 --length 12 --lags 4 --alphas 2 8 --seed 1 --epochs 4 "
