@@ -1,7 +1,8 @@
-"""How a comparison by simulated seconds is written: figure, table and report."""
+"""How a comparison whose queries may be at any fidelity is written: figure, table and report."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,8 @@ def run(
     agents: Sequence[str],
     *,
     kind: str,
-    seconds: float,
+    seconds: float | None = None,
+    queries: int = 0,
     seeds: int,
     seed: int,
     out: Path,
@@ -53,22 +55,23 @@ def run(
     agreement: Sequence[Agreement] = (),
     lenient: bool = False,
 ) -> None:
-    """Run what is missing, and write and say what came of it. lenient: agents that cannot search
-    here are left out, and that is said."""
+    """Run what is missing, and write and say what came of it. seconds, queries: as of `compare`.
+    lenient: agents that cannot search here are left out, and that is said."""
     check_at_least(2, ", an interval needs them", seeds=seeds)
     check_seed(seed)
     out = Path(expanded(str(out)))
     check_folder(out)
     left: list[str] = []
     runs = compare(
-        fidelities, agents, seconds=seconds, seeds=seeds, seed=seed, out=out, redo=redo,
-        left=left if lenient else None,
+        fidelities, agents, seconds=seconds, queries=queries, seeds=seeds, seed=seed, out=out,
+        redo=redo, left=left if lenient else None,
     )  # fmt: skip
     identity: list[Any] = [[run.manifest["hash"], run.label] for run in runs]
     folder = store.folder_of(
         out, kind, [*identity, reference, [one._asdict() for one in agreement]]
     )
-    written(folder, fidelities, runs, reference, agreement)
+    whole = math.nan if seconds is None else costs_of(fidelities).whole
+    written(folder, fidelities, runs, whole, reference, agreement)
     for run in runs:
         what = "history" if run is runs[0] else ""
         print(f"{what:8} {quoted(run.folder)}  {run.label}  ({came(run)})")
@@ -81,10 +84,11 @@ def written(
     folder: Path,
     fidelities: Fidelities,
     runs: Sequence[Run],
+    whole: float,
     reference: str,
     agreement: Sequence[Agreement],
 ) -> None:
-    measured = measure(runs, costs_of(fidelities).whole, reference)
+    measured = measure(runs, whole, reference)
     said = text(measured)
     name = fidelities.benchmark.name
     paths: dict[str, Path] = {}
