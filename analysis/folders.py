@@ -24,6 +24,13 @@ REPORTED = {
     "predict": "measurements of predictors",
 }
 """What is no comparison, and what many of it are called."""
+DRAWN_BY = {
+    "fronts": "compare --objectives",
+    "seconds": "compare --seconds",
+    "fidelities": "compare --any-fidelity",
+    "fidelity": "fidelity",
+}
+"""Which command draws a folder again where `rlnas plot` does not."""
 PARTS = {
     "trainings": "what `rlnas retrain` has trained; its folders retrain-... say what came of it",
     "timed": "runs that may ask any fidelity; their folders seconds-..., fidelities-... and "

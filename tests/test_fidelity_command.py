@@ -159,6 +159,35 @@ def test_a_budget_of_queries_at_any_fidelity(
     assert [row for row in capsys.readouterr().out.splitlines() if "hyperband  " in row]
 
 
+def test_they_are_drawn_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(folder)
+    lines = (
+        "fidelity table.npz --agents random_search evolution --seconds 7000 --seeds 2 --out d",
+        "compare --benchmark table.npz --any-fidelity --budget 9 --agents random_search evolution "
+        "--seeds 2 --out d",
+    )
+    assert not any(cli.main(line.split()) for line in lines)
+    study, queries = (next(Path("d").glob(f"{kind}-*")) for kind in ("fidelity", "fidelities"))
+    capsys.readouterr()
+    assert cli.main(["plot", str(study), "--out", "e"]) == 0
+    assert capsys.readouterr().out.startswith((study / "report.txt").read_text())
+    for name in ("table.csv", "agreement.csv", "report.txt", "seconds.json"):
+        assert (Path("e") / name).read_bytes() == (study / name).read_bytes()
+    assert cli.main(["plot", str(study), str(queries), "--out", "f"]) == 0
+    for each in (study, queries):
+        table = Path("f") / each.name / "table.csv"
+        assert table.read_bytes() == (each / "table.csv").read_bytes()
+        assert (table.parent / "figure.png").is_file()
+    next(Path("d").glob("timed-*/manifest.json")).unlink()
+    capsys.readouterr()
+    assert cli.main(["plot", str(queries), str(study), "--out", "g"]) in (0, 2)
+    assert "manifest.json" in capsys.readouterr().err
+    assert cli.main(["plot", "d/fronts-1", "--out", "h"]) == 2
+    assert "the same `rlnas compare --objectives` again draws" in capsys.readouterr().err
+
+
 def test_queries_of_whole_trainings_are_those_of_a_plain_comparison(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

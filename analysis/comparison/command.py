@@ -164,8 +164,11 @@ class Plot:
 
     Any folders can be given, in any order: each agent is drawn once (of its runs, the one with most
     seeds, then the newest), a figure for each benchmark, noise policy and budget; a comparison of
-    several benchmarks that is given alone is drawn as it was. What cannot be drawn is named. Other
-    folders, e.g. of trainings, are for `rlnas report`.
+    several benchmarks that is given alone is drawn as it was. Comparisons by --seconds or
+    --any-fidelity, and what `rlnas fidelity` wrote, are drawn as they were, from the runs beside
+    them. What cannot be drawn is named: fronts are drawn by the same `rlnas compare --objectives`
+    again, which searches nothing that is done; other folders, e.g. of trainings, are for `rlnas
+    report`.
 
     Examples:
       rlnas plot runs/*
