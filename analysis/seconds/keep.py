@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from rlnas.analysis import store
 from rlnas.analysis.store import DamagedRun, Run
 from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
 from rlnas.bench.npz import load_npz, save_npz
-from rlnas.bench.reading import read_json, to_json, write_json
+from rlnas.bench.reading import read_json, to_json
 
 KIND, FORMAT, VERSION = "timed", "rlnas-timed-run", 1
 HISTORY_FORMAT = ("rlnas-timed-history", 1)
@@ -67,18 +65,7 @@ def save(
 ) -> None:
     arrays = {name: np.asarray(x) for name, x in history._asdict().items()}
     save_npz(folder / store.HISTORY, HISTORY_FORMAT, arrays, compressed=True)
-    write_json(
-        folder / store.MANIFEST,
-        {
-            **decides,
-            **facts,
-            "hash": folder.name,
-            "history_sha256": sha256(folder / store.HISTORY),
-            "versions": store.versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "wall_seconds": round(wall_seconds, 3),
-        },
-    )
+    store.write_manifest(folder, {**decides, **facts, "hash": folder.name}, wall_seconds)
 
 
 def load(folder: Path, label: str) -> Run:
