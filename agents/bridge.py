@@ -74,7 +74,8 @@ class Bridge:
     the value of what they drew: one draw is always mapped to one architecture. All draws should
     come from `seed`. Nobody is told the budget, so a shorter run is the beginning of a longer one.
 
-    Queries are counted and keyed as those of other agents. Seeds run one by one in worker
+    Queries are counted and keyed as those of other agents; under a budget of seconds more are made
+    than fit, and the rest is cut off. Seeds run one by one in worker
     processes; `workers=2` among the options says how many at once, `workers=0` stays in this one.
     From Python, `Bridge(Climb, (("restart", 0.2),))` does the same.
     '''

@@ -73,11 +73,10 @@ def asking_full(agent: Agent, budgets: Budgets) -> FidelityAgent:
 
 def parts(config: AgentConfig) -> tuple[Any, Any]:
     """(what is compiled, its parameters or None) of any agent; `UserError` for one that searches
-    outside JAX, whose seconds nobody counts while it does."""
+    outside JAX."""
     if isinstance(config, Outside):
         raise UserError(
-            f"{type(config).__name__} searches outside JAX, by queries alone; leave it out, or "
-            "give --budget in place of --seconds"
+            f"{type(config).__name__} searches outside JAX; `run_timed_outside` lets it"
         )
     return config.parts() if isinstance(config, Parametrised) else (config, None)
 

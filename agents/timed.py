@@ -171,7 +171,8 @@ def step(
     paid = run.paid.of(space, choice.arch) if budgets.continues else jnp.float32(0)
     cost = price(budgets, result, paid)
     after = run.spent.plus(cost)
-    made = ~run.over & after.within(limit)  # an unknown cost, NaN, is within no limit
+    # An unknown cost, NaN, is within no limit, but where there is none.
+    made = ~run.over & (after.within(limit) | jnp.isinf(limit.high))
     result = result._replace(sim_seconds=jnp.where(result.valid, cost, jnp.nan))
     valid = made & result.valid
     best = run.best.or_better(choice.fidelity, result.val, valid, run.queries)
@@ -208,7 +209,7 @@ def run_timed(
     most: int,
 ) -> TimedHistory:
     """A run for every key of `seed_keys`, side by side, in one compiled call: it ends before the
-    query that would pass `seconds`, and after `most` queries at the latest.
+    query that would pass `seconds` (inf: no limit), and after `most` queries at the latest.
 
     Query number t has the key that it has in `run_search`, and no agent is told its budget: a run
     under less seconds is the beginning of one under more, and one that asks full fidelity makes the

@@ -20,13 +20,21 @@ REPORTED = {
     "fronts": "fronts",
     "fidelity": "studies of fidelities",
     "seconds": "comparisons by seconds",
+    "fidelities": "comparisons by queries at any fidelity",
     "predict": "measurements of predictors",
 }
 """What is no comparison, and what many of it are called."""
+DRAWN_BY = {
+    "fronts": "compare --objectives",
+    "seconds": "compare --seconds",
+    "fidelities": "compare --any-fidelity",
+    "fidelity": "fidelity",
+}
+"""Which command draws a folder again where `rlnas plot` does not."""
 PARTS = {
     "trainings": "what `rlnas retrain` has trained; its folders retrain-... say what came of it",
-    "timed": "runs under a budget of seconds; their folders seconds-... and fidelity-... say what "
-    "came of them",
+    "timed": "runs that may ask any fidelity; their folders seconds-..., fidelities-... and "
+    "fidelity-... say what came of them",
     "predictions": "what `rlnas predict` has measured; its folders predict-... say what came of it",
     "proxies": "what `rlnas bench proxies` has computed; its file says what came of it",
     "tabulate": "what `rlnas bench tabulate` has trained; its table says what came of it",

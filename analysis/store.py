@@ -205,18 +205,20 @@ def save(
     """Write the run, the manifest last. facts: what redrawing needs besides the history (see
     `sweep.facts`)."""
     save_history(folder / HISTORY, history)
-    manifest = (
-        spec.identity()
-        | {"hash": spec.hash, "label": label}
-        | dict(facts)
-        | {
-            "history_sha256": sha256(folder / HISTORY),
-            "versions": versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "wall_seconds": round(wall_seconds, 3),
-        }
-    )
-    write_json(folder / MANIFEST, manifest)
+    said = spec.identity() | {"hash": spec.hash, "label": label} | dict(facts)
+    write_manifest(folder, said, wall_seconds)
+
+
+def write_manifest(folder: Path, said: Mapping[str, Any], wall_seconds: float) -> None:
+    """What is `said` of a run whose history lies in `folder`, with its digest, by whom it was made,
+    when, and how long that took."""
+    made = {
+        "history_sha256": sha256(folder / HISTORY),
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(wall_seconds, 3),
+    }
+    write_json(folder / MANIFEST, {**said, **made})
 
 
 def reused(manifest: Mapping[str, Any]) -> str:

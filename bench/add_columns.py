@@ -1,7 +1,8 @@
 """Columns of costs from a CSV file into a table: latency, energy, whatever was measured elsewhere.
 
 A line is a cell, named as the family's importer reads it, or by a column `arch` as the space writes
-it. A column's unit stands in its header, `raspi4 (ms)` or `latency_ms`, or is said for all.
+it; several lines of a cell, such as its trainings, have to say the same. A column's unit stands in
+its header, `raspi4 (ms)` or `latency_ms`, or is said for all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from rlnas.bench.cost_columns import MOST_COLUMNS, valid_column_name
+from rlnas.bench.cost_columns import MOST_COLUMNS, UNITLESS, valid_column_name
 from rlnas.bench.csv_file import Batch, CsvFile, Name, nameless, opened
 from rlnas.bench.csv_numbers import Numbers, joined, numbers_of
 from rlnas.bench.errors import UserError
@@ -22,6 +23,7 @@ from rlnas.bench.objectives import Column, Objective
 
 UNITS = ("ms", "us", "s", "mj", "j", "kj", "wh", "kwh", "w", "mb", "kb", "gb", "mm2")
 SPELLED = {"mj": "mJ", "j": "J", "kj": "kJ", "wh": "Wh", "kwh": "kWh", "w": "W", "mb": "MB"}
+SPELLED[UNITLESS] = ""
 _UNIT = re.compile(rf"(?P<name>.+?)(?:\s*[(\[](?P<long>.+?)[)\]]|_(?P<short>{'|'.join(UNITS)}))")
 DEGENERATE = 100
 """A value that is so many times smaller than its column's median is no measurement of a network:
@@ -101,7 +103,7 @@ def add_columns(
             raise UserError(f"{path}: no column of numbers but those that name cells; expected one")
         numbers = {c.place: joined([part[c.place] for part in parts]) for c in kept}
         rows = np.concatenate(places)
-        _once(file, rows, numbers[kept[0].place])
+        _alike(file, rows, [numbers[column.place] for column in kept])
         made, lines = [], []
         for column in kept:
             x = numbers[column.place]
@@ -150,19 +152,21 @@ def _wanted(
     return wanted
 
 
-def _once(file: CsvFile, rows: np.ndarray, numbers: Numbers) -> None:
-    """`UserError` where a cell is there twice, or none of the table's is."""
+def _alike(file: CsvFile, rows: np.ndarray, columns: Sequence[Numbers]) -> None:
+    """`UserError` where two lines say something else of one cell, or none of them is of the
+    table's."""
     known = np.flatnonzero(rows >= 0)
-    _, first, counts = np.unique(rows[known], return_index=True, return_counts=True)
-    if (counts > 1).any():
-        row = rows[known][first[counts > 1][0]]
-        again = known[np.flatnonzero(rows[known] == row)[1]]
-        raise UserError(
-            f"{file.where(int(numbers.lines[again]))}: this cell was there before; expected each "
-            "once"
-        )
     if not len(known):
         raise UserError(f"{file.path}: none of its cells is in the table; expected some")
+    _, first, which = np.unique(rows[known], return_index=True, return_inverse=True)
+    for numbers in columns:
+        values = numbers.values[known]
+        differ = np.flatnonzero(~np.isclose(values, values[first[which]], 0, 0, equal_nan=True))
+        if len(differ):
+            raise UserError(
+                f"{file.where(int(numbers.lines[known[differ[0]]]))}: this cell was there before "
+                "with another value; expected the same"
+            )
 
 
 def _treated(column: Column, how: Degenerate, source: str) -> tuple[Column, str]:

@@ -25,13 +25,17 @@ class Budgets(NamedTuple):
         return len(self.epochs) - 1
 
     @property
+    def every_epoch(self) -> bool:
+        """Whether they are the epochs of a learning curve, one after the other."""
+        steps = {b - a for a, b in zip(self.epochs, self.epochs[1:], strict=False)}
+        return len(self.epochs) > 4 and steps == {1}
+
+    @property
     def caption(self) -> str:
         """As `rlnas bench info` says it."""
         if len(self.epochs) == 1:
             return f"{self.epochs[0]} epochs alone"
-        steps = {b - a for a, b in zip(self.epochs, self.epochs[1:], strict=False)}
-        every = len(self.epochs) > 4 and steps == {1}
-        listed = f"{self.epochs[0]} to {self.epochs[-1]}" if every else ", ".join(
+        listed = f"{self.epochs[0]} to {self.epochs[-1]}" if self.every_epoch else ", ".join(
             map(str, self.epochs)
         )  # fmt: skip
         guess = f"; {ESTIMATED}" if self.estimated else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from rlnas.bench.arguments import shown
 from rlnas.bench.checks import ArrayOf, Each, Fields, Text
 from rlnas.bench.errors import UserError
+from rlnas.bench.files import quoted
 from rlnas.bench.objectives import ACCURACY, ALIASES, FLOPS, PARAMS, SECONDS, Column, Objective
 
 COSTS = "costs"
@@ -61,6 +63,36 @@ def from_table(
         )
         for about, x in zip(meta, found, strict=True)
     )
+
+
+UNITLESS = "1"
+"""The unit of a count in the header of a CSV file."""
+
+
+def header_of(objective: Objective) -> str:
+    """Of a CSV file's column, as `rlnas bench add-columns` reads it: never a name that importers
+    know."""
+    return f"{objective.name} ({objective.unit or UNITLESS})"
+
+
+def exported(columns: Sequence[Column], rows: Any) -> dict[str, np.ndarray]:
+    """Columns of a CSV file, of those rows of the table."""
+    return {header_of(column.objective): column.values[rows] for column in columns}
+
+
+def read_back(columns: Sequence[Column], table: str, path: Path) -> str:
+    """Lines with the commands that put them from the CSV file at `path` into a table again: one for
+    all that are of the same thing."""
+    lines = []
+    for about in dict.fromkeys(column.objective.about for column in columns):
+        same = [x.objective for x in columns if x.objective.about == about]
+        names = " ".join(quoted(header_of(objective)) for objective in same)
+        note = f" --note {quoted(about)}" if about else ""
+        lines.append(
+            f"\nthen: rlnas bench add-columns {quoted(table)} {quoted(path)} --columns {names} "
+            f"--degenerate keep{note}"
+        )
+    return "".join(lines)
 
 
 def described(columns: Sequence[Column]) -> list[tuple[str, str]]:

@@ -66,6 +66,14 @@ def test_a_column_of_a_name_that_is_there_is_replaced(nb201: Path, tmp_path: Pat
     assert [c.objective.name for c in found] == ["pi", "raspi4"][::-1] and found[0].values[0] == 4
 
 
+def test_lines_of_one_cell_that_say_the_same(nb201: Path, tmp_path: Path) -> None:
+    lines = [[text(1), 1, ""], [text(2), 2, 7], [text(1), 1, ""]]
+    path = write_csv(tmp_path / "x.csv", ["arch", "x", "y"], lines)
+    add_columns(column_table.CellColumns(nb201), path, nb201)
+    x, y = table.load(nb201).columns
+    assert x.values[1:3].tolist() == [1, 2] and np.isnan(y.values[1]) and y.values[2] == 7
+
+
 def test_cells_of_nb101_by_their_text(tmp_path: Path) -> None:
     small_table(4).save(tmp_path / "t.npz")
     space = bench.load(str(tmp_path / "t.npz")).space

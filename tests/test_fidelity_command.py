@@ -18,6 +18,7 @@ from rlnas.analysis.seconds.sweep import costs_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.import_csv import import_csv
 from rlnas.bench.nb301.load import convert_network
+from rlnas.bench.npz import load_npz
 from said import complaints
 from tables import small_table
 
@@ -114,8 +115,14 @@ def test_the_command(
         ("compare --benchmark table.npz --seconds nan", "--seconds is nan; expected a finite"),
         ("compare --benchmark table.npz --seconds 7000 --agents early_stopping",
          "early_stopping extrapolates curves of more than 5 checkpoints"),
-        ("compare --benchmark table.npz --seconds 7000 --agents bridge:outside_searchers:Draws",
-         "searches outside JAX, by queries alone"),
+        ("compare --benchmark table.npz --seconds 500 --agents "
+         "bridge:outside_searchers:Draws:workers=0", "has no query that fits into 500 s"),
+        ("compare --benchmark table.npz --seconds 7000 --any-fidelity",
+         "--any-fidelity is given with --seconds"),
+        ("compare --benchmark table.npz --any-fidelity --reward mnasnet:objective=params,target=9",
+         "--any-fidelity is given with --objectives or --reward"),
+        ("compare --benchmark nb101-digits --any-fidelity --noise sample --agents "
+         "bridge:outside_searchers:Draws:workers=0", "give --noise mean"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(
@@ -127,6 +134,74 @@ def test_bad_input_is_one_line(
     said = complaints(capsys.readouterr().err)
     assert why in said and said.count("\n") == 1
     assert not list(Path("nothing").glob("*"))
+
+
+def test_a_budget_of_queries_at_any_fidelity(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(folder)
+    agents = "random_search hyperband bridge:outside_searchers:Draws:workers=0"
+    line = f"compare --any-fidelity --budget 70 --agents {agents} --seeds 3 --out q --benchmark"
+    assert cli.main([*line.split(), "table.npz"]) == 0
+    said = capsys.readouterr().out
+    assert "after 70 queries at any fidelity on small" in said
+    out = next(Path("q").glob("fidelities-*"))
+    with (out / "table.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["queries"] for row in table[::3]] == ["7", "14", "35", "70"]
+    spent = [float(row["seconds_mean"]) for row in table[-3:]]
+    assert spent[0] == 70 * 1080 > 1.5 * spent[1]  # 70 whole trainings, and shorter ones
+    assert cli.main(["report", str(out)]) == 0
+    assert cli.main([*line.split(), "table.npz"]) == 0
+    assert capsys.readouterr().out.count("reused from") == 3
+    # Seconds that nobody knows are not asked for.
+    assert cli.main([*line.split(), "lacking.npz"]) == 0
+    assert [row for row in capsys.readouterr().out.splitlines() if "hyperband  " in row]
+
+
+def test_they_are_drawn_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(folder)
+    lines = (
+        "fidelity table.npz --agents random_search evolution --seconds 7000 --seeds 2 --out d",
+        "compare --benchmark table.npz --any-fidelity --budget 9 --agents random_search evolution "
+        "--seeds 2 --out d",
+    )
+    assert not any(cli.main(line.split()) for line in lines)
+    study, queries = (next(Path("d").glob(f"{kind}-*")) for kind in ("fidelity", "fidelities"))
+    capsys.readouterr()
+    assert cli.main(["plot", str(study), "--out", "e"]) == 0
+    assert capsys.readouterr().out.startswith((study / "report.txt").read_text())
+    for name in ("table.csv", "agreement.csv", "report.txt", "seconds.json"):
+        assert (Path("e") / name).read_bytes() == (study / name).read_bytes()
+    assert cli.main(["plot", str(study), str(queries), "--out", "f"]) == 0
+    for each in (study, queries):
+        table = Path("f") / each.name / "table.csv"
+        assert table.read_bytes() == (each / "table.csv").read_bytes()
+        assert (table.parent / "figure.png").is_file()
+    next(Path("d").glob("timed-*/manifest.json")).unlink()
+    capsys.readouterr()
+    assert cli.main(["plot", str(queries), str(study), "--out", "g"]) in (0, 2)
+    assert "manifest.json" in capsys.readouterr().err
+    assert cli.main(["plot", "d/fronts-1", "--out", "h"]) == 2
+    assert "the same `rlnas compare --objectives` again draws" in capsys.readouterr().err
+
+
+def test_queries_of_whole_trainings_are_those_of_a_plain_comparison(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    line = "compare --benchmark table.npz --agents evolution --budget 20 --seeds 3 --out p"
+    assert cli.main(line.split()) == 0
+    assert cli.main([*line.split(), "--any-fidelity"]) == 0
+    timed, plain = (
+        load_npz(next(Path("p").glob(f"{kind}/history.npz")), hint="")[0]
+        for kind in ("timed-*", "*-20x3")
+    )
+    assert timed["made"].all() and (timed["fidelity"] == 2).all()
+    for name in ("arch", "val", "reported", "sim_seconds", "valid", "incumbent"):
+        np.testing.assert_array_equal(timed[name], plain[name])
 
 
 def test_a_damaged_run_is_made_again(

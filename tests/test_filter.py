@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rlnas import bench
 from rlnas.agents.filter import Filter, model_of
 from rlnas.agents.protocol import Agent, run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
@@ -78,6 +79,27 @@ def test_the_state_is_that_of_the_proposal_that_is_asked() -> None:
         arch, state = jax.jit(agent.ask)(jax.random.key(i), state)
         assert state.inner == (arch, i + 1)
         state = agent.tell(state, arch, small_benchmark().query(arch, jax.random.key(0)))
+
+
+@pytest.mark.parametrize(
+    ("agent", "table"),
+    [("blockqnn", ""), ("reinforce", ""), ("blockqnn", "synthetic-tnb101-0")],
+)
+def test_agents_that_build_step_by_step(agent: str, table: str) -> None:
+    """Before the predictor has a say all are as under `none`, then not; an option that the agent
+    has, too (Faster BlockQNN's predictor), is the filter's."""
+    there = bench.load(table) if table else small_benchmark()
+
+    def searched(predictor: str) -> Any:
+        config: Any = parse(f"filter:{agent},predictor={predictor},warm_up=12,tries=8")[1]
+        assert config.agent == parse(agent)[1] and config.predictor == predictor
+        found = run_seeds(config, there, 30, seed_keys(0, 4))
+        return jax.tree.map(np.asarray, found)
+
+    gp, none = searched("gp"), searched("none")
+    assert gp.valid.all()
+    np.testing.assert_array_equal(gp.arch[:, :12], none.arch[:, :12])
+    assert (gp.arch[:, 12:] != none.arch[:, 12:]).any(1).all()
 
 
 @pytest.mark.parametrize("sign", [1, -1])

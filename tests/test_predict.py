@@ -17,6 +17,7 @@ from rlnas.analysis.predict.figure import APART, apart, figure
 from rlnas.analysis.predict.measures import Row, Score, row_of, score, split
 from rlnas.analysis.predict.text import text
 from rlnas.analysis.stats import Interval
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.rank import spearman
@@ -108,7 +109,7 @@ def test_pools(here: Path) -> None:
     found = pool_of("a.npz", 1000, 0)
     there = bench.load("a.npz")
     np.testing.assert_allclose(found.vals, there.mean_val, rtol=1e-6)
-    assert list(found.free) == ["4 epochs"] and smaller("a.npz", 12, ()) == [4]
+    assert list(found.free) == ["4 epochs"]
     np.testing.assert_allclose(found.free["4 epochs"], bench.load("a.npz", epochs=4).mean_val)
     drawn = pool_of("a.npz", 50, 0)
     assert len(set(np.asarray(drawn.archs).tolist())) == 50
@@ -120,6 +121,16 @@ def test_pools(here: Path) -> None:
     assert list(other.free) == ["number"] and other.vals[10] == pytest.approx(0.89)
     with pytest.raises(UserError, match="--truth is x; expected a column of --columns: number"):
         pool_of("a.npz", 1000, 0, file=Path("c.csv"), truth="x")
+
+
+def test_smaller_budgets(here: Path) -> None:
+    table = bench.load_fidelities("a.npz").budgets
+    assert smaller(table, ()) == [4] and smaller(table, (5, 12)) == []
+    assert smaller(bench.load_fidelities("nb101-digits").budgets, ()) == [2, 5, 10]
+    assert smaller(bench.load_fidelities("synthetic", epochs=36).budgets, ()) == [4, 12]
+    curve = Budgets(tuple(range(1, 99)), continues=True)
+    assert smaller(curve, ()) == [] and smaller(curve, (98, 50, 7)) == [7, 50]
+    assert smaller(Budgets((200,)), ()) == []
 
 
 def test_files(here: Path, capsys: Any) -> None:

@@ -15,6 +15,7 @@ from rlnas.bench.commands.rehearse import Rehearse
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.table import Table
+from rlnas.bench.objectives import Column, Objective
 from rlnas.bench.repeats import repeat_mean
 from said import complaints
 from tables import small_table
@@ -50,6 +51,18 @@ def test_it_predicts_every_cell_of_a_larger_space_and_says_what_it_is(rehearsal:
     np.testing.assert_array_equal(whole.params[part.row], part.params)
     about = bench.load(str(rehearsal)).about
     assert about.startswith("small-rehearsal is a table of predictions; NOT A BENCHMARK: ")
+
+
+def test_costs_are_left_out_and_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra `retrain`)")
+    table = small_table(5, rows=range(0, 2532, 20))
+    latency = Column(Objective("latency", "ms"), np.ones(len(table.row), np.float32))
+    table.with_columns([latency]).save(tmp_path / "part.npz")
+    Rehearse(str(tmp_path / "part.npz"), max_vertices=4, out=tmp_path / "all.npz").run()
+    assert "Left out, as nothing predicts them: columns of costs (latency)." in (
+        capsys.readouterr().out
+    )
+    assert not Table.load(tmp_path / "all.npz").columns
 
 
 def test_more_cells_do_not_make_a_worse_table(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -14,6 +14,7 @@ from rlnas.bench import rank
 from rlnas.bench.benchmark import Graph, Weighed
 from rlnas.bench.coded import TRAITS, Coded, traits
 from rlnas.bench.errors import UserError
+from rlnas.bench.family import families
 from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.synthetic import landscape
 from rlnas.bench.synthetic.landscape import Prior, invent
@@ -76,6 +77,18 @@ def test_longer_budgets_are_more_like_the_longest():
         spearman(bench.load("synthetic-tnb101-2", epochs=e).mean_test, longest) for e in (4, 12, 36)
     ]
     assert like == sorted(like) and like[0] > 0.2 and like[-1] < 0.999
+
+
+def test_shorter_budgets_are_fidelities():
+    found = bench.load_fidelities("synthetic-tnb101-2", epochs=36)
+    assert found.budgets.epochs == (4, 12, 36) and not found.budgets.continues
+    for place, epochs in enumerate(found.budgets.epochs):
+        alone = bench.load("synthetic-tnb101-2", epochs=epochs)
+        said = found.query(found.benchmark.space.at(7), jnp.int32(place), jax.random.key(0))
+        expected = alone.query(alone.space.at(7), jax.random.key(0))
+        assert (said.val, said.sim_seconds) == (expected.val, expected.sim_seconds)
+    facts = dict(families()["synthetic"].facts("synthetic-tnb101-2"))
+    assert facts["fidelities"].startswith("4, 12, 36, 108 epochs, each a training of its own")
 
 
 @pytest.mark.long

@@ -43,6 +43,7 @@ class Compare:
       rlnas compare --reward mnasnet:objective=params,target=20000
       rlnas compare --benchmark nb301-yahpo --budget 300 --seeds 100
       rlnas compare --benchmark nb301-yahpo --seconds 1e6 --agents random_search hyperband bohb
+      rlnas compare --any-fidelity --budget 150 --agents random_search hyperband bohb
       rlnas compare --benchmark nb101-digits nb101-full nb301-yahpo
       rlnas compare --agents random_search evolution 'AGENT:runs/train-*' --reference evolution
       rlnas compare --agents local_search bridge:optuna:sampler=tpe bridge:my_module:AskTell
@@ -63,6 +64,11 @@ class Compare:
     """Simulated seconds a run may spend, in place of --budget: a query that would pass them is not
     made. Agents that name fidelities (`rlnas agents`) then ask shorter trainings, too, where the
     benchmark has them; benchmarks are compared one by one."""
+
+    any_fidelity: bool = False
+    """Agents that name fidelities ask shorter trainings, too, and of --budget every query counts as
+    one, at whatever fidelity; benchmarks are compared one by one. Without it, and without
+    --seconds, all ask whole trainings."""
 
     seeds: Annotated[int, Within(2, 1_000_000, ", an interval needs them")] = 200
     """Independent runs of each agent; intervals need at least 2."""
@@ -107,9 +113,10 @@ class Compare:
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
-        if self.seconds is not None:
-            return self.by_seconds(self.seconds)
-        options = {name: value for name, value in vars(self).items() if name != "seconds"}
+        if self.seconds is not None or self.any_fidelity:
+            return self.with_fidelities()
+        others = ("seconds", "any_fidelity")
+        options = {name: value for name, value in vars(self).items() if name not in others}
         if objectives := options.pop("objectives"):
             from rlnas.analysis.fronts.run import compare_fronts
 
@@ -124,20 +131,29 @@ class Compare:
         finish(compare(benchmark, failed=failed, **options), self.out, reference)
         left_out(failed)
 
-    def by_seconds(self, seconds: float) -> None:
-        """A comparison by simulated seconds, of each benchmark by itself."""
-        if self.objectives or self.reward:
+    def with_fidelities(self) -> None:
+        """A comparison by simulated seconds, or by queries at any fidelity, of each benchmark by
+        itself."""
+        by_seconds = self.seconds is not None
+        if by_seconds and self.any_fidelity:
             raise UserError(
-                "--seconds is given with --objectives or --reward; expected a budget of queries, "
-                "--budget, for these"
+                "--any-fidelity is given with --seconds, of which any fidelity is asked anyway; "
+                "expected one of them"
+            )
+        if self.objectives or self.reward:
+            given = "--seconds" if by_seconds else "--any-fidelity"
+            raise UserError(
+                f"{given} is given with --objectives or --reward; expected a budget of queries, "
+                "--budget, of whole trainings for these"
             )
         from rlnas.analysis.seconds.write import opened, run
 
         for name in self.benchmark:
             there = opened(name, self.epochs, self.noise, self.rehearsal)
             run(
-                there, self.agents, kind="seconds", seconds=seconds, seeds=self.seeds,
-                seed=self.seed, out=self.out, redo=self.redo, reference=self.reference,
+                there, self.agents, kind="seconds" if by_seconds else "fidelities",
+                seconds=self.seconds, queries=self.budget, seeds=self.seeds, seed=self.seed,
+                out=self.out, redo=self.redo, reference=self.reference,
             )  # fmt: skip
 
 
@@ -148,8 +164,11 @@ class Plot:
 
     Any folders can be given, in any order: each agent is drawn once (of its runs, the one with most
     seeds, then the newest), a figure for each benchmark, noise policy and budget; a comparison of
-    several benchmarks that is given alone is drawn as it was. What cannot be drawn is named. Other
-    folders, e.g. of trainings, are for `rlnas report`.
+    several benchmarks that is given alone is drawn as it was. Comparisons by --seconds or
+    --any-fidelity, and what `rlnas fidelity` wrote, are drawn as they were, from the runs beside
+    them. What cannot be drawn is named: fronts are drawn by the same `rlnas compare --objectives`
+    again, which searches nothing that is done; other folders, e.g. of trainings, are for `rlnas
+    report`.
 
     Examples:
       rlnas plot runs/*

@@ -16,7 +16,8 @@ from rlnas.analysis.comparison.runs import (
 )
 from rlnas.analysis.comparison.several.write import write as write_several
 from rlnas.analysis.comparison.write import write
-from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
+from rlnas.analysis.folders import DRAWN_BY, PARTS, REPORTED, Left, kind_of, tell
+from rlnas.analysis.seconds import write as seconds
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
@@ -25,8 +26,8 @@ from rlnas.bench.files import quoted
 def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
     """Figure and table of the runs in run folders and comparisons; into `out`, or a folder of it
     for each benchmark, noise policy and budget, where there are several; a comparison of several
-    benchmarks alone as it was. reference: as `measure` takes it. What is left is told on stderr;
-    `UserError` when all of it is."""
+    benchmarks alone, and those whose queries may be at any fidelity, as they were. reference: as
+    `measure` takes it. What is left is told on stderr; `UserError` when all of it is."""
     if len(folders) == 1 and is_of_several(folders[0]):
         return write_several(comparison_runs(folders[0]), out, reference)
     if not folders:
@@ -34,9 +35,13 @@ def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
             "no runs given; expected run folders, or a compare-... folder, as in `rlnas plot "
             "runs/*`"
         )
-    runs, left = gather(folders)
+    again = [folder for folder in folders if (folder / seconds.SUMMARY).is_file()]
+    done, left = redrawn(again, out, reference, alone=len(folders) == 1)
+    runs, others = gather([folder for folder in folders if folder not in again])
     drawn, more = once(runs)
-    left += more
+    left += others + more
+    if not drawn and done:
+        return tell(left)
     if not drawn:
         if len(left) == 1:
             raise UserError(left[0].why)
@@ -49,9 +54,26 @@ def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
         if len(grounds) == 1:
             write(of, out, reference)
             continue
-        print(f"{'' if i == 0 else chr(10)}{name}")
+        print(f"{'' if i == done == 0 else chr(10)}{name}")
         write(of, out / name, reference)
     tell(left)
+
+
+def redrawn(
+    folders: Sequence[Path], out: Path, reference: str, alone: bool
+) -> tuple[int, list[Left]]:
+    """(how many comparisons by seconds, or by queries at any fidelity, were drawn; what was not).
+    alone: whether into `out` itself."""
+    done, left = 0, []
+    for folder in folders:
+        try:
+            if not alone:
+                print(f"{chr(10) if done else ''}{folder.name}")
+            seconds.redraw(folder, out if alone else out / folder.name, reference)
+            done += 1
+        except UserError as error:
+            left.append(Left(folder, str(error)))
+    return done, left
 
 
 def gather(folders: Sequence[Path]) -> tuple[list[Run], list[Left]]:
@@ -72,6 +94,11 @@ def gather(folders: Sequence[Path]) -> tuple[list[Run], list[Left]]:
             kind, why = kind_of(folder), str(error)
             if kind in REPORTED:
                 why = f"{REPORTED[kind]}: `rlnas report` draws or says them again"
+            if kind in DRAWN_BY:
+                why = (
+                    f"{REPORTED[kind]}: the same `rlnas {DRAWN_BY[kind]}` again draws them, from "
+                    "its stored runs; `rlnas report` says them again"
+                )
             left.append(Left(folder, PARTS.get(kind, why)))
     return list({run.manifest["hash"]: run for run in runs}.values()), left
 

@@ -4,7 +4,6 @@ predictor."""
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +16,8 @@ from jaxtyping import Float
 from rlnas import bench
 from rlnas.analysis.predict import columns
 from rlnas.bench.benchmark import Indexed
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
-from rlnas.bench.family import family_of
 from rlnas.bench.jax_setup import pinned
 
 AT_ONCE = 1024
@@ -49,8 +48,8 @@ def pool_of(
     truth: str = "",
 ) -> Pool:
     """The architectures of a benchmark, `most` drawn ones where it has more, or those of `file`.
-    epochs: smaller budgets to take as predictors; () for those that the benchmark lists. truth: the
-    column whose values stand for the benchmark's."""
+    epochs: smaller budgets to take as predictors; () as `smaller` chooses. truth: the column whose
+    values stand for the benchmark's."""
     benchmark = bench.load(name)
     space = benchmark.space
     if file is not None:
@@ -68,7 +67,7 @@ def pool_of(
         vals = vals / 100 if np.nanmax(vals) > 1.5 else vals
     else:
         vals = looked_up(benchmark, archs)
-        for budget in smaller(name, benchmark.epochs, epochs):
+        for budget in smaller(bench.load_fidelities(name).budgets, epochs):
             free[f"{budget} epochs"] = looked_up(bench.load(name, epochs=budget), archs)
     known = np.isfinite(vals)
     free = {key: column[known] for key, column in free.items()}
@@ -101,15 +100,9 @@ def looked_up(benchmark: Any, archs: Any) -> Float[np.ndarray, " n"]:
     return np.asarray(vals(benchmark, archs), np.float64)
 
 
-def smaller(name: str, epochs: int | None, asked: Sequence[int]) -> list[int]:
-    """The budgets below `epochs` that are asked for and there; those listed where none is asked
-    for."""
-    family = family_of(name)
-    listed = next((x.budgets for x in family.here() if name in (x.name, x.file)), None)
-    if listed is None:  # a file somewhere else
-        listed = dict(family.facts(name)).get("budgets", "")
-    if ends := re.fullmatch(r"(\d+) to (\d+)", listed):
-        there = set(range(int(ends[1]), int(ends[2]) + 1)) & {*asked}
-    else:
-        there = {int(x) for x in re.findall(r"\d+", listed)}
-    return sorted(x for x in there if (not asked or x in asked) and x < (epochs or 0))
+def smaller(budgets: Budgets, asked: Sequence[int]) -> list[int]:
+    """The budgets below the largest that are asked for and there. Where none is asked for all of
+    them, but of a learning curve, which knows every epoch, none."""
+    if not asked and budgets.every_epoch:
+        return []
+    return [epochs for epochs in budgets.epochs[:-1] if not asked or epochs in asked]

@@ -1,4 +1,5 @@
-"""The figure of a comparison by simulated seconds; with correlations of fidelities before it."""
+"""The figure of a comparison whose queries may be at any fidelity; with
+correlations of fidelities before it."""
 
 from __future__ import annotations
 
@@ -25,10 +26,10 @@ UNITS = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 def figure(measured: Measured, agreement: Sequence[Agreement] = ()) -> Figure:
     """Accuracy of the incumbent, and its regret where the optimum is known, against simulated
-    seconds; left of them how the fidelities rank, where that was measured."""
+    seconds, or queries; left of them how the fidelities rank, where that was measured."""
     manifest, entered = measured.manifest, measured.entrants
     styles = styles_of({e.label: e.manifest["agent"] for e in entered})
-    size, unit = next((u for u in UNITS if measured.grid[-1] >= 2 * u[0]), UNITS[-1])
+    size, along = axis_of(measured)
     drawn = [
         Curve(e.label, styles[e.label], measured.grid / size, measured.curves[e.label])
         for e in entered
@@ -52,12 +53,20 @@ def figure(measured: Measured, agreement: Sequence[Agreement] = ()) -> Figure:
             draw_agreement(grid[0], agreement)
         for axes, kind in zip(grid[-len(kinds) :], kinds, strict=True):
             draw_panel(axes, drawn, kind, optimum, log_x=True)
-            axes.set_xlabel(f"Simulated training time ({unit})")
+            axes.set_xlabel(along)
             limits(axes, kind, drawn, optimum)
             said = f"{manifest['reports'].capitalize()} of the incumbent (%)"
             label = textwrap.fill(said, 42) if kind == "accuracy" else "Regret (percentage points)"
             axes.set_ylabel(label)
     return shown
+
+
+def axis_of(measured: Measured) -> tuple[int, str]:
+    """(what one is there, what the axis says)."""
+    if not measured.by_seconds:
+        return 1, "Queries, at any fidelity"
+    size, unit = next((u for u in UNITS if measured.grid[-1] >= 2 * u[0]), UNITS[-1])
+    return size, f"Simulated training time ({unit})"
 
 
 def draw_agreement(axes: Any, agreement: Sequence[Agreement]) -> None:
@@ -89,7 +98,9 @@ def title(measured: Measured) -> str:
     manifest = measured.manifest
     first = measured.leaders[0] if measured.leaders else ""
     said = percent(measured.last(first)["accuracy_iqm"]) + " %" if first else ""
-    where = f"after {humanise(manifest['seconds'])} on {called(manifest['benchmark'])}"
+    spent = f"{manifest.get('budget', 0):,} queries at any fidelity"
+    spent = humanise(manifest["seconds"]) if measured.by_seconds else spent
+    where = f"after {spent} on {called(manifest['benchmark'])}"
     return captions.finding(measured.leaders, measured.entrants, where, said)
 
 
@@ -99,6 +110,19 @@ def subtitle(measured: Measured) -> str:
     return (
         f"{called(manifest['benchmark'])}, fidelities: {said_of(manifest)}; noise policy "
         f"{manifest['benchmark'].get('noise')}, {seeds}"
+    )
+
+
+def budget_of(measured: Measured) -> str:
+    if not measured.by_seconds:
+        return (
+            f"A run makes {measured.manifest['budget']:,} queries; each counts as one, at whatever "
+            "fidelity."
+        )
+    seconds = measured.manifest["seconds"]
+    return (
+        f"A run ends before the query that would pass its budget of {seconds:,.0f} s, "
+        f"{seconds / measured.whole:,.0f} whole trainings of mean length."
     )
 
 
@@ -115,11 +139,10 @@ def note(measured: Measured, agreement: Sequence[Agreement] = ()) -> str:
     if not manifest["reports"].startswith("test"):
         shown = f"{manifest['reports']} of its whole training, without noise"
     lines = [
-        f"{captions.source(manifest)}{sha}. A run ends before the query that would pass its budget "
-        f"of {manifest['seconds']:,.0f} s, {manifest['seconds'] / measured.whole:,.0f} whole "
-        "trainings of mean length. Incumbent: the best by validation at the highest fidelity seen "
-        f"so far; shown is the {shown}. Agents that name no fidelity ask whole trainings. Lines: "
-        "interquartile mean; bands: 95 % bootstrap intervals over seeds."
+        f"{captions.source(manifest)}{sha}. {budget_of(measured)} Incumbent: the "
+        f"best by validation at the highest fidelity seen so far; shown is the {shown}. "
+        "Agents that name no fidelity ask whole trainings. Lines: interquartile mean; bands: "
+        "95 % bootstrap intervals over seeds."
     ]
     if agreement:
         lines.append(

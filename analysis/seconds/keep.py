@@ -1,10 +1,9 @@
-"""Runs under a budget of seconds on disk: `<out>/timed-<hash>/{manifest.json, history.npz}`, the
-manifest last."""
+"""Runs whose queries may be at any fidelity on disk:
+`<out>/timed-<hash>/{manifest.json, history.npz}`, the manifest last."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from rlnas.analysis import store
 from rlnas.analysis.store import DamagedRun, Run
 from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Text, Whole, check, check_arrays
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
 from rlnas.bench.npz import load_npz, save_npz
-from rlnas.bench.reading import read_json, to_json, write_json
+from rlnas.bench.reading import read_json, to_json
 
 KIND, FORMAT, VERSION = "timed", "rlnas-timed-run", 1
 HISTORY_FORMAT = ("rlnas-timed-history", 1)
@@ -28,7 +26,7 @@ ARRAYS = {
     "fidelity": ArrayOf("int32", EACH, -1),
     "val": ArrayOf("float32", EACH, nan=True),
     "reported": ArrayOf("float32", EACH, nan=True),
-    "sim_seconds": ArrayOf("float32", EACH, 0),
+    "sim_seconds": ArrayOf("float32", EACH, 0, nan=True),
     "valid": ArrayOf("bool", EACH),
     "made": ArrayOf("bool", EACH),
     "incumbent": ArrayOf("int32", EACH, -1),
@@ -38,7 +36,6 @@ RULES = Fields(
         "benchmark": Fields({"name": Text()}),
         "fidelities": Fields({"epochs": Each(Whole(1)), "continues": None, "estimated": None}),
         "agent": Text(),
-        "seconds": Number(0),
         "seed": Whole(),
         "seeds": Whole(1),
         "reports": Text(),
@@ -47,13 +44,14 @@ RULES = Fields(
         "wall_seconds": Number(0),
         "history_sha256": Text(),
         **store.MADE,
-    }
+    },
+    {"seconds": Number(0), "budget": Whole(1)},
 )
 
 
 def identity(**decides: Any) -> dict[str, Any]:
-    """What decides every byte of a run: benchmark, fidelities, agent, config, seconds, seed, seeds,
-    code and jax (of `store.decided_by`)."""
+    """What decides every byte of a run: benchmark, fidelities, agent, config, seconds or budget (of
+    queries), seed, seeds, code and jax (of `store.decided_by`)."""
     found: dict[str, Any] = to_json({"format": FORMAT, "version": VERSION} | decides)
     return found
 
@@ -67,18 +65,7 @@ def save(
 ) -> None:
     arrays = {name: np.asarray(x) for name, x in history._asdict().items()}
     save_npz(folder / store.HISTORY, HISTORY_FORMAT, arrays, compressed=True)
-    write_json(
-        folder / store.MANIFEST,
-        {
-            **decides,
-            **facts,
-            "hash": folder.name,
-            "history_sha256": sha256(folder / store.HISTORY),
-            "versions": store.versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "wall_seconds": round(wall_seconds, 3),
-        },
-    )
+    store.write_manifest(folder, {**decides, **facts, "hash": folder.name}, wall_seconds)
 
 
 def load(folder: Path, label: str) -> Run:
@@ -89,6 +76,8 @@ def load(folder: Path, label: str) -> Run:
         if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
             raise UserError(f"{path} is no {FORMAT} version {VERSION}; {AGAIN}")
         check(manifest, RULES, path, AGAIN)
+        if ("seconds" in manifest) == ("budget" in manifest):
+            raise UserError(f"{path} is damaged: expected seconds, or a budget of queries; {AGAIN}")
         file = folder / store.HISTORY
         if store.sha256_of(file) != manifest["history_sha256"]:
             raise UserError(f"{file} is missing or not what {store.MANIFEST} says; {AGAIN}")

@@ -1,4 +1,5 @@
-"""The numbers of a comparison by simulated seconds."""
+"""The numbers of a comparison whose queries may be at any fidelity: by simulated seconds, or by
+queries."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from rlnas.agents.timed import TimedHistory
 from rlnas.analysis import stats, store
@@ -24,8 +25,8 @@ POINTS = 120
 
 @dataclass(frozen=True)
 class Measured:
-    """whole: mean seconds of a whole training. grid: float [POINTS] seconds; curves: label -> what
-    is reported there. rows: by seconds, then in the order of the agents."""
+    """whole: mean seconds of a whole training. grid: [points] seconds, or queries; curves: label ->
+    what is reported there. rows: by these, then in the order of the agents."""
 
     entrants: tuple[Entrant, ...]
     reference: str | None
@@ -36,6 +37,10 @@ class Measured:
     rows: tuple[dict[str, Any], ...]
 
     @property
+    def by_seconds(self) -> bool:
+        return "seconds" in self.manifest
+
+    @property
     def manifest(self) -> dict[str, Any]:
         return self.entrants[0].manifest
 
@@ -44,11 +49,18 @@ class Measured:
         return next(row for row in reversed(self.rows) if row["agent"] == label)
 
 
-def worth(history: Any, grid: Float[np.ndarray, " points"]) -> Float[np.ndarray, "seeds points"]:
-    """What the incumbent is reported as at each second: that after the last query finished by
-    then, up to the end of the budget, in which no other fits. NaN before the first."""
-    spent = np.cumsum(np.asarray(history.sim_seconds, np.float64), axis=1)
-    spent = np.where(history.made, spent, np.inf)
+def spent_by(history: TimedHistory, by_seconds: bool = True) -> Float[np.ndarray, "seeds most"]:
+    """Seconds, or queries, up to the end of each query; inf of what was not made."""
+    each = np.asarray(history.sim_seconds if by_seconds else history.made, np.float64)
+    return np.where(history.made, np.cumsum(each, axis=1), np.inf)
+
+
+def worth(
+    history: TimedHistory, grid: Num[np.ndarray, " points"], by_seconds: bool = True
+) -> Float[np.ndarray, "seeds points"]:
+    """What the incumbent is reported as at each second, or query: that after the last query
+    finished by then, up to the end of the budget, in which no other fits. NaN before the first."""
+    spent = spent_by(history, by_seconds)
     values = np.asarray(history.reported, np.float64)
     found = np.take_along_axis(values, np.maximum(history.incumbent, 0), axis=1)
     found = np.where(history.incumbent >= 0, found, np.nan)
@@ -59,28 +71,42 @@ def worth(history: Any, grid: Float[np.ndarray, " points"]) -> Float[np.ndarray,
 
 def asked(history: TimedHistory, seconds: float) -> Float[np.ndarray, " seeds"]:
     """Queries made by then."""
-    spent = np.cumsum(np.asarray(history.sim_seconds, np.float64), axis=1)
-    within: Any = history.made & (spent <= seconds)
+    within: Any = history.made & (spent_by(history) <= seconds)
     return within.sum(1).astype(np.float64)
+
+
+def paid(history: TimedHistory, queries: float) -> Float[np.ndarray, " seeds"]:
+    """Seconds spent in so many queries, NaN where they are not known."""
+    within = history.made & (spent_by(history, False) <= queries)
+    return np.where(within, np.asarray(history.sim_seconds, np.float64), 0).sum(1)
 
 
 def measure(runs: Sequence[Run], whole: float, reference: str = "") -> Measured:
     """whole: mean seconds of a whole training, for the table. reference: the label of an agent; ""
     for the best of those that are not trained, at the end."""
     entered = entrants(runs)
-    budget = float(entered[0].manifest["seconds"])
-    grid = np.geomspace(min(whole, budget / 2), budget, POINTS)
-    at = np.array([share * budget for share in SHARES])
+    by_seconds = "seconds" in entered[0].manifest
+    budget = entered[0].manifest["seconds" if by_seconds else "budget"]
+    if by_seconds:
+        grid = np.geomspace(min(whole, budget / 2), budget, POINTS)
+        at = np.array([share * budget for share in SHARES], np.float64)
+    else:
+        grid = np.unique(np.geomspace(1, budget, POINTS).round())
+        at = np.unique([max(1.0, float(round(share * budget))) for share in SHARES])
+    after = at.tolist()
     # The last point is the budget, whatever the rounding of a sum.
     at[-1] = grid[-1] = np.inf
-    table = {e.label: e.each(lambda h: worth(h, at)) for e in entered}
+    table = {e.label: e.each(lambda h: worth(h, at, by_seconds)) for e in entered}
     ends = {label: [values[-1]] for label, values in table.items()}
     against_whom = reference_among(entered, ends, reference)
     compared = against({label: [values] for label, values in table.items()}, against_whom)
-    curves = {e.label: stats.bootstrap([e.each(lambda h: worth(h, grid))]) for e in entered}
-    by_agent = [
-        _rows(e, table[e.label], at, budget, whole, compared[e.label]) for e in entered
-    ]  # fmt: skip
+    curves = {
+        e.label: stats.bootstrap([e.each(lambda h: worth(h, grid, by_seconds))]) for e in entered
+    }
+    by_agent = []
+    for e in entered:
+        said = _spending(e, at, after, whole) if by_seconds else _asking(e, at, after)
+        by_agent.append(_rows(e, table[e.label], compared[e.label], said))
     rows = [store.to_json(column[i]) for i in range(len(at)) for column in by_agent]
     grid = np.append(grid[:-1], budget)
     return Measured(
@@ -88,8 +114,29 @@ def measure(runs: Sequence[Run], whole: float, reference: str = "") -> Measured:
     )  # fmt: skip
 
 
+def _spending(entrant: Entrant, at: Any, after: list[float], whole: float) -> dict[str, Any]:
+    """Columns of a comparison by seconds."""
+    return {
+        "seconds": after,
+        "whole_trainings": [seconds / whole for seconds in after],
+        "queries_mean": [
+            np.mean([asked(run.history, seconds).mean() for run in entrant.runs]) for seconds in at
+        ],
+    }
+
+
+def _asking(entrant: Entrant, at: Any, after: list[float]) -> dict[str, Any]:
+    """Columns of a comparison by queries."""
+    return {
+        "queries": [int(queries) for queries in after],
+        "seconds_mean": [
+            np.mean([paid(run.history, queries).mean() for run in entrant.runs]) for queries in at
+        ],
+    }
+
+
 def _rows(
-    entrant: Entrant, values: Any, at: Any, budget: float, whole: float, compared: Any
+    entrant: Entrant, values: Any, compared: Any, spent: dict[str, Any]
 ) -> list[dict[str, Any]]:
     manifest = entrant.manifest
     optimum = math.nan if manifest["optimum"] is None else manifest["optimum"]
@@ -98,10 +145,8 @@ def _rows(
         **spread({"accuracy_iqm": accuracy, "regret_iqm": mirrored(accuracy, optimum)}),
         "accuracy_mean": values.mean((1, 2)),
         **compared,
-        "queries_mean": [
-            np.mean([asked(run.history, seconds).mean() for run in entrant.runs]) for seconds in at
-        ],
     }
+    columns = spent | columns
     facts = {
         "benchmark": manifest["benchmark"].get("name"),
         "noise": manifest["benchmark"].get("noise"),
@@ -110,8 +155,6 @@ def _rows(
         "pretraining_lookups": entrant.pretraining.get("lookups", 0),
     }
     return [
-        facts
-        | {"seconds": share * budget, "whole_trainings": share * budget / whole}
-        | {name: None if column is None else column[i] for name, column in columns.items()}
-        for i, share in enumerate(SHARES)
+        facts | {name: None if column is None else column[i] for name, column in columns.items()}
+        for i in range(len(values))
     ]

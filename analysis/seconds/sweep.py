@@ -1,4 +1,5 @@
-"""From agents' settings to runs under a budget of simulated seconds, made or taken from disk."""
+"""From agents' settings to runs whose queries may be at any fidelity, under a budget of simulated
+seconds or of queries, made or taken from disk."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.agents.fidelity import AsksFidelity, parts
-from rlnas.agents.protocol import AgentConfig, seed_keys
+from rlnas.agents.protocol import AgentConfig, Outside, seed_keys
 from rlnas.agents.timed import TimedHistory, run_timed
+from rlnas.agents.timed_outside import run_timed_outside
 from rlnas.analysis import store
 from rlnas.analysis.comparison.sweep import Contender, contenders, facts, identity_of
 from rlnas.analysis.seconds import keep
@@ -89,22 +91,25 @@ def compare(
     fidelities: Fidelities,
     agents: Sequence[str] | Mapping[str, AgentConfig],
     *,
-    seconds: float,
+    seconds: float | None = None,
+    queries: int = 0,
     seeds: int,
     seed: int,
     out: Path,
     redo: bool = False,
     left: list[str] | None = None,
 ) -> list[Run]:
-    """Every agent's run, loaded from `out` when it is there and whole. left: takes why an agent
-    cannot search here, and the others go on; else that is a `UserError`."""
-    costs = check_seconds(fidelities, seconds)
+    """Every agent's run under a budget of seconds, or without one of queries; loaded from `out`
+    when it is there and whole. left: takes why an agent cannot search here, and the others go on;
+    else that is a `UserError`."""
+    costs = None if seconds is None else check_seconds(fidelities, seconds)
+    limit = Limit(seconds, queries, costs)
     entered = contenders(agents)
     runs: list[Run] = []
     with bar(entered[0].label, seeds * len(entered), unit="run", leave=False) as progress:
         for contender in entered:
             progress.set_description(contender.label)
-            folder, decides = _place(contender, fidelities, seconds, seeds, seed, out)
+            folder, decides = _place(contender, fidelities, limit, seeds, seed, out)
             if store.is_done(folder) and not redo:
                 try:
                     runs.append(keep.load(folder, contender.label))
@@ -114,9 +119,7 @@ def compare(
                     progress.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
             try:
                 started = time.monotonic()
-                history = histories(
-                    contender, fidelities, costs, seconds, seeds, seed, progress.update
-                )
+                history = histories(contender, fidelities, limit, seeds, seed, progress.update)
             except UserError as error:
                 if left is None or len(entered) == 1:
                     raise
@@ -131,18 +134,52 @@ def compare(
     return runs
 
 
+class Limit(NamedTuple):
+    """What a run may spend: `seconds`, of which `costs` tells how many queries they are, or else
+    `queries`."""
+
+    seconds: float | None
+    queries: int
+    costs: Costs | None
+
+    @property
+    def high(self) -> float:
+        return math.inf if self.seconds is None else self.seconds
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """In identities and manifests."""
+        return {"budget": self.queries} if self.seconds is None else {"seconds": self.seconds}
+
+    def room(self, config: AgentConfig) -> int:
+        """Queries to make room for at first."""
+        if self.seconds is None or self.costs is None:
+            return self.queries
+        outside = isinstance(config, Outside)
+        short = not outside and isinstance(parts(config)[0], AsksFidelity)
+        whole = self.seconds / max(self.costs.smallest if short else self.costs.whole, 1e-9)
+        if outside:  # which makes all of them
+            return math.ceil(1.1 * whole) + 5
+        return 1 << max(6, math.ceil(math.log2(1.5 * whole)))
+
+
+def runner(config: AgentConfig) -> Any:
+    """Who makes the runs of an agent."""
+    return run_timed_outside if isinstance(config, Outside) else run_timed
+
+
 def _place(
-    contender: Contender, fidelities: Fidelities, seconds: float, seeds: int, seed: int, out: Path
+    contender: Contender, fidelities: Fidelities, limit: Limit, seeds: int, seed: int, out: Path
 ) -> tuple[Path, dict[str, Any]]:
     decides = keep.identity(
         benchmark=fidelities.benchmark.describe(),
         fidelities=fidelities.budgets._asdict(),
         agent=contender.name,
         config=identity_of(contender.config),
-        seconds=seconds,
+        **limit.said,
         seed=seed,
         seeds=seeds,
-        **store.decided_by(contender.config, fidelities, run_timed),
+        **store.decided_by(contender.config, fidelities, runner(contender.config)),
     )
     return store.folder_of(out, keep.KIND, decides), decides
 
@@ -150,8 +187,7 @@ def _place(
 def histories(
     contender: Contender,
     fidelities: Fidelities,
-    costs: Costs,
-    seconds: float,
+    limit: Limit,
     seeds: int,
     seed: int,
     progress: Any,
@@ -159,19 +195,19 @@ def histories(
     """Of all seeds, as long as the longest. An agent that finds cheaper architectures than usual
     makes more queries than there was room for: then the block runs again with twice the room, and
     begins as before."""
-    program, _ = parts(contender.config)
-    usual = costs.smallest if isinstance(program, AsksFidelity) else costs.whole
-    most = 1 << max(6, math.ceil(math.log2(1.5 * seconds / max(usual, 1e-9))))
-    keys = seed_keys(seed, -(-seeds // BLOCK) * BLOCK)
+    config = contender.config
+    run, most = runner(config), limit.room(config)
+    padded = seeds if isinstance(config, Outside) else -(-seeds // BLOCK) * BLOCK
+    keys = seed_keys(seed, padded)
     found: list[TimedHistory] = []
     start = 0
     while start < seeds:
-        block = run_timed(contender.config, fidelities, seconds, keys[start : start + BLOCK], most)
+        block = run(config, fidelities, limit.high, keys[start : start + BLOCK], most)
         part = TimedHistory._make(np.asarray(x) for x in block)
-        if part.made[:, -1].any():
+        if limit.seconds is not None and part.made[:, -1].any():
             if most >= MOST:
                 raise UserError(
-                    f"{contender.label} makes more than {MOST:,} queries in {seconds:g} s of "
+                    f"{contender.label} makes more than {MOST:,} queries in {limit.seconds:g} s of "
                     f"{fidelities.benchmark.name}; give fewer --seconds"
                 )
             most *= 2
@@ -183,7 +219,7 @@ def histories(
     length = max(int(part.made.sum(1).max()) for part in found)
     if not length:
         raise UserError(
-            f"{contender.label} has no query that fits into {seconds:g} s of "
+            f"{contender.label} has no query that fits into {limit.high:g} s of "
             f"{fidelities.benchmark.name}; give more --seconds"
         )
     ends: dict[str, Any] = {"fidelity": -1, "val": np.nan, "reported": np.nan}

@@ -1,7 +1,8 @@
-"""How a comparison by simulated seconds is written: figure, table and report."""
+"""How a comparison whose queries may be at any fidelity is written: figure, table and report."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +13,44 @@ from rlnas.analysis import store
 from rlnas.analysis.fidelity import text as of_fidelities
 from rlnas.analysis.fidelity.measures import Agreement
 from rlnas.analysis.rehearsal import check_rehearsal
-from rlnas.analysis.seconds.figure import figure
+from rlnas.analysis.seconds import keep
+from rlnas.analysis.seconds.figure import figure, said_of
 from rlnas.analysis.seconds.measures import measure
 from rlnas.analysis.seconds.sweep import compare, costs_of
-from rlnas.analysis.seconds.text import text
+from rlnas.analysis.seconds.text import none, text
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.analysis.stats import Interval
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
 from rlnas.bench.errors import UserError
 from rlnas.bench.fidelity import Fidelities
 from rlnas.bench.files import at_once, expanded, quoted
+from rlnas.bench.reading import read_json, write_json
 
-TABLE, AGREEMENT = "table.csv", "agreement.csv"
+TABLE, AGREEMENT, SUMMARY = "table.csv", "agreement.csv", "seconds.json"
+FORMAT, VERSION = "rlnas-seconds", 1
+AGAIN = "run the same command again"
+SPANS = ("all", "best", "kept")
+SPAN = Each(Number(null=True), length=3)
+RULES = Fields(
+    {
+        "runs": Each(Fields({"hash": Text(form=rf"{keep.KIND}-[0-9a-f]{{16}}"), "agent": Text()})),
+        "whole": Number(0, null=True),
+        "reference": Text(),
+        "agreement": Each(
+            Fields(
+                {
+                    "epochs": Whole(1),
+                    "architectures": Whole(1),
+                    "seconds": Number(0, null=True),
+                    **dict.fromkeys(SPANS, SPAN),
+                }
+            )
+        ),
+    }
+)
 
 
 def opened(name: str, epochs: int | None, noise: str, rehearsal: bool) -> Fidelities:
@@ -44,7 +70,8 @@ def run(
     agents: Sequence[str],
     *,
     kind: str,
-    seconds: float,
+    seconds: float | None = None,
+    queries: int = 0,
     seeds: int,
     seed: int,
     out: Path,
@@ -53,22 +80,23 @@ def run(
     agreement: Sequence[Agreement] = (),
     lenient: bool = False,
 ) -> None:
-    """Run what is missing, and write and say what came of it. lenient: agents that cannot search
-    here are left out, and that is said."""
+    """Run what is missing, and write and say what came of it. seconds, queries: as of `compare`.
+    lenient: agents that cannot search here are left out, and that is said."""
     check_at_least(2, ", an interval needs them", seeds=seeds)
     check_seed(seed)
     out = Path(expanded(str(out)))
     check_folder(out)
     left: list[str] = []
     runs = compare(
-        fidelities, agents, seconds=seconds, seeds=seeds, seed=seed, out=out, redo=redo,
-        left=left if lenient else None,
+        fidelities, agents, seconds=seconds, queries=queries, seeds=seeds, seed=seed, out=out,
+        redo=redo, left=left if lenient else None,
     )  # fmt: skip
     identity: list[Any] = [[run.manifest["hash"], run.label] for run in runs]
     folder = store.folder_of(
         out, kind, [*identity, reference, [one._asdict() for one in agreement]]
     )
-    written(folder, fidelities, runs, reference, agreement)
+    whole = math.nan if seconds is None else costs_of(fidelities).whole
+    written(folder, runs, whole, reference, agreement)
     for run in runs:
         what = "history" if run is runs[0] else ""
         print(f"{what:8} {quoted(run.folder)}  {run.label}  ({came(run)})")
@@ -79,22 +107,50 @@ def run(
 @at_once()
 def written(
     folder: Path,
-    fidelities: Fidelities,
     runs: Sequence[Run],
+    whole: float,
     reference: str,
     agreement: Sequence[Agreement],
 ) -> None:
-    measured = measure(runs, costs_of(fidelities).whole, reference)
+    """Figure, tables and report; and, last, what `redraw` needs."""
+    measured = measure(runs, whole, reference)
     said = text(measured)
-    name = fidelities.benchmark.name
+    name = measured.manifest["benchmark"]["name"]
     paths: dict[str, Path] = {}
     if agreement:
-        said = f"{of_fidelities.text(name, fidelities.budgets.caption, agreement)}\n\n{said}"
+        said = f"{of_fidelities.text(name, said_of(measured.manifest), agreement)}\n\n{said}"
         paths["agreement"] = folder / AGREEMENT
         store.write_csv(paths["agreement"], of_fidelities.rows(name, agreement))
     png, svg = save(figure(measured, agreement), folder)
     store.write_csv(folder / TABLE, measured.rows)
     tell(said, folder, {"figure": png, "": svg, "table": folder / TABLE} | paths)
+    write_json(
+        folder / SUMMARY,
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "runs": [{"hash": run.folder.name, "agent": run.label} for run in runs],
+            "whole": whole,
+            "reference": reference,
+            "agreement": [one._asdict() for one in agreement],
+        },
+    )
+
+
+def redraw(folder: Path, out: Path, reference: str = "") -> None:
+    """Figure, tables and report of what lies in `folder` into `out`, from the runs beside it; a
+    `UserError` where these are not what it says."""
+    path = folder / SUMMARY
+    found = read_json(path, hint=AGAIN)
+    if (found.get("format"), found.get("version")) != (FORMAT, VERSION):
+        raise UserError(f"{path} is no {FORMAT} version {VERSION}; {AGAIN}")
+    check(found, RULES, path, AGAIN)
+    runs = [keep.load(folder.parent / run["hash"], run["agent"]) for run in found["runs"]]
+    agreement = []
+    for one in found["agreement"]:
+        spans = {name: Interval(*map(none, one[name])) for name in SPANS}
+        agreement.append(Agreement(**one | spans | {"seconds": none(one["seconds"])}))
+    written(out, runs, none(found["whole"]), reference or found["reference"], agreement)
 
 
 def came(run: Run) -> str:

@@ -17,7 +17,10 @@ FORMATS = ("csv", "parquet")
 
 @dataclass(frozen=True)
 class Export:
-    """Write a table as CSV or parquet."""
+    """Write a table as CSV or parquet, with its columns of costs.
+
+    Says with which commands a table is made of the file again.
+    """
 
     table: Positional[str]
     """Name or path of a table."""

@@ -16,8 +16,8 @@ class Rehearse:
 
     The new table is no benchmark, and says so: cells of the partial table keep their values, all
     other ones are a regressor's (gradient boosting on the encoding), fitted to nine tenths of them;
-    the last tenth tells how far it can be believed. Commands search it with `--rehearsal` only.
-    Needs the extra `retrain` (scikit-learn).
+    the last tenth tells how far it can be believed. Columns of costs are left out. Commands search
+    it with `--rehearsal` only. Needs the extra `retrain` (scikit-learn).
     """
 
     table: Positional[str]

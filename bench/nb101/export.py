@@ -6,7 +6,8 @@ was measured) epochs, repeat, validation_accuracy, test_accuracy, train_accuracy
 wide form (a line a cell) the measurements as validation_accuracy_108ep_repeat0 and so on. Repeats
 count from 0 as in the noise policy `repeat=i`. Accuracies are fractions, times seconds; names of
 those that are declared to be means or maxima begin with `mean3_` or `max3_`, in long form where all
-budgets are alike. Learning curves are left out.
+budgets are alike. Columns of costs follow, `latency (ms)`, in long form on every line of a cell.
+Learning curves are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rlnas.bench import cost_columns
 from rlnas.bench.columns import column_file
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
@@ -49,9 +51,11 @@ def export(table: Table, path: Path | str, *, shape: str = "long", progress: boo
             chunk = slice(start, start + BATCH_CELLS)
             columns = _cell_columns(table.row[chunk], reference)
             columns["trainable_params"] = table.params[chunk]
-            write(
-                columns | _wide(table, chunk) if shape == "wide" else _long(table, chunk, columns)
-            )
+            costs = cost_columns.exported(table.columns, chunk)
+            if shape == "wide":
+                write(columns | _wide(table, chunk) | costs)
+            else:
+                write(_long(table, chunk, columns, costs))
             done.update(len(table.row[chunk]))
     return path
 
@@ -80,15 +84,22 @@ def _operations(v: int, ops: np.ndarray) -> str:
     return "|".join(("input", *(OPS[label] for label in ops[: v - 2]), "output"))
 
 
-def _long(table: Table, chunk: slice, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _long(
+    table: Table, chunk: slice, columns: dict[str, np.ndarray], costs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     _, budgets, repeats = table.val.shape
     cells = len(table.row[chunk])
-    runs = {key: np.repeat(column, budgets * repeats) for key, column in columns.items()}
+
+    def each(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {key: np.repeat(column, budgets * repeats) for key, column in columns.items()}
+
+    runs = each(columns)
     runs["epochs"] = np.tile(np.repeat(table.epochs, repeats), cells)
     runs["repeat"] = np.tile(np.arange(repeats, dtype=np.int32), cells * budgets)
     declared = {table.values(epochs) for epochs in table.epochs.tolist()}
     alike = declared.pop() if len(declared) == 1 else None
-    return runs | {_name(m, alike): getattr(table, m)[chunk].ravel() for m in MEASURES}
+    runs |= {_name(m, alike): getattr(table, m)[chunk].ravel() for m in MEASURES}
+    return runs | each(costs)
 
 
 def _wide(table: Table, chunk: slice) -> dict[str, np.ndarray]:
@@ -108,12 +119,14 @@ def _name(measure: str, values: Values | None) -> str:
 
 
 def read_back(table: Table, path: Path) -> str:
-    """A line with the command that makes a table of the file again, with all that its columns do
+    """Lines with the commands that make a table of the file again, with all that its columns do
     not say."""
-    words = [f"--name {table.name}-again"]
+    again = f"{table.name}-again"
+    words = [f"--name {again}"]
     if table.meta["max_vertices"] < MAX_VERTICES:
         words.append(f"--max-vertices {table.meta['max_vertices']}")
     found = [(epochs, table.values(epochs)) for epochs in table.epochs.tolist()]
     declared = [f"{epochs}={values}" for epochs, values in found if values]
     words += [f"--values {' '.join(declared)}"] if declared else []
-    return f"\nback: rlnas bench import-csv {quoted(path)} {' '.join(words)}"
+    costs = cost_columns.read_back(table.columns, again, path)
+    return f"\nback: rlnas bench import-csv {quoted(path)} {' '.join(words)}{costs}"

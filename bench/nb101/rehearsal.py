@@ -82,4 +82,6 @@ def rehearse(table: str, max_vertices: int, out: Path | None) -> str:
             values={str(source.epochs[-1]): str(PREDICTED)},
         ),
     ).save(out)
-    return f"{quoted(out)}: {len(features):,} cells. {note}"
+    costs = ", ".join(column.objective.name for column in source.columns)
+    left = f" Left out, as nothing predicts them: columns of costs ({costs})." if costs else ""
+    return f"{quoted(out)}: {len(features):,} cells. {note}{left}"

@@ -4,7 +4,8 @@ Columns: idx (the cell's number), arch, representative (the number of the isomor
 first), for NAS-Bench-201 also trainable_params and flops (closed forms), then in wide form (a line
 a cell) CIFAR100_val_repeat0, CIFAR100_test_repeat0, CIFAR100_time_repeat0 and so on, with `_best`
 where values are maxima over the epochs; in long form (a line a training) repeat, validation, test,
-seconds. Values are in the benchmark's own unit: percents, SSIM, negative losses.
+seconds. Columns of costs follow, `latency (ms)`, in long form on every line of a cell.
+Values are in the benchmark's own unit: percents, SSIM, negative losses.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rlnas.bench import cost_columns
 from rlnas.bench.columns import column_file
 from rlnas.bench.files import quoted
 from rlnas.bench.nb201 import cell
@@ -39,11 +41,13 @@ def export(table: Table, path: Path, *, shape: str = "long") -> None:
         columns["flops"] = np.array(count)
     metric = table.task.metric
     val, test = (in_its_unit(values[rows], metric) for values in (table.val, table.test))
+    costs = cost_columns.exported(table.columns, rows)
     measured = {"validation": val, "test": test, "seconds": table.seconds[rows]}
     if shape == "long":
         columns = {key: np.repeat(values, table.repeats) for key, values in columns.items()}
         columns["repeat"] = np.tile(np.arange(table.repeats), len(rows))
         columns |= {key: values.ravel() for key, values in measured.items()}
+        costs = {key: np.repeat(values, table.repeats) for key, values in costs.items()}
     else:
         best = "_best" if table.selection == "best" else ""
         names = {"validation": f"val{best}", "test": f"test{best}", "seconds": "time"}
@@ -52,15 +56,16 @@ def export(table: Table, path: Path, *, shape: str = "long") -> None:
                 name = f"{table.task.name}_{names[key]}_repeat{repeat}"
                 columns[name] = values[:, repeat]
     with column_file(path) as write:
-        write(columns)
+        write(columns | costs)
 
 
 def read_back(table: Table, path: Path) -> str:
-    """A line with the command that makes a table of the wide form again, with all that its columns
+    """Lines with the commands that make a table of the wide form again, with all that its columns
     do not say."""
     words = [] if table.epochs == table.task.epochs else [f"--epochs {table.epochs}"]
     words += [f"--values {table.values}"] if table.values else []
-    return " ".join([f"\nback: rlnas bench import-csv {quoted(path)} --family nb201", *words])
+    line = " ".join([f"\nback: rlnas bench import-csv {quoted(path)} --family nb201", *words])
+    return line + cost_columns.read_back(table.columns, table.name, path)
 
 
 def in_its_unit(fractions: np.ndarray, metric: Metric) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from rlnas.bench.budgets import Budgets
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import Family, Listing
 from rlnas.bench.noise import Noise
@@ -57,6 +58,20 @@ class Synthetic(Family):
         if rho is not None and not -1 <= rho <= 1:
             raise UserError(f"found rho = {rho}; expected a correlation from -1 to 1")
         return load(name, space, number, drawn, epochs=epochs, noise=noise, rho=rho)
+
+    def fidelities(self, name: str, *, epochs: int | None, noise: Noise, **options: Any) -> Any:
+        from rlnas.bench.fidelity import SeveralBudgets
+
+        top = self.load(name, epochs=epochs, noise=noise, **options)
+        below = [
+            self.load(name, epochs=fewer, noise=noise, **options)
+            for fewer in BUDGETS
+            if fewer < top.epochs
+        ]
+        return SeveralBudgets.of([*below, top], continues=False)
+
+    def facts(self, name: str) -> list[tuple[str, str]]:
+        return [*super().facts(name), ("fidelities", Budgets(BUDGETS).caption)]
 
 
 FAMILY = Synthetic()
