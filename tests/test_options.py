@@ -73,6 +73,7 @@ LINES: dict[str, list[str]] = {
     ],
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
+    "show": ["9 --benchmark table.npz --epochs 4 --out cell.svg"],
     "train": [
         f"dqn {TRAIN} --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
         "--network.dropout 0.1 --gamma 0.5 --epsilon-base 0.3 --epsilon-exponent 3 "
@@ -131,6 +132,7 @@ LINES: dict[str, list[str]] = {
     "new benchmark": ["brand-new --folder made/benchmark"],
     "bench list": [""],
     "bench info": ["table.npz"],
+    "bench show": ["9 --benchmark table.npz --epochs 4 --out other.png"],
     "bench fetch": [
         "small --url URL/made.tfrecord --folder fetched --no-convert",
         "small --from-file made.tfrecord --no-convert",
