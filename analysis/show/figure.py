@@ -7,14 +7,13 @@ import textwrap
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rlnas.analysis.cells import draw_graph, legend_handles, names_of
 from rlnas.analysis.show.data import DRAWN, Seen
 from rlnas.analysis.show.text import CELLS, ranks
-from rlnas.analysis.style import RC
+from rlnas.analysis.style import RC, blank
 from rlnas.analysis.text import percent
 from rlnas.bench.benchmark import Graphs
 
@@ -35,8 +34,7 @@ def figure(seen: Seen) -> Figure:
     head = 0.62 + 0.16 * len(words)
     height = head + sum(heights) + 0.42 * len(heights) + 0.65
     with matplotlib.rc_context(RC):
-        made = Figure(figsize=(WIDTH, height))
-        FigureCanvasAgg(made)
+        made = blank(figsize=(WIDTH, height))
         made.text(LEFT, 1 - 0.14 / height, f"{seen.benchmark.name}: {title}", fontsize=12.5,
                   fontweight="bold", va="top")  # fmt: skip
         made.text(
