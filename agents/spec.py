@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
+from pathlib import Path
 from typing import (
     Any,
     Literal,
@@ -28,6 +29,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded, is_folder
 from rlnas.bench.plugins import PluginError, blamed
 from rlnas.bench.registry import is_target
+from rlnas.bench.run_names import run_folder
 
 ALL = "all"
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true | false"}
@@ -152,8 +154,8 @@ def folder_and_options(text: str) -> tuple[str, str]:
     parts = text.split(",")
     for count in range(len(parts), 0, -1):
         folder = expanded(",".join(parts[:count]))
-        if folder and is_folder(folder):
-            return folder, ",".join(parts[count:])
+        if folder and is_folder(there := run_folder(Path(folder))):
+            return str(there), ",".join(parts[count:])
     if "=" in parts[0] and "/" not in parts[0].partition("=")[0]:
         return "", text
     return expanded(parts[0]), ",".join(parts[1:])

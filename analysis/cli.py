@@ -22,7 +22,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rlnas.analysis.common import taken
 from rlnas.analysis.interrupts import SAID, leave, listen, status_of
+from rlnas.analysis.outcome import Asked, under_way
 from rlnas.analysis.parse import parse
 from rlnas.bench.compiled import compile_fast, keep_compiled
 from rlnas.bench.errors import UserError
@@ -37,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "compare": "rlnas.analysis.comparison.command:Compare",
     "plot": "rlnas.analysis.comparison.command:Plot",
     "report": "rlnas.analysis.report.command:Report",
+    "show": "rlnas.analysis.show.command:Show",
     "train": "rlnas.analysis.training.command:Train",
     "landscape": "rlnas.analysis.landscape.command:Landscape",
     "fidelity": "rlnas.analysis.fidelity.command:Fidelity",
@@ -48,6 +51,10 @@ COMMANDS: dict[str, str] = {
     "stability": "rlnas.analysis.stability.command:Stability",
     "transfer": "rlnas.analysis.transfer.command:Transfer",
     "predict": "rlnas.analysis.predict.command:Predict",
+    "runs": "rlnas.analysis.runs.command:Runs",
+    "runs show": "rlnas.analysis.runs.command:ShowRun",
+    "runs rm": "rlnas.analysis.runs.command:Remove",
+    "runs clean": "rlnas.analysis.runs.command:Clean",
     "reproduce": "rlnas.analysis.reproduce.command:Reproduce",
     "speed": "rlnas.analysis.speed.command:Speed",
     "agents": "rlnas.analysis.extending.agents:Agents",
@@ -56,6 +63,7 @@ COMMANDS: dict[str, str] = {
     "new benchmark": "rlnas.analysis.extending.new:NewBenchmark",
     "bench list": "rlnas.bench.commands.list:List",
     "bench info": "rlnas.bench.commands.info:Info",
+    "bench show": "rlnas.analysis.show.command:Show",
     "bench fetch": "rlnas.bench.commands.fetch:Fetch",
     "bench convert": "rlnas.bench.commands.convert:Convert",
     "bench import-csv": "rlnas.bench.commands.import_csv:ImportCsv",
@@ -69,6 +77,7 @@ COMMANDS: dict[str, str] = {
     "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {
+    "runs": "What lies below `runs`: what it is, how to do it again, and how to be rid of it.",
     "new": "A small package with an agent or a benchmark of your own.",
     "bench": (
         "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."
@@ -88,6 +97,11 @@ examples:
 
 A comparison is read from its figure and table under runs/compare-<hash>/; runs that are done are
 kept and reused.""",
+    "runs": """\
+examples:
+  rlnas compare --budget 50 --name short
+  rlnas runs
+  rlnas runs show short""",
     "new": """\
 examples:
   rlnas new agent greedy
@@ -152,7 +166,7 @@ def dispatch(args: list[str]) -> None:
         return print(version_text())
     name = group = args[0] if args else ""
     options = args[1:]
-    if name in GROUPS:
+    if name in GROUPS and (name not in COMMANDS or " ".join(args[:2]) in COMMANDS):
         name, options = " ".join(args[:2]), args[2:]
     else:
         group = ""
@@ -161,8 +175,11 @@ def dispatch(args: list[str]) -> None:
         keep_compiled()
         if asked(options).get("--preset") == "smoke":
             compile_fast()
-        command = parse(name, load(COMMANDS[name]), options)
-        command.run()
+        kind = load(COMMANDS[name])
+        options, common = taken(name, kind, options)
+        command = parse(name, kind, options)
+        with under_way(Asked(name, command, common.name)):
+            command.run()
     elif word in ("", "-h", "--help", "help"):
         print(help_text(group))
     else:

@@ -17,6 +17,7 @@ from typing import Any, SupportsIndex
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from rlnas.analysis.common import ABOUT, common_options
 from rlnas.analysis.one_line import one_line
 from rlnas.bench import arguments
 from rlnas.bench.bounds import check_bounds
@@ -65,7 +66,7 @@ def parse(name: str, command: type, options: Sequence[str]) -> Any:
                 command,
                 prog=f"rlnas {name}",
                 args=words,
-                description=described(command),
+                description=described(command, [ABOUT[name] for name in common_options(command)]),
                 **given,
             )
     except SystemExit as stop:
@@ -117,11 +118,12 @@ class Whole(str):
         return [str(self)]
 
 
-def described(command: type) -> Whole:
-    """Its docstring, wrapped."""
+def described(command: type, more: Sequence[str] = ()) -> Whole:
+    """Its docstring, wrapped. more: lines behind it."""
     width = min(shutil.get_terminal_size().columns, WIDEST)
     lines: list[str] = []
-    for prose, group in groupby((inspect.getdoc(command) or "").splitlines(), is_prose):
+    source = [*(inspect.getdoc(command) or "").splitlines(), *(x for m in more for x in ("", m))]
+    for prose, group in groupby(source, is_prose):
         block = list(group)
         lines += textwrap.wrap(" ".join(block), width, break_on_hyphens=False) if prose else block
     return Whole("\n".join(lines))

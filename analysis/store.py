@@ -25,7 +25,7 @@ from rlnas.bench.arguments import shown
 from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Rule, Text, Whole, check, check_arrays
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, sha256
+from rlnas.bench.files import atomic_path, quoted, sha256
 from rlnas.bench.jax_setup import configuration
 from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.reading import canonical, check_seal, read_json, to_json, write_json
@@ -121,6 +121,11 @@ class Run:
     history: Any
     label: str
     new: bool = False
+
+    def __repr__(self) -> str:
+        said, name = self.manifest, self.manifest["benchmark"]["name"]
+        size = f"{said['seeds']} seeds x {said['budget']} queries"
+        return f"<Run {self.label} on {name}: {size}, {quoted(self.folder)}>"
 
 
 def hash_of(value: Any) -> str:

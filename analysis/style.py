@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -57,6 +59,23 @@ RC: dict[Any, Any] = {
     "lines.markersize": 5,
     "legend.frameon": False,
 }
+
+
+class Shown(Figure):
+    """A figure that notebooks show by itself, whatever they have set matplotlib to."""
+
+    def _repr_png_(self) -> bytes:
+        written = BytesIO()
+        with matplotlib.rc_context(RC):
+            self.savefig(written, format="png", dpi=110, facecolor="white")
+        return written.getvalue()
+
+
+def blank(**options: Any) -> Shown:
+    """An empty figure. options: as of matplotlib's."""
+    made = Shown(**options)
+    FigureCanvasAgg(made)
+    return made
 
 
 def styles_of(agents: Mapping[str, str]) -> dict[str, Style]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from rlnas.analysis.outcome import finished
 from rlnas.analysis.stats import Interval
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, quoted
@@ -86,6 +87,7 @@ def keep(said: str, folder: Path) -> None:
     digest = hashlib.sha256(data).hexdigest()
     with atomic_path(folder / DIGEST) as temporary:
         temporary.write_text(f"{digest}  {REPORT}\n", encoding="utf-8")
+    finished(folder)
 
 
 def kept(folder: Path) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from rlnas.agents.reward_words import asked_for
-from rlnas.analysis.fronts.cells import connected, layers
 from rlnas.analysis.fronts.data import ground_of
 from rlnas.analysis.fronts.hypervolume import (
     anytime,
@@ -19,6 +18,7 @@ from rlnas.analysis.fronts.hypervolume import (
     is_front,
     knee,
 )
+from rlnas.analysis.graph_layout import connected, layers
 from rlnas.bench import load
 from rlnas.bench.add_columns import add_columns
 from rlnas.bench.family import families

@@ -73,6 +73,7 @@ LINES: dict[str, list[str]] = {
     ],
     "plot": ["COMPARED --out drawn --reference random_search"],
     "report": ["COMPARED --out drawn"],
+    "show": ["9 --benchmark table.npz --epochs 4 --out cell.svg"],
     "train": [
         f"dqn {TRAIN} --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
         "--network.dropout 0.1 --gamma 0.5 --epsilon-base 0.3 --epsilon-exponent 3 "
@@ -123,6 +124,10 @@ LINES: dict[str, list[str]] = {
         "--out out",
         "table.npz --predictors params --train 10 --columns columns.csv --truth acc --out out",
     ],
+    "runs": ["before --all"],
+    "runs show": ["COMPARED"],
+    "runs rm": ["GONE"],
+    "runs clean": ["before --yes --hours 2"],
     "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],
     "speed": ["--size small --only enumeration --cores 1 --json record.json"],
     "agents": ["evolution"],
@@ -131,6 +136,7 @@ LINES: dict[str, list[str]] = {
     "new benchmark": ["brand-new --folder made/benchmark"],
     "bench list": [""],
     "bench info": ["table.npz"],
+    "bench show": ["9 --benchmark table.npz --epochs 4 --out other.png"],
     "bench fetch": [
         "small --url URL/made.tfrecord --folder fetched --no-convert",
         "small --from-file made.tfrecord --no-convert",
@@ -237,6 +243,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         patch.setattr(FAMILY, "downloads", (small,))
         patch.setattr(distill, "load", lambda name: invented_benchmark())
         write_images(Path("images.npz"))
+        Path("before").mkdir()
         Path("archs.csv").write_text('arch\n"110101 input,maxpool3x3,conv3x3-bn-relu,output"\n')
         Path("rows.csv").write_text("row\n0\n2\n")
         Path("cells.csv").write_text(
@@ -285,12 +292,16 @@ PARTS = (("train", 60), ("test", 12))
 
 
 def filled(line: str, world: dict[str, str]) -> list[str]:
-    """The words of a line. COMPARED, TRAINED: folders that a command has made before."""
+    """The words of a line. COMPARED, TRAINED: folders that a command has made before;
+    GONE: one to be removed."""
     words: list[str] = []
     for word in line.split():
         if word == "COMPARED":
             args = "--benchmark table.npz --epochs 4 --agents random_search --budget 4 --seeds 2"
             words.append(made(["compare", *args.split()], "compare-*"))
+        elif word == "GONE":
+            Path("removed/scale-1").mkdir(parents=True)
+            words.append("removed/scale-1")
         elif word == "TRAINED":
             options = TRAIN.replace("--out out", "--steps 64").split()
             words.append(made(["train", AVERAGES, *options], "train-*"))

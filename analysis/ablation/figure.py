@@ -10,13 +10,11 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from rlnas.analysis.ablation.data import REFERENCE
 from rlnas.analysis.ablation.measures import QUERY, columns_varied, finding, summary
 from rlnas.analysis.rehearsal import called
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, save
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, blank, save
 from rlnas.bench.benchmark import Benchmark
 
 Groups = Sequence[tuple[str, dict[str, Any], pd.DataFrame]]
@@ -33,8 +31,7 @@ def write(folder: Path, frame: pd.DataFrame, benchmark: Benchmark, agent: str) -
     if not benchmark.reports.startswith("validation"):
         panels.append(("reported", benchmark.reports.capitalize()))
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(5.6 * len(panels), 4.1), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(figsize=(5.6 * len(panels), 4.1), layout="constrained")
         for axes, (measure, name) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):

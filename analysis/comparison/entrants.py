@@ -30,6 +30,9 @@ class Entrant:
     label: str
     runs: tuple[Run, ...]
 
+    def __repr__(self) -> str:
+        return f"<Entrant {self.label}: {', '.join(map(repr, self.runs))}>"
+
     @property
     def manifest(self) -> dict[str, Any]:
         """Of its first run."""

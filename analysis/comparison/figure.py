@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -16,6 +17,7 @@ from rlnas.analysis.comparison import captions, curves
 from rlnas.analysis.comparison.entrants import Entrant
 from rlnas.analysis.comparison.measures import Measured, measure
 from rlnas.analysis.comparison.panels import WIDTH, Curve, draw_panel, framed, limits
+from rlnas.analysis.comparison.runs import check_comparable, collect
 from rlnas.analysis.comparison.table import title_of
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import RC, Style, styles_of
@@ -71,6 +73,16 @@ def comparison(runs: Sequence[Run], measured: Measured | None = None) -> Figure:
             limits(row[0], kind, columns[0][1], optimum)
             row[0].set_ylabel(accuracy if kind == "accuracy" else "Regret (percentage points)")
     return figure
+
+
+def plot_runs(*runs: Run | Path | str, reference: str = "") -> Figure:
+    """The figure of stored runs, or of their folders, as `rlnas plot` draws it. reference: as
+    `measure` takes it. Raises `UserError`."""
+    given = [
+        one for run in runs for one in ([run] if isinstance(run, Run) else collect([Path(run)]))
+    ]
+    check_comparable(given)
+    return comparison(given, measure(given, reference))
 
 
 def by_queries(entered: Sequence[Entrant], styles: Mapping[str, Style]) -> list[Curve]:

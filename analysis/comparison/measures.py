@@ -43,6 +43,9 @@ class Measured:
     profile: dict[str, Any]
     leaders: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Measured {', '.join(e.label for e in self.entrants)}: {len(self.rows)} rows>"
+
     @property
     def manifest(self) -> dict[str, Any]:
         return self.entrants[0].manifest

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis import stats
 from rlnas.analysis.comparison.entrants import Entrant
-from rlnas.analysis.style import Style, handle, plain_ticks
+from rlnas.analysis.style import Style, blank, handle, plain_ticks
 
 WIDTH = 9.6
 """Inches of a figure with two panels side by side."""
@@ -64,8 +63,7 @@ def framed(
     head = to_legend + 0.24 + 0.2 * math.ceil(len(entries) / in_a_row)
     tail = 0.62 + 0.155 * len(notes)
     height = head + tail + panels
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
+    figure = blank(figsize=(width, height))
     x = left / width
     figure.text(x, 1 - 0.14 / height, "\n".join(titles), fontsize=12.5, fontweight="bold", va="top")
     figure.text(

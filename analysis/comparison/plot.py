@@ -21,6 +21,7 @@ from rlnas.analysis.seconds import write as seconds
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
+from rlnas.bench.run_names import run_folder
 
 
 def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
@@ -28,6 +29,7 @@ def plot(folders: Sequence[Path], out: Path, reference: str = "") -> None:
     for each benchmark, noise policy and budget, where there are several; a comparison of several
     benchmarks alone, and those whose queries may be at any fidelity, as they were. reference: as
     `measure` takes it. What is left is told on stderr; `UserError` when all of it is."""
+    folders = [*map(run_folder, folders)]
     if len(folders) == 1 and is_of_several(folders[0]):
         return write_several(comparison_runs(folders[0]), out, reference)
     if not folders:

@@ -12,6 +12,7 @@ from rlnas.analysis.store import Run
 from rlnas.bench.checks import Each, Fields, Text, check
 from rlnas.bench.errors import UserError
 from rlnas.bench.reading import read_json
+from rlnas.bench.run_names import run_folder
 
 SUMMARY = "summary.json"
 HOW = "give the run folders themselves, or compare again"
@@ -28,7 +29,7 @@ def collect(folders: Sequence[Path]) -> list[Run]:
             "runs/*`"
         )
     runs: list[Run] = []
-    for folder in folders:
+    for folder in map(run_folder, folders):
         if (folder / SUMMARY).is_file():
             runs += comparison_runs(folder)
         elif folder.is_dir():
@@ -48,8 +49,7 @@ def summary_in(folder: Path) -> dict[str, Any]:
     """What a comparison, of one benchmark or several, says of itself; `UserError` where there is
     none, or a damaged one."""
     path = folder / SUMMARY
-    found = read_json(path, hint=HOW)
-    return dict(check(found, SUMMARY_RULES, path, HOW))
+    return dict(check(read_json(path, hint=HOW), SUMMARY_RULES, path, HOW))
 
 
 def is_of_several(folder: Path) -> bool:
@@ -93,8 +93,8 @@ def differences(a: Run, b: Run) -> list[tuple[str, Any, Any]]:
         {"budget": run.manifest["budget"]} | run.manifest["benchmark"] for run in (a, b)
     )
     names = ["name", "noise", "epochs", *sorted({*facts_a, *facts_b} - {"name", "noise", "epochs"})]
-    found = [(n, facts_a.get(n), facts_b.get(n)) for n in names if facts_a.get(n) != facts_b.get(n)]
-    return [("the benchmark" if n == "name" else n, x, y) for n, x, y in found]
+    apart = [(n, facts_a.get(n), facts_b.get(n)) for n in names if facts_a.get(n) != facts_b.get(n)]
+    return [("the benchmark" if n == "name" else n, x, y) for n, x, y in apart]
 
 
 def by_ground(runs: Sequence[Run], name: Callable[[Run], str]) -> dict[str, list[Run]]:

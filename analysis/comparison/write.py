@@ -10,6 +10,7 @@ from rlnas.analysis.comparison.figure import comparison
 from rlnas.analysis.comparison.measures import measure, summary
 from rlnas.analysis.comparison.runs import SUMMARY, check_comparable
 from rlnas.analysis.comparison.table import text
+from rlnas.analysis.outcome import finished
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import save
 from rlnas.analysis.text import places
@@ -43,7 +44,9 @@ def folder_for(runs: Sequence[Run], out: Path, reference: str = "") -> Path:
 def finish(runs: Sequence[Run], out: Path, reference: str = "") -> None:
     """A comparison in its own folder; then where the runs lie, and what they took or since when
     they are there."""
-    write(runs, folder_for(runs, out, reference), reference)
+    folder = folder_for(runs, out, reference)
+    write(runs, folder, reference)
+    finished(folder)
     histories(runs)
 
 

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec
 
+from rlnas.analysis.cells import draw_graph, legend_handles, names_of
 from rlnas.analysis.comparison.panels import WIDTH, framed
-from rlnas.analysis.fronts.cells import COLOURS, draw_graph
 from rlnas.analysis.fronts.data import Ground
 from rlnas.analysis.fronts.hypervolume import attained
 from rlnas.analysis.fronts.measures import Measured
@@ -170,12 +170,8 @@ def strip(made: Figure, place: Any, measured: Measured, space: Any) -> None:
             said, fontsize=8, loc="left",
             fontweight="bold" if knee else "normal",
         )  # fmt: skip
-    names = getattr(space, "graph_names", None) or [f"operation {i}" for i in range(99)]
-    x = axes.get_position().x1
-    handles = [
-        matplotlib.lines.Line2D([], [], marker="o", linestyle="", color=COLOURS[i % len(COLOURS)])
-        for i in sorted(inside)
-    ]
+    names, x = names_of(space), axes.get_position().x1
+    handles = legend_handles(inside)
     made.legend(
         handles, [names[i] for i in sorted(inside)], loc="upper right", ncols=len(handles),
         bbox_to_anchor=(x, axes.get_position().y0), fontsize=8, handletextpad=0.2,

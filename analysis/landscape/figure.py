@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.landscape.measures import Measured, TableFacts
 from rlnas.analysis.landscape.text import caveats, finding, signed
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, plain_ticks
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, blank, plain_ticks
 from rlnas.analysis.text import number
 
 
@@ -21,8 +20,7 @@ def figure(measured: Measured) -> Figure:
     """Six panels; two in a space without neighbour lists."""
     table = measured.table
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(11, 7 if table else 3.9), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(11, 7 if table else 3.9), layout="constrained")
         if table:
             panels = drawn.subplots(2, 3).ravel()
             draw_optima(panels[1], table)

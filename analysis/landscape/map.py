@@ -5,10 +5,9 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 from jaxtyping import Float
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rlnas.analysis.style import RC
+from rlnas.analysis.style import RC, blank
 from rlnas.bench.landscape import principal_components, ranks
 
 POINTS = 20_000  # of a map; more would only overdraw
@@ -32,8 +31,7 @@ def encoding_map(
     share = 100 * ranks(accuracy)[known] / np.sum(~np.isnan(accuracy))
     order = np.argsort(-share, kind="stable")  # the best on top
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(6.6, 4.8), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(6.6, 4.8), layout="constrained")
         axes = drawn.subplots()
         scattered = axes.scatter(
             x[known[order]], y[known[order]], c=share[order], cmap="viridis", s=9, linewidths=0

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.oneshot.data import Report, Scored, Truth
 from rlnas.analysis.oneshot.measures import RETRAINED
-from rlnas.analysis.style import RC, STYLES, plain_ticks
+from rlnas.analysis.style import RC, STYLES, blank, plain_ticks
 
 BLUE, GREY = STYLES[1][0], "#777777"
 
@@ -21,8 +20,7 @@ BLUE, GREY = STYLES[1][0], "#777777"
 def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, table: str) -> Figure:
     """Shared weights against the table, cell by cell, and what ranks the cells how well."""
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(11.5, 4.9), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(11.5, 4.9), layout="constrained")
         panels = drawn.subplots(1, 3, gridspec_kw={"width_ratios": (1, 0.85, 0.5)})
         draw_cells(panels[0], report, truth, scored[0], kind)
         draw_agreements(panels[1], report)

@@ -8,13 +8,12 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from rlnas.analysis.predict.measures import Row
 from rlnas.analysis.predict.text import names
-from rlnas.analysis.style import COLOURS, DASHES, MARKERS, RC
+from rlnas.analysis.style import COLOURS, DASHES, MARKERS, RC, blank
 
 SHOWN = (
     ("spearman", "Spearman", 1.0),
@@ -31,8 +30,7 @@ def figure(rows: Sequence[Row], train: Sequence[int]) -> Figure:
     benchmarks = list(dict.fromkeys(row.benchmark for row in rows))
     trained = names(rows, free=False)
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(11.5, 1.1 + 2.3 * len(benchmarks)), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(11.5, 1.1 + 2.3 * len(benchmarks)), layout="constrained")
         panels = drawn.subplots(len(benchmarks), len(SHOWN), squeeze=False, sharex=True)
         for line, name in zip(panels, benchmarks, strict=True):
             mine = [row for row in rows if row.benchmark == name]

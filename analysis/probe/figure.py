@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.comparison import curves
@@ -15,7 +14,7 @@ from rlnas.analysis.comparison.panels import Curve, displayed, draw_panel
 from rlnas.analysis.probe.measures import Probe, mean
 from rlnas.analysis.probe.text import percent_of, sentences
 from rlnas.analysis.probe.variants import AS_IT_IS, CHANCE, INVERTED, PERMUTED, TWIN
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, handle
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, Style, blank, handle
 
 DRAWN: dict[str, Style] = {
     AS_IT_IS: STYLES[1],
@@ -35,8 +34,7 @@ def figure(found: Probe) -> Figure:
     shown = {what: style for what, style in DRAWN.items() if what in found.curves}
     places = curves.thin(found.counts[-1])
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(8, 4.8), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(8, 4.8), layout="constrained")
         axes = drawn.subplots()
         lines = [
             Curve(what, style, places + 1.0, mean(found.curves[what][:, places]))

@@ -19,6 +19,7 @@ from rlnas.analysis.training.text import summary
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
 from rlnas.bench.reading import read_json
+from rlnas.bench.run_names import run_folder
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
@@ -29,7 +30,7 @@ def report(folders: Sequence[Path], out: Path) -> None:
         raise UserError("no folders given; expected a folder that some command has written")
     runs: list[Path] = []
     left: list[Left] = []
-    for folder in folders:
+    for folder in map(run_folder, folders):
         try:
             if not reported(folder):
                 runs.append(folder)

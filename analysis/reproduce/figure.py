@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.reproduce.measures import Reproduced
 from rlnas.analysis.reproduce.studies import Study
 from rlnas.analysis.reproduce.text import MEASURES, total
-from rlnas.analysis.style import RC
+from rlnas.analysis.style import RC, blank
 
 OURS, THEIRS = "#0072B2", "#D55E00"
 ROW, HEAD = 0.28, 1.1  # inches
@@ -25,8 +24,7 @@ def figure(checked: Sequence[tuple[Study, Sequence[Reproduced]]]) -> Figure:
     shown = [(study, rows) for study, rows in shown if rows]
     heights = [HEAD + ROW * len(rows) for _, rows in shown]
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(8, 0.9 + sum(heights)), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(8, 0.9 + sum(heights)), layout="constrained")
         panels = drawn.subplots(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (study, rows) in zip(panels, shown, strict=True):
             y = np.arange(len(rows))

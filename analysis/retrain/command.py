@@ -11,6 +11,7 @@ from rlnas.analysis.retrain.settings import RetrainSettings
 from rlnas.bench.errors import UserError
 from rlnas.bench.options import asked, words_of
 from rlnas.bench.retrain.recipes import default_preset, presets
+from rlnas.bench.run_names import run_folder
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,22 @@ class Retrain(RetrainSettings):
     def run(self) -> None:
         """Choose, train what is missing, store, and print the verdict and where it lies."""
         self.check()
+        from rlnas.analysis.outcome import finished
         from rlnas.analysis.retrain.train import finish
 
-        finish(self)
+        finished(finish(self))
 
 
 def benchmarks_of(words: Sequence[str]) -> list[str]:
     """The benchmarks of those words that are folders of runs."""
     from rlnas.bench.reading import read_json
 
-    found = []
+    names = []
     for word in words:
         for name in ("manifest.json", "summary.json"):
             try:
-                facts = read_json(Path(word) / name, seal=None)["benchmark"]
-                found.append(str(facts["name"]))
+                facts = read_json(run_folder(Path(word)) / name, seal=None)["benchmark"]
+                names.append(str(facts["name"]))
             except (UserError, KeyError, TypeError):
                 continue
-    return found
+    return names

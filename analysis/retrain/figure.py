@@ -9,7 +9,6 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -17,7 +16,7 @@ from rlnas.analysis.rehearsal import called
 from rlnas.analysis.retrain.data import GROUPS, Line, Verdict
 from rlnas.analysis.retrain.text import plain, points
 from rlnas.analysis.retrain.verdict import relation
-from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES
+from rlnas.analysis.style import RC, REFERENCE_STYLE, STYLES, blank
 from rlnas.bench.rank import FEWEST
 
 STYLE_OF = {"top": STYLES[2], "random": REFERENCE_STYLE, "worst": STYLES[1], "named": STYLES[3]}
@@ -36,8 +35,7 @@ def figure(verdict: Verdict, manifest: Mapping[str, Any]) -> Figure:
     rankings, joined."""
     kind, sentence = relation(manifest)
     with matplotlib.rc_context(RC):
-        fig = Figure(figsize=(WIDTH, HEIGHT))
-        FigureCanvasAgg(fig)
+        fig = blank(figsize=(WIDTH, HEIGHT))
         left, right = fig.subplots(
             1,
             2,

@@ -14,6 +14,7 @@ from rlnas.analysis.folders import Left
 from rlnas.analysis.rehearsal import called
 from rlnas.analysis.training import data as training
 from rlnas.bench.errors import UserError
+from rlnas.bench.run_names import run_folder
 
 SAME = (
     "agent", "shown", "shown_vertices", "evaluation_seeds", "evaluation_queries",
@@ -89,7 +90,7 @@ def read_all(folders: Sequence[Path], queries: int) -> tuple[list[Training], lis
     """The trainings, and what is left: unfinished ones, say. `UserError` when that is all."""
     found: list[Training] = []
     left: list[Left] = []
-    for folder in folders:
+    for folder in map(run_folder, folders):
         try:
             found.append(read(folder, queries))
         except UserError as error:

@@ -6,21 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from rlnas.analysis.scale.data import Training
 from rlnas.analysis.scale.measures import line
 from rlnas.analysis.scale.text import finding
-from rlnas.analysis.style import RC, STYLES, plain_ticks, save
+from rlnas.analysis.style import RC, STYLES, blank, plain_ticks, save
 
 
 def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) -> list[Path]:
     """`figure.png` and `.svg`. Lines: mean over trainings; bands: from the worst training to the
     best."""
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(10, 4.4), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(figsize=(10, 4.4), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True)  # also where one has nothing to draw
         for (name, group), (colour, dashes, marker) in zip(groups.items(), STYLES, strict=False):
             size = group[0].architectures

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rlnas.analysis.stability.measures import REFERENCE, Reference, Trained
 from rlnas.analysis.stability.text import sentences
-from rlnas.analysis.style import RC, styles_of
+from rlnas.analysis.style import RC, blank, styles_of
 
 WIDTH = 0.5
 """Of a learning rate's dots, in rates."""
@@ -27,8 +26,7 @@ def figure(name: str, chance: Reference, found: Sequence[Trained]) -> Figure:
     )
     share = WIDTH / len(agents)
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(8, 4.6), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(8, 4.6), layout="constrained")
         axes = drawn.subplots()
         for value, dashes, said in (
             (chance.found, "--", "found by random search"),

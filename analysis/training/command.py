@@ -76,6 +76,7 @@ class Train(TrainSettings):
 
     def run(self) -> None:
         """Train, evaluating and saving at intervals; print what came of it and where it lies."""
+        from rlnas.analysis.outcome import finished
         from rlnas.analysis.training.loop import train
         from rlnas.analysis.training.text import summary
 
@@ -84,4 +85,5 @@ class Train(TrainSettings):
         check_rehearsal(benchmark, self.rehearsal)
         with blamed(f"agent {self.agent}", agents.config(self.agent)):
             folder = train(self, benchmark)
+        finished(folder)
         print(summary(folder))

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from rlnas.analysis.style import RC, plain_ticks, save, styles_of
+from rlnas.analysis.style import RC, blank, plain_ticks, save, styles_of
 from rlnas.analysis.training.data import Row, counts
 
 
@@ -41,8 +39,7 @@ def write(
     (own, dashes, marker), middle = styles[label], len(queries) // 2
     steps = [row["step"] / 1000 for row in rows]
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(11, 3.7), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(figsize=(11, 3.7), layout="constrained")
         *panels, last = figure.subplots(1, len(queries) + 1)
         for i, (axes, count) in enumerate(zip(panels, queries, strict=True)):
             found = [shown(row[f"reported_{count}"]) for row in rows]

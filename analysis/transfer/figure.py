@@ -8,10 +8,9 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rlnas.analysis.style import RC
+from rlnas.analysis.style import RC, blank
 from rlnas.analysis.text import percent
 from rlnas.analysis.transfer.measures import Cell
 from rlnas.analysis.transfer.text import WAYS, sentences, short
@@ -30,8 +29,7 @@ def figure(cells: Sequence[Cell], points: Sequence[int], agent: str) -> Figure:
     names = [textwrap.fill(name, 12, break_long_words=False) for name in short(targets)]
     height = 0.5 + 0.42 * len(targets)
     with matplotlib.rc_context(RC):
-        drawn = Figure(figsize=(9.5, 1.4 + (height + 0.5) * len(points)), layout="constrained")
-        FigureCanvasAgg(drawn)
+        drawn = blank(figsize=(9.5, 1.4 + (height + 0.5) * len(points)), layout="constrained")
         panels = drawn.subplots(len(points), len(WAYS), squeeze=False, sharex=True, sharey=True)
         for row, queries in zip(panels, points, strict=True):
             for axes, (way, called) in zip(row, WAYS.items(), strict=True):

@@ -16,6 +16,7 @@ from rlnas.analysis.comparison.several.measures import summary, together
 from rlnas.analysis.comparison.several.text import text
 from rlnas.analysis.comparison.sweep import compare
 from rlnas.analysis.comparison.write import draw, folder_for, histories
+from rlnas.analysis.outcome import finished
 from rlnas.analysis.store import Run
 from rlnas.analysis.style import REFERENCE, save
 from rlnas.analysis.text import places
@@ -70,7 +71,9 @@ def tell(
     everywhere = set.intersection(*labels) if labels else set()
     runs = [run for of in found for run in of if run.label in everywhere]
     if len(found) > 1 and any(run.manifest["agent"] == REFERENCE for run in runs):
-        write(runs, folder_for(runs, out, reference), reference)
+        together_in = folder_for(runs, out, reference)
+        write(runs, together_in, reference)
+        finished(together_in)
     for i, (name, folder) in enumerate(alone.items()):
         print(f"{'alone' if i == 0 else '':8} {quoted(folder)}  {name}")
     if found:
