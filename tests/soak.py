@@ -33,7 +33,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from soak_cases import CASES, Case
-from soak_places import DISKS, PLAIN, can_mount, disk, obstructed, surroundings, used
+from soak_places import DISKS, PLAIN, SPREAD, can_mount, disk, obstructed, surroundings, used
 from soak_results import difference, results
 from soak_server import Slow, served
 
@@ -118,17 +118,16 @@ class Undisturbed:
     size: int
 
 
-def undisturbed(case: Case, world: dict[str, str], to: Path) -> Undisturbed:
-    folder = to / f"{case.name}-undisturbed"
+def undisturbed(case: Case, world: dict[str, str], to: Path, place: str = PLAIN) -> Undisturbed:
+    folder, again = (to / folder_name(f"{case.name} {place} {i}") for i in (1, 2))
     folder.mkdir()
     case.prepare(folder)
-    plain = dict(os.environ)
-    start(case.words(world), folder, "warm", plain).wait(PATIENCE)  # programs are compiled once
-    again = to / f"{case.name}-again"
+    environment = surroundings(os.environ)[place]
+    start(case.words(world), folder, "warm", environment).wait(PATIENCE)  # compiled once
     again.mkdir()
     case.prepare(again)
     before, busy, began = used(again), children(), time.monotonic()
-    status = start(case.words(world), again, "timed", plain).wait(PATIENCE)
+    status = start(case.words(world), again, "timed", environment).wait(PATIENCE)
     took = time.monotonic() - began
     first, second = (results(x, case.left) for x in (folder, again))
     if status or not second:
@@ -289,24 +288,25 @@ def soak(
     if not (disks := can_mount(to / "disk")):
         print("no disk can be mounted here (root only): no full or read-only ones")
     counts = {case.name: Count() for case in here}
-    expected: dict[str, Undisturbed] = {}
+    expected: dict[tuple[str, str], Undisturbed] = {}
     deadline = time.monotonic() + 60 * minutes
     while time.monotonic() < deadline and (
         left := [case for case in here if counts[case.name].rounds < rounds]
     ):
         case = min(left, key=lambda case: counts[case.name].seconds)  # equal shares of the time
         count, began = counts[case.name], time.monotonic()
-        if case.name not in expected:
+        mark = f"{seed}-{case.name}-{count.rounds}"
+        place, on = drawn(mark, count.rounds, disks)
+        where = SPREAD if case.spread and place == SPREAD else PLAIN
+        if (case.name, where) not in expected:
             try:
-                alone = expected[case.name] = undisturbed(case, world, to)
+                alone = expected[case.name, where] = undisturbed(case, world, to, where)
                 print(f"{case.name}: {alone.seconds:.0f} s undisturbed, {alone.busy:.0f} s busy")
             except Broken as error:
                 here.remove(case)
                 count.fails(case.name, str(error))
                 continue
-        mark = f"{seed}-{case.name}-{count.rounds}"
-        place, on = drawn(mark, count.rounds, disks)
-        events, wrong = round_of(case, world, expected[case.name], to, mark, place, on)
+        events, wrong = round_of(case, world, expected[case.name, where], to, mark, place, on)
         count.rounds += 1
         count.seconds += time.monotonic() - began
         count.events.update(events)

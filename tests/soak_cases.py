@@ -10,13 +10,14 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Case:
     """words: after `rlnas`. prepare: makes what it needs in the folder. left: patterns of the files
-    that count. once: stops cannot be survived by what is there, but by starting anew."""
+    that count. spread: over several devices it is another training, with results of its own."""
 
     name: str
     words: Callable[[dict[str, str]], str]
     prepare: Callable[[Path], None] = lambda folder: None
     left: Sequence[str] = ("**/*",)
     needs: Sequence[str] = ()
+    spread: bool = False
 
 
 def line(words: str) -> Callable[[dict[str, str]], str]:
@@ -49,10 +50,12 @@ CASES = (
             "train --preset smoke --steps 2048 --evaluate-every 512 --evaluation-seeds 2 "
             "--judging-seeds 4 --out out"
         ),
+        spread=True,
     ),
     Case(
         "train-incontext",
         line("train incontext --preset smoke --evaluation-seeds 2 --judging-seeds 4 --out out"),
+        spread=True,
     ),
     Case(
         "ablate",

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PLAIN = "plain"
+SPREAD = "8 devices"
 NOWHERE = "/proc/nowhere"
 """Not even root can make it."""
 CACHES = ("HOME", "RLNAS_CACHE", "XDG_CACHE_HOME")
@@ -24,7 +25,7 @@ def surroundings(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {
         PLAIN: dict(environment),
         "1 device": environment | {"XLA_FLAGS": f"{flags}1"},
-        "8 devices": environment | {"XLA_FLAGS": f"{flags}8"},
+        SPREAD: environment | {"XLA_FLAGS": f"{flags}8"},
         "no HOME": homeless,
         "HOME is nowhere": homeless | {"HOME": NOWHERE},
     }

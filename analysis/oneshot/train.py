@@ -126,7 +126,7 @@ def train_and_score(
                 accuracy, loss = supernet.score(net, cells, images, shown.update)
                 spent = time.perf_counter() - start
             write_scored(path, Scored(seed, accuracy, loss, seconds, spent))
-            checkpoint.unlink()
+            checkpoint.unlink(missing_ok=True)  # another such command may have been as far
         found.append(read_scored(path, seed, len(cells)))
     return found
 
