@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from functools import cache
 from typing import Any
@@ -268,8 +269,10 @@ def test_bad_options_are_one_line():
         InContext(points=3)
     with pytest.raises(UserError, match="fresh"):
         InContextLearner(fresh=8)
+    other = copy.copy(SMALL)
+    object.__setattr__(other, "algorithm", "dqn")  # a checkpoint's; the types are checked here
     with pytest.raises(UserError, match="expected ppo or double_q"):
-        InContextLearner(algorithm="dqn")  # type: ignore[arg-type]
+        other.__post_init__()
     for changes in ({"gamma": 1.5}, {"target_rate": 0.0}, {"n_step": 0}, {"n_step": 51}):
         with pytest.raises(UserError, match=next(iter(changes))):
             InContextLearner(**changes)
