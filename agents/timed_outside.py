@@ -3,6 +3,8 @@ name one."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Array, Float, Key
 
@@ -38,16 +40,17 @@ def cut(history: History, seconds: float, top: int, continues: bool) -> TimedHis
     nan = np.float32(np.nan)
     best = np.asarray(history.incumbent, np.int32)
     last = best[made.sum() - 1] if made.any() else np.int32(-1)
-    return TimedHistory(
-        arch=np.asarray(history.arch),
-        fidelity=np.where(made, top, -1).astype(np.int32),
-        val=np.where(made & history.valid, history.val, nan),
-        reported=np.where(made, history.reported, nan),
-        sim_seconds=np.where(made, costs, np.float32(0)),
-        valid=made & np.asarray(history.valid),
-        made=made,
-        incumbent=np.where(made, best, last),
-    )
+    columns: dict[str, Any] = {
+        "arch": np.asarray(history.arch),
+        "fidelity": np.where(made, top, -1).astype(np.int32),
+        "val": np.where(made & history.valid, history.val, nan),
+        "reported": np.where(made, history.reported, nan),
+        "sim_seconds": np.where(made, costs, np.float32(0)),
+        "valid": made & np.asarray(history.valid),
+        "made": made,
+        "incumbent": np.where(made, best, last),
+    }
+    return TimedHistory(**columns)
 
 
 def bills(history: History, continues: bool) -> Float[np.ndarray, " budget"]:
