@@ -130,6 +130,7 @@ LINES: dict[str, list[str]] = {
     "runs clean": ["before --yes --hours 2"],
     "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],
     "speed": ["--size small --only enumeration --cores 1 --json record.json"],
+    "completion": ["zsh"],
     "agents": ["evolution"],
     "check": ["random_search"],
     "new agent": ["brand_new --folder made/agent"],
