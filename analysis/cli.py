@@ -57,6 +57,7 @@ COMMANDS: dict[str, str] = {
     "runs clean": "rlnas.analysis.runs.command:Clean",
     "reproduce": "rlnas.analysis.reproduce.command:Reproduce",
     "speed": "rlnas.analysis.speed.command:Speed",
+    "completion": "rlnas.analysis.completion.command:Completion",
     "agents": "rlnas.analysis.extending.agents:Agents",
     "check": "rlnas.analysis.extending.check:Check",
     "new agent": "rlnas.analysis.extending.new:NewAgent",

@@ -63,13 +63,13 @@ def texts_of(runs: Sequence[Run], benchmark: str = "") -> list[np.ndarray]:
         facts = run.manifest["benchmark"]
         key = tuple(facts.get(name) for name in ("name", "epochs", "sha256"))
         if key not in spaces:
-            spaces[key] = space_of(run, benchmark)
+            spaces[key] = benchmark_of(run, benchmark).space
         found.append(formatted(spaces[key], np.asarray(run.history.arch)))
     return found
 
 
-def space_of(run: Run, benchmark: str = "") -> Any:
-    """The search space of a run; `UserError` where its benchmark is not here, or is another."""
+def benchmark_of(run: Run, benchmark: str = "") -> Any:
+    """What a run searched; `UserError` where its benchmark is not here, or is another."""
     facts = run.manifest["benchmark"]
     hint = "name its file by benchmark=..., or leave the texts out by architectures=False"
     try:
@@ -82,7 +82,7 @@ def space_of(run: Run, benchmark: str = "") -> Any:
             f"{run.folder} searched {facts['name']} with sha256 {str(facts.get('sha256'))[:12]}, "
             f"the one here has {str(sha)[:12]}: its architectures may be others; {hint}"
         )
-    return opened.space
+    return opened
 
 
 def formatted(space: Any, archs: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from rlnas.bench.arguments import shown
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import EXPORT, PICTURE, RECORD, TABLE, file_refusal, folder_refusal
+from rlnas.bench.files import EXPORT, PAGE, PICTURE, RECORD, TABLE, file_refusal, folder_refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,7 @@ Folder = Annotated[Path, Target()]
 TableFile = Annotated[Path | None, Target(TABLE)]
 ExportFile = Annotated[Path | None, Target(EXPORT)]
 RecordFile = Annotated[Path | None, Target(RECORD)]
+PageFile = Annotated[Path | None, Target(PAGE)]
 PictureFile = Annotated[Path | None, Target(PICTURE)]
 
 

@@ -72,6 +72,7 @@ def writable(path: Path | str) -> Path:
 TABLE = re.compile(rb"PK\x03\x04.{26}[\w./-]{1,80}\.npy", re.DOTALL)
 EXPORT = re.compile(rb"module_hash,|idx,arch,|PAR1")
 RECORD = re.compile(rb"\{\s*\"(cores|sections|size)\"")
+PAGE = re.compile(rb"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset")
 PICTURE = re.compile(rb"\x89PNG|<\?xml .{0,99}\?>\s*<!DOCTYPE svg", re.DOTALL)
 """How files that a user may name begin, where we wrote them."""
 

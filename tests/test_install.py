@@ -67,6 +67,8 @@ def test_every_source_is_installed(wheel: Path) -> None:
     paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     expected = {f"rlnas/{path.relative_to(ROOT).as_posix()}" for path in paths}
     expected |= {f"rlnas/{folder}/py.typed" for folder in FOLDERS}
+    pages = "analysis/report/templates"
+    expected |= {f"rlnas/{pages}/{path.name}" for path in (ROOT / pages).iterdir()}
     data = ROOT / "data"
     shipped = [path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()]
     expected |= {f"rlnas/bench/data/{name}" for name in shipped}

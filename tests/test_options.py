@@ -72,7 +72,7 @@ LINES: dict[str, list[str]] = {
         "--rehearsal --out out --redo"
     ],
     "plot": ["COMPARED --out drawn --reference random_search"],
-    "report": ["COMPARED --out drawn"],
+    "report": ["COMPARED --out drawn", "COMPARED --html report.html"],
     "show": ["9 --benchmark table.npz --epochs 4 --out cell.svg"],
     "train": [
         f"dqn {TRAIN} --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
@@ -130,6 +130,7 @@ LINES: dict[str, list[str]] = {
     "runs clean": ["before --yes --hours 2"],
     "reproduce": ["--only tnb101-jigsaw --seeds 4 --out out"],
     "speed": ["--size small --only enumeration --cores 1 --json record.json"],
+    "completion": ["zsh"],
     "agents": ["evolution"],
     "check": ["random_search"],
     "new agent": ["brand_new --folder made/agent"],

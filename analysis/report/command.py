@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from rlnas.bench.bounds import Folder
+from rlnas.bench.bounds import Folder, PageFile
+from rlnas.bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Report:
     Examples:
       rlnas report runs/compare-0123456789abcdef
       rlnas report runs/retrain-0123456789abcdef runs/landscape-0123456789abcdef
+      rlnas report latest --html report.html
     """
 
     runs: Positional[tuple[Path, ...]] = ()
@@ -28,8 +30,19 @@ class Report:
     out: Folder = Path("figures")
     """Where to write the figure and table of run folders; the other folders keep theirs."""
 
+    html: PageFile = None
+    """One page, .html, with all of it, instead: curves to point at, tables to sort, the found
+    architectures drawn, and where it comes from. It is one file and needs no network. Needs the
+    extra `html` (Jinja2)."""
+
     def run(self) -> None:
         """One folder after the other, single runs together."""
+        if self.html is not None:
+            from rlnas.analysis.report.page import write
+
+            if self.html.suffix.lower() not in (".html", ".htm"):
+                raise UserError(f"--html is {self.html}; expected a name that ends in .html")
+            return write(self.runs, self.html)
         from rlnas.analysis.report.kinds import report
 
-        report(self.runs, self.out)
+        return report(self.runs, self.out)
