@@ -149,6 +149,7 @@ def test_a_budget_of_queries_at_any_fidelity(
     with (out / "table.csv").open() as file:
         table = list(csv.DictReader(file))
     assert [row["queries"] for row in table[::3]] == ["7", "14", "35", "70"]
+    assert [float(row["seconds_mean"]) for row in table[::3]] == [1080 * n for n in (7, 14, 35, 70)]
     spent = [float(row["seconds_mean"]) for row in table[-3:]]
     assert spent[0] == 70 * 1080 > 1.5 * spent[1]  # 70 whole trainings, and shorter ones
     assert cli.main(["report", str(out)]) == 0
