@@ -78,7 +78,6 @@ COMMANDS: dict[str, str] = {
     "bench synthetic": "rlnas.bench.commands.synthetic:Synthetic",
 }
 GROUPS = {
-    "runs": "What lies below `runs`: what it is, how to do it again, and how to be rid of it.",
     "new": "A small package with an agent or a benchmark of your own.",
     "bench": (
         "Benchmarks: the tables of trained architectures, and the surrogates, that are searched."
@@ -98,11 +97,6 @@ examples:
 
 A comparison is read from its figure and table under runs/compare-<hash>/; runs that are done are
 kept and reused.""",
-    "runs": """\
-examples:
-  rlnas compare --budget 50 --name short
-  rlnas runs
-  rlnas runs show short""",
     "new": """\
 examples:
   rlnas new agent greedy
@@ -167,8 +161,9 @@ def dispatch(args: list[str]) -> None:
         return print(version_text())
     name = group = args[0] if args else ""
     options = args[1:]
-    if name in GROUPS and (name not in COMMANDS or " ".join(args[:2]) in COMMANDS):
-        name, options = " ".join(args[:2]), args[2:]
+    pair = " ".join(args[:2])
+    if name in GROUPS or pair in COMMANDS:
+        name, options = pair, args[2:]
     else:
         group = ""
     word = name.removeprefix(group).strip()

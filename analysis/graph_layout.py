@@ -17,11 +17,13 @@ Point = tuple[float, float]
 class Placed(NamedTuple):
     """A cell to be drawn. vertices: (label, x, y) of those on a way from an input to the output;
     labels as of `rlnas.bench.benchmark.Graph`. routes: an edge's points from its first vertex to
-    its last, x rising. x: 0 to 1; y: -0.5 to 0.5. operations: the labels below are operations."""
+    its last, x rising. x: 0 to 1; y: -0.5 to 0.5. operations: the labels below are operations.
+    rows: how many places the fullest layer has, all as far apart."""
 
     vertices: tuple[tuple[int, float, float], ...]
     routes: tuple[tuple[Point, ...], ...]
     operations: int
+    rows: int
 
     @property
     def used(self) -> set[int]:
@@ -89,7 +91,8 @@ def place(space: Graphs, arch: Any, cell: int = 0) -> Placed:
     where = ordered(rows, near)
     x = {v: i / last for i, row in enumerate(rows) for v in row}
     vertices = tuple((int(labels[v]), x[v], where[v]) for v in range(len(labels)))
-    return Placed(vertices, tuple(tuple((x[v], where[v]) for v in c) for c in chains), output)
+    routes = tuple(tuple((x[v], where[v]) for v in chain) for chain in chains)
+    return Placed(vertices, routes, output, max(map(len, rows)))
 
 
 def ordered(rows: list[list[int]], near: dict[int, list[int]]) -> dict[int, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlnas.analysis.toml_settings import to_toml
-from rlnas.bench.files import atomic_path, quoted
+from rlnas.bench.files import atomic_path, is_file, quoted
 from rlnas.bench.run_names import named, remember
 
 COMMAND = "command.toml"
@@ -42,8 +42,10 @@ def finished(folder: Path) -> None:
     is no command that could be repeated."""
     if (asked := _ASKED.get()) is None:
         return
-    with atomic_path(folder / COMMAND) as path:
-        path.write_text(to_toml(asked.command, asked.settings), encoding="utf-8")
+    path, text = folder / COMMAND, to_toml(asked.command, asked.settings)
+    if not is_file(path) or path.read_bytes() != text.encode():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     before = named(folder.parent, asked.name) if asked.name else None
     if before and before.name != folder.name:
         print(f"rlnas: {asked.name} was the name of {quoted(before)}", file=sys.stderr)

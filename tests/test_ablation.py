@@ -246,7 +246,7 @@ def test_the_command_does_what_is_missing_and_nothing_else(
     )
     assert row.cell(1.0).stat().st_mtime_ns == kept and row.cell(6.0).read_bytes() == missing
     written = {"cells", "results.parquet", "results.csv", "figure.png", "figure.svg"}
-    written |= {"report.txt", "report.sha256"}
+    written |= {"report.txt", "report.sha256", "command.toml"}
     assert {path.name for path in folder.iterdir()} == written
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 

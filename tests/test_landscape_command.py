@@ -59,9 +59,9 @@ def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
     assert (done.returncode, complaints(done.stderr)) == (0, "")
     assert "a partial table, 88 of 91 cells" in done.stdout
     assert "1 of 88 cells have no value" in done.stdout
-    (folder,) = (tmp_path / "a").iterdir()
+    (folder,) = (tmp_path / "a").glob("landscape-*")
     assert folder.name.startswith("landscape-")
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == FILES | {"command.toml"}
 
     results = json.loads((folder / "summary.json").read_text())["results"]
     assert results["cells"] == {"space": 91, "table": 88, "measured": 88, "with_value": 87}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 import sys
 from html.parser import HTMLParser
@@ -15,9 +16,11 @@ import pytest
 from nb201_tables import invented_cells
 from pages import AGENTS, EVIL, write_page, write_runs
 from rlnas import bench
+from rlnas.agents.spec import parse_all
 from rlnas.analysis import compare, store
 from rlnas.analysis.comparison.measures import measure
 from rlnas.analysis.comparison.table import title_of
+from rlnas.analysis.comparison.write import finish, folder_for
 from rlnas.analysis.report import page
 from rlnas.analysis.report.drawings import MARKS, cell
 from rlnas.analysis.report.found import final, found
@@ -101,6 +104,12 @@ def test_the_command_of_the_page_repeats_the_runs(written: Path, out: Path) -> N
     elements = Elements(written.read_text(encoding="utf-8"))
     (command,) = (text for text in elements.texts if text.startswith("rlnas compare "))
     assert "--budget 12 --seeds 6 --seed 0 --noise mean --epochs 12" in command
+    words = shlex.split(command)
+    named = words[words.index("--agents") + 1 : words.index("--budget")]
+    asked, given = (
+        {entry.label: entry.config for entry in parse_all(each)} for each in (AGENTS, named)
+    )
+    assert asked == given
     for path in out.glob("*-12x6"):
         assert path.name in written.read_text()
 
@@ -200,6 +209,16 @@ def test_without_jinja2_it_is_said(out: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(UserError, match=r"needs Jinja2.*rlnas\[html\]"):
         page.write([out], out / "x.html")
+
+
+def test_a_comparison_keeps_its_reference(table: Path, tmp_path: Path) -> None:
+    runs = compare(str(table), AGENTS[:2], budget=4, seeds=4, out=tmp_path / "runs")
+    for reference in ("random_search", "a walk"):
+        finish(runs, tmp_path / "runs", reference)
+        folder = folder_for(runs, tmp_path / "runs", reference)
+        page.write([folder], tmp_path / "a.html", opened=bench.load(str(table)))
+        elements = Elements((tmp_path / "a.html").read_text())
+        assert f"Difference and P(better) are to {reference}." in elements.texts
 
 
 def test_several_benchmarks_are_sections_and_one_together(table: Path, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_the_command(here: Path, capsys: Any) -> None:
     (folder,) = Path("runs").glob("predict-*")
     assert {path.name for path in folder.iterdir()} == {
         "figure.png", "figure.svg", "predict.csv", "predict.json", "report.txt", "manifest.json",
-        "report.sha256",
+        "report.sha256", "command.toml",
     }  # fmt: skip
     rows = json.loads((folder / "predict.json").read_text())["rows"]
     assert [(row["predictor"], row["cells"]) for row in rows] == [

@@ -292,7 +292,7 @@ def test_interrupted_it_goes_on_and_done_it_is_reused(here, monkeypatch, capsys)
     assert out.startswith((folder / "report.txt").read_text()) and "figure.png" in out
     assert cli.main(["report", str(folder)]) == 0
     assert (folder / "report.txt").read_text() in capsys.readouterr().out
-    assert cli.main([*WORDS, "--seed", "1"]) == 0 and len(list(Path("runs").iterdir())) == 2
+    assert cli.main([*WORDS, "--seed", "1"]) == 0 and len(list(Path("runs").glob("probe-*"))) == 2
 
 
 @pytest.mark.long

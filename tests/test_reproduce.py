@@ -22,6 +22,7 @@ from rlnas.bench.errors import UserError
 from tables import small_benchmark
 
 SEEDS, BUDGET = 6, 5
+SAID = ("report.txt", "report.sha256", "command.toml")
 STUDY = Study(
     "made", "small", "made up", "test", (2, 5), 100,
     (Row("random", "random_search", (None, 50.0)), Row("nobody", "nobody", (1.0, 2.0))),
@@ -112,7 +113,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: An
     assert "gone: not checked: no table nb201-cifar100 here" in said
     assert "0 of 1 rows agree within 3 standard errors; 3 could not be checked." in said
     (folder,) = tmp_path.glob("reproduce-*")
-    assert {"figure.png", "figure.svg", "numbers.csv", "report.txt", "report.sha256"} == {
+    assert {"figure.png", "figure.svg", "numbers.csv", *SAID} == {
         path.name for path in folder.iterdir()
     }
     assert cli.main(["reproduce", "--only", "what"]) == 2
@@ -129,6 +130,4 @@ def test_nothing_that_can_be_checked_is_no_figure(
     monkeypatch.setattr(studies, "STUDIES", (replace(STUDY, benchmark="nb101-digits"),))
     assert cli.main(["reproduce", "--only", "made", "--out", str(tmp_path)]) == 0
     (folder,) = tmp_path.glob("reproduce-*")
-    assert {"numbers.csv", "report.txt", "report.sha256"} == {
-        path.name for path in folder.iterdir()
-    }
+    assert {"numbers.csv", *SAID} == {path.name for path in folder.iterdir()}

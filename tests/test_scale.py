@@ -74,6 +74,7 @@ def test_figure_and_table(
         "figure.svg",
         "report.txt",
         "report.sha256",
+        "command.toml",
         "table.csv",
     }
     with open(tmp_path / "out" / "table.csv", newline="") as file:

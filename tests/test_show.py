@@ -69,9 +69,9 @@ def test_cells_of_nas_bench_201(monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = invented_cells()
     opened(benchmark, monkeypatch)
     monkeypatch.setattr(data, "values_of", lambda b: (np.asarray(b.mean_val), b.mean_test))
-    by_digits, by_number = look_up("012340", "any", None), look_up("12", "any", None)
+    by_digits, space = look_up("012340", "any", None), benchmark.space
     assert by_digits.arch.tolist() == [0, 1, 2, 3, 4, 0]  # a zero in front: no number
-    assert by_number.number == 12
+    assert int(space.index(data.parsed(space, "12", "any"))) == 12
     assert len(by_digits.near) == 24
     assert [cost.objective.name for cost in by_digits.costs] == ["params", "flops"]
     assert "rank" in text(by_digits)

@@ -58,7 +58,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: An
     assert "what the policy asks in the last 10% of 40 queries, 3 trainings each" in said
     (folder,) = Path("runs").glob("stability-*")
     assert {path.name for path in folder.iterdir()} == {
-        "figure.png", "figure.svg", "trainings.csv", "report.txt", "report.sha256"
+        "figure.png", "figure.svg", "trainings.csv", "report.txt", "report.sha256",
+        "command.toml",
     }  # fmt: skip
     lines = (folder / "trainings.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 3 and lines[1].startswith("reinforce,0.1,0,")

@@ -113,7 +113,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: An
     (folder,) = Path("runs").glob("transfer-*")
     assert {path.name for path in folder.iterdir()} == {
         "figure.png", "figure.svg", "transfer.csv", "transfer.json", "report.txt", "manifest.json",
-        "report.sha256",
+        "report.sha256", "command.toml",
     }  # fmt: skip
     cells = json.loads((folder / "transfer.json").read_text())["cells"]
     assert len(cells) == 2 * 3 * 2 and {c["queries"] for c in cells} == {3, 6}

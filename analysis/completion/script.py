@@ -44,7 +44,7 @@ def script(shell: str) -> str:
     tops = dict.fromkeys(name.split()[0] for name in cli.COMMANDS)
     below = {
         group: " ".join(name.split()[1] for name in cli.COMMANDS if name.startswith(f"{group} "))
-        for group in cli.GROUPS
+        for group in dict.fromkeys(name.split()[0] for name in cli.COMMANDS if " " in name)
     }
     groups = [f"    {quoted(name)}) below={quoted(words)} ;;" for name, words in below.items()]
     head = "autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else ""

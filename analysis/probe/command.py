@@ -70,6 +70,7 @@ class Probe:
         """Search, or find what is there; print the table, and where all lies."""
         from rlnas import bench
         from rlnas.analysis import store
+        from rlnas.analysis.outcome import finished
         from rlnas.analysis.probe.controls import check_source
         from rlnas.analysis.probe.variants import identity, probed
         from rlnas.analysis.probe.write import write
@@ -92,6 +93,7 @@ class Probe:
             path, again = folder / store.MANIFEST, "delete its folder and run again"
             done = check(read_json(path, hint=again), Fields(store.MADE), path, again)
             print(f"rlnas: {folder} is {store.reused(done)}", file=sys.stderr)
+            finished(folder)
         else:
             with blamed(f"agent {label}", type(config)):
                 write(folder, who, there, label, config, source, **settings)

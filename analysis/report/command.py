@@ -13,7 +13,8 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Report:
-    """Print the report of finished folders again; nothing is searched or trained.
+    """Print the report of finished folders again, or write it as a page; nothing is searched or
+    trained.
 
     The figures and tables of comparisons and retrainings are drawn again from their numbers; of
     any other folder, what its command said is said again.

@@ -126,6 +126,8 @@ def table(measured: Measured) -> Json:
         for key in titles
         if key in always or any(row.get(key) not in (None, 0) for row in measured.rows)
     ]
+    if reports.startswith("Validation"):  # which is what is reported
+        there.remove("validation_iqm")
     return {
         "columns": [{"title": titles[key], "number": key != "agent"} for key in there],
         "rows": [
@@ -199,12 +201,26 @@ def text_of(value: Any) -> str:
     return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
+def word_of(run: Run) -> str:
+    """An agent as `--agents` takes it, with the settings of one that has a label of its own."""
+    agent, config = run.manifest["agent"], run.manifest["config"]
+    if run.label == agent or run.label.startswith(f"{agent}:"):
+        return run.label
+    options = ",".join(f"{key}={spelled(value)}" for key, value in config.items())
+    return f"{run.label}={agent}{options and f':{options}'}"
+
+
+def spelled(value: Any) -> str:
+    """As a word has it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
 def command(runs: Sequence[Run]) -> str:
     """The command line that searches again."""
     first = runs[0].manifest
     about = first["benchmark"]
     words = ["rlnas", "compare", "--benchmark", str(about["name"])]
-    words += ["--agents", *dict.fromkeys(run.label for run in runs)]
+    words += ["--agents", *dict.fromkeys(map(word_of, runs))]
     seeds = max(run.manifest["seeds"] for run in runs)
     words += ["--budget", str(first["budget"]), "--seeds", str(seeds)]
     words += ["--seed", str(first["seed"]), "--noise", str(about.get("noise", "mean"))]

@@ -11,7 +11,9 @@ from rlnas.analysis.style import Style
 from rlnas.bench.benchmark import Graphs
 
 WIDTH, HEIGHT, MARGIN = 260.0, 92.0, 14.0
-"""Of a cell's drawing."""
+"""Of a cell's drawing; a crowded one is taller."""
+APART = 17.0
+"""From row to row, at least: marks do not touch."""
 
 
 def polygon(points: int, inner: float = 0.0) -> str:
@@ -63,10 +65,11 @@ def operations(space: Graphs, used: set[int]) -> list[dict[str, str]]:
 def cell(space: Graphs, arch: Any, number: int = 0) -> tuple[dict[str, Any], set[int]]:
     """A cell to be drawn in WIDTH x HEIGHT, and the operations in it."""
     placed = place(space, arch, number)
+    height = max(HEIGHT, 2 * MARGIN + APART * (placed.rows - 1))
 
     def at(x: float, y: float) -> str:
-        across, down = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN
-        return f"{MARGIN + x * across:.1f} {HEIGHT / 2 + y * down * 1.1:.1f}"
+        across, down = WIDTH - 2 * MARGIN, height - 2 * MARGIN
+        return f"{MARGIN + x * across:.1f} {height / 2 + y * down * 1.1:.1f}"
 
     names = [*names_of(space), "output", *["input"] * space.graph_inputs]
     edges = []
@@ -85,4 +88,4 @@ def cell(space: Graphs, arch: Any, number: int = 0) -> tuple[dict[str, Any], set
                 "name": names[label],
             }
         )
-    return {"edges": edges, "vertices": vertices, "width": WIDTH, "height": HEIGHT}, placed.used
+    return {"edges": edges, "vertices": vertices, "width": WIDTH, "height": height}, placed.used

@@ -13,14 +13,20 @@ from typing import Any
 
 from rlnas.analysis import store
 from rlnas.analysis.comparison.plot import gather, once
-from rlnas.analysis.comparison.runs import by_ground, folder_name
+from rlnas.analysis.comparison.runs import (
+    SUMMARY,
+    by_ground,
+    folder_name,
+    is_of_several,
+    reference_in,
+)
 from rlnas.analysis.folders import tell
 from rlnas.analysis.report.content import of_ground
 from rlnas.analysis.report.drawings import MARKS
 from rlnas.analysis.report.plain import all_together, is_plain, parts
 from rlnas.analysis.text import places
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
+from rlnas.bench.files import atomic_path, is_file
 from rlnas.bench.run_names import run_folder
 
 TEMPLATES = files("rlnas.analysis.report") / "templates"
@@ -45,7 +51,8 @@ def write(folders: Sequence[Path], path: Path, opened: Any = None) -> None:
         tell(left)
         raise UserError(f"nothing to report in {len(folders)} folders")
     grounds = by_ground(drawn, folder_name) if drawn else {}
-    sections = [of_ground(of, i, opened=opened) for i, of in enumerate(grounds.values())]
+    wanted = reference_of(runs)
+    sections = [of_ground(of, i, wanted, opened) for i, of in enumerate(grounds.values())]
     if len(grounds) > 1:
         reports = [*all_together(drawn), *reports]
     with atomic_path(path) as temporary:
@@ -54,6 +61,14 @@ def write(folders: Sequence[Path], path: Path, opened: Any = None) -> None:
     for section in sections:
         print(section["answer"])
     print(places({"page": path}))
+
+
+def reference_of(folders: Sequence[Path]) -> str:
+    """What the one comparison among them has as its reference; "" where there is none, or several,
+    or it is over several benchmarks, each of which has its own."""
+    compared = [folder for folder in folders if is_file(folder / SUMMARY)]
+    alone = len(compared) == 1 and not is_of_several(compared[0])
+    return reference_in(compared[0]) if alone and len(folders) == 1 else ""
 
 
 def require() -> None:

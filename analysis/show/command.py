@@ -12,7 +12,7 @@ from rlnas.bench.errors import UserError
 
 @dataclass(frozen=True)
 class Show:
-    """Show an architecture: its graph, its row of the table, its neighbours, and where it ranks.
+    """Draw an architecture and say where it stands: its row, its neighbours, its rank.
 
     The text says what leads where, what each training budget came to, and what the architecture
     costs; the picture draws its cell beside the accuracies of all architectures (of a space that is

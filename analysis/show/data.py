@@ -116,13 +116,14 @@ def look_up(cell: str, name: str, epochs: int | None) -> Seen:
 def parsed(space: Any, cell: str, name: str) -> Any:
     """The architecture of a text, or of its number in a table; a number has no zero in front, as
     digits of a cell may have."""
-    if not (isinstance(space, Indexed) and cell.isdecimal() and str(int(cell)) == cell):
-        return space.parse(cell)
-    if int(cell) < space.size:
+    numbered = isinstance(space, Indexed) and cell.isdecimal() and str(int(cell)) == cell
+    if numbered and int(cell) < int(space.size):
         return space.at(jnp.int32(int(cell)))
     try:
         return space.parse(cell)
     except UserError:
+        if not numbered:
+            raise
         raise UserError(
             f"{name} has no architecture number {shown(cell)}; expected 0 to {space.size - 1}, or "
             "the text of one"

@@ -64,7 +64,7 @@ def graph_text(seen: Seen, cell: int, count: int) -> str:
     lines = [
         (
             "output" if labels[v] == output else called[v],
-            [called[u] for u in np.flatnonzero(edges[:, v])],
+            [called[u] for u in np.flatnonzero(edges[:, v]).tolist()],
         )
         for v in range(len(labels))
         if labels[v] <= output
