@@ -19,7 +19,7 @@ for package in (rlnas.bench, rlnas.agents, rlnas.analysis):
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:
-            extras = {"torch", "nasbench_pytorch", "sklearn", "mlxtend", "onnx"}
+            extras = {"torch", "nasbench_pytorch", "sklearn", "mlxtend", "onnx", "gymnasium"}
             if error.name.split(".")[0] not in extras:
                 raise
 """

@@ -21,8 +21,9 @@ HEAVY = {
     "mlxtend", "pyarrow", "ray", "scipy", "sklearn", "torch", "xgboost",
 }  # fmt: skip
 OPTIONAL = {
-    "google.protobuf", "jinja2", "markupsafe", "mctx", "mlxtend", "moocore", "nasbench_pytorch",
-    "onnx", "optuna", "sklearn", "torch", "xgboost",
+    "google.protobuf", "gymnasium", "gymnax", "jinja2", "markupsafe", "mctx", "mlflow", "mlxtend",
+    "moocore", "nasbench_pytorch", "onnx", "optuna", "sklearn", "tensorboardX", "torch", "wandb",
+    "xgboost",
 }  # fmt: skip
 """Of an extra: what needs them imports them where it does, and runs without them otherwise."""
 TORCH_HOME = ROOT / "bench" / "retrain"

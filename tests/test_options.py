@@ -75,7 +75,7 @@ LINES: dict[str, list[str]] = {
     "report": ["COMPARED --out drawn", "COMPARED --html report.html"],
     "show": ["9 --benchmark table.npz --epochs 4 --out cell.svg"],
     "train": [
-        f"dqn {TRAIN} --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
+        f"dqn {TRAIN} --log tensorboard --shown 0.6 --shown-region --shown-seed 2 {MDP} {NETWORK} "
         "--network.dropout 0.1 --gamma 0.5 --epsilon-base 0.3 --epsilon-exponent 3 "
         "--learning-starts 32 --n-step 1 --batch-size 8 "
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "

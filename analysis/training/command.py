@@ -77,13 +77,15 @@ class Train(TrainSettings):
     def run(self) -> None:
         """Train, evaluating and saving at intervals; print what came of it and where it lies."""
         from rlnas.analysis.outcome import finished
+        from rlnas.analysis.trackers import named
         from rlnas.analysis.training.loop import train
         from rlnas.analysis.training.text import summary
 
         self.check()
+        trackers = named(self.log)
         benchmark = bench.load(self.benchmark, epochs=self.epochs, noise=self.noise)
         check_rehearsal(benchmark, self.rehearsal)
         with blamed(f"agent {self.agent}", agents.config(self.agent)):
-            folder = train(self, benchmark)
+            folder = train(self, benchmark, trackers)
         finished(folder)
         print(summary(folder))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from rlnas.agents.learner import (
 )
 from rlnas.agents.protocol import seed_keys
 from rlnas.analysis import interrupts, store
+from rlnas.analysis.trackers import Tracker, tracked
 from rlnas.analysis.training.data import (
     STATE,
     Progress,
@@ -162,16 +164,18 @@ def evaluation_interval(config: TrainSettings, learner: Learner) -> int:
 
 
 @pinned()
-def train(config: TrainSettings, benchmark: Any) -> Path:
+def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = ()) -> Path:
     """Train on `benchmark` (or go on with it) and return the folder; a finished training is left as
-    it is."""
+    it is. trackers: told of each evaluation, those of a training that is there already, too."""
     learner = settings_of(config, benchmark)
     part, said = shown_part(config, benchmark)
     identity = identity_of(config, learner, benchmark, part)
     folder = store.folder_of(config.out, "train", identity)
     if (folder / store.MANIFEST).exists():
-        print(f"rlnas: {folder} is {store.reused(read(folder)[0])}", file=sys.stderr)
-        return folder
+        manifest, rows = read(folder)
+        print(f"rlnas: {folder} is {store.reused(manifest)}", file=sys.stderr)
+        with tracked(trackers, folder, identity, rows):
+            return folder
     mdp = learner.mdp(part)
     key = keys.root(config.seed, "training")
     init = jax.jit(lambda mdp, key: learner.init(mdp, key))
@@ -193,6 +197,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
     spent = progress.seconds
     at = int(progress.state.iteration) * per
     with (
+        tracked(trackers, folder, identity, progress.rows) as tell,
         bar("train", total * per, unit="step", initial=at, unit_scale=True) as shown,
         interrupts.noted() as stopped,
     ):
@@ -215,6 +220,7 @@ def train(config: TrainSettings, benchmark: Any) -> Path:
                 means = dict(zip(metrics._fields, progress.recent.mean(0).tolist(), strict=True))
                 progress = evaluated(training, progress, means)
                 row = progress.rows[-1]
+                tell(row)
                 shown.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score_of(row, part):.4f}")
             if due or stopped.asked or time.monotonic() - saved > SAVE_EVERY:
                 save_state(folder / STATE, progress)

@@ -10,6 +10,7 @@ import tyro
 
 from rlnas.agents import registry
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
+from rlnas.analysis.trackers import Name
 from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within
 from rlnas.bench.errors import UserError
 
@@ -69,6 +70,9 @@ class TrainSettings:
     checkpoint."""
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
+    log: tuple[Name, ...] = ()
+    """Tell these of each evaluation (extras of the same names), too; `tensorboard` writes below the
+    training's folder, where W&B and MLflow do is their own settings' affair."""
     out: Folder = Path("runs")
     """Folder of all runs."""
     learner: Annotated[Any, SETTINGS] = None
