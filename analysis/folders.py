@@ -16,6 +16,7 @@ REPORTED = {
     "scale": "the figure of `rlnas scale`",
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
+    "morph": "studies of inherited weights",
     "probe": "probes",
     "fronts": "fronts",
     "fidelity": "studies of fidelities",

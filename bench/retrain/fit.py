@@ -146,15 +146,20 @@ class Fit:
     def measure(self) -> Accuracies:
         """Accuracy on all three parts, without augmentation; the training is left untouched."""
         running = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
-        if self.settings.recompute_bn:
-            self._recompute_bn()
-        self.network.eval()
+        self.settled()
         found = Accuracies(
             *(self._accuracy(part) for part in (self.data.train, self.data.val, self.data.test))
         )
         for name, buffer in self.network.named_buffers():
             buffer.copy_(running[name])
         return found
+
+    def settled(self) -> nn.Module:
+        """The network as `measure` measures it, in evaluation, with the statistics of its batch
+        norms."""
+        if self.settings.recompute_bn:
+            self._recompute_bn()
+        return self.network.eval()
 
     @torch.no_grad()
     def _accuracy(self, part: Part) -> float:
