@@ -21,9 +21,9 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
     rows = [("training of the edited cell", "reached", "epochs", "epochs saved (%)", "above (pp)")]
     for run, worth in report.worth.items():
         reached = f"{worth.reached} of {report.pairs}"
-        saved = shown(worth.saved, 100)
+        saved = shown(worth.saved, 100.0)
         rows.append(
-            (SAID[run], reached, number(worth.epochs, digits=1), saved, shown(worth.above, 100))
+            (SAID[run], reached, number(worth.epochs, digits=1), saved, shown(worth.above, 100.0))
         )
     kinds = ", ".join(
         f"{kind} {percent(saved)} ({count})" for kind, (count, saved) in report.by_kind.items()
@@ -37,9 +37,9 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
         aligned(rows, {1, 2}),
         "",
         "A training that does not get there was in vain: its epochs and a whole training count.",
-        f"The parent's epochs counted, too, inheriting saves {shown(report.with_parent, 100)} %.",
+        f"The parent's epochs counted, too, inheriting saves {shown(report.with_parent, 100.0)} %.",
         f"By edit, % saved (pairs): {kinds}.",
-        f"No edit changed a parent's validation accuracy by more than {100 * report.kept:.2f} points.",
+        f"By itself, no edit changed an accuracy by more than {100 * report.kept:.2f} points.",
         "",
         f"Search: edits of {manifest['start']}, cells trained on for {manifest['epochs']} epochs.",
         *searched(report, manifest),
