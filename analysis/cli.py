@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "morph": "rlnas.analysis.morph.command:Morph",
+    "compress": "rlnas.analysis.compress.command:Compress",
     "stability": "rlnas.analysis.stability.command:Stability",
     "transfer": "rlnas.analysis.transfer.command:Transfer",
     "predict": "rlnas.analysis.predict.command:Predict",

@@ -17,6 +17,7 @@ REPORTED = {
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
     "morph": "studies of inherited weights",
+    "compress": "compressions",
     "probe": "probes",
     "fronts": "fronts",
     "fidelity": "studies of fidelities",

@@ -87,7 +87,7 @@ def distance(before: torch.Tensor, after: torch.Tensor) -> float:
 
 
 @pytest.mark.long
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     vertices=st.integers(2, 6),
     place=st.integers(0, 10**6),

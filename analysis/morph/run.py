@@ -44,7 +44,7 @@ from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
 from rlnas.bench.retrain import datasets
 
-CODE = ("rlnas.bench.nb101.inherit", "rlnas.bench.retrain.fit", "rlnas.agents.options")
+CODE = tuple(f"rlnas.analysis.morph.{name}" for name in ("data", "search", "trainings"))
 """The modules that decide what comes of it."""
 OPEN = ("benchmark", "pairs", "seeds", "seed", "out", "preset")
 """Options that are named otherwise, or add to a folder and do not change what is there."""

@@ -1,4 +1,4 @@
-"""The trainings behind `rlnas morph`: from scratch, and from inherited weights."""
+"""The trainings behind `rlnas morph` and `rlnas compress`: from scratch, and from other weights."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.edits import Edit, apply
 from rlnas.bench.nb101.inherit import inherit
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.nb101.reductions import Student
+from rlnas.bench.nb101.shrink import student_network
 from rlnas.bench.retrain import device, networks
 from rlnas.bench.retrain.datasets import Dataset
+from rlnas.bench.retrain.distill import Distilled
 from rlnas.bench.retrain.engine import Engine, Options
-from rlnas.bench.retrain.fit import Fit
+from rlnas.bench.retrain.fit import Diverged, Fit
 
 
 class Trained(NamedTuple):
@@ -67,6 +71,17 @@ class Trainer(NamedTuple):
         fit = Fit(network, weights, self.data, settings, seed, self.engine)
         return self._trained(fit, measured)
 
+    def distilled(
+        self, teacher: Any, student: Student, seed: int, epochs: int, rate: float
+    ) -> Trained:
+        """A student, from what fits of a settled teacher's weights, by the teacher's answers."""
+        settings = replace(self.recipe.settings, epochs=epochs, learning_rate=rate)
+        sizes = self.data.channels, self.data.classes
+        network = student_network(teacher, student, settings, *sizes, seed)
+        weights = [weight for weight in network.parameters() if weight.requires_grad]
+        fit = Distilled(teacher, network, weights, self.data, settings, seed, self.engine)
+        return self._trained(fit, measured=False)
+
     def edited(self, network: Any, cell: Cell, edits: Sequence[Edit], seed: int) -> Any:
         """A settled network, and what edits, one after the other, make of it and its cell."""
         for edit in edits:
@@ -81,7 +96,10 @@ class Trainer(NamedTuple):
         seconds = 0.0
         while not fit.done:
             start = self.clock()
-            fit.epoch()
+            try:
+                fit.epoch()
+            except Diverged as error:
+                raise UserError(f"{error}; choose a smaller --learning-rate") from None
             seconds += self.clock() - start
             if measured or fit.done:
                 found.append(fit.measure())

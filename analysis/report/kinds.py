@@ -10,6 +10,8 @@ from rlnas.analysis.comparison.plot import plot
 from rlnas.analysis.comparison.runs import SUMMARY, collect, is_of_several, reference_in
 from rlnas.analysis.comparison.several.write import write as write_several
 from rlnas.analysis.comparison.write import write
+from rlnas.analysis.compress.data import is_compression
+from rlnas.analysis.compress.write import write as write_compression
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
 from rlnas.analysis.morph.data import is_morph
 from rlnas.analysis.morph.write import write as write_morph
@@ -53,6 +55,8 @@ def reported(folder: Path) -> bool:
     there is nothing to report."""
     if is_retraining(folder):
         write_retraining(folder)
+    elif is_compression(folder):
+        write_compression(folder)
     elif is_morph(folder):
         write_morph(folder)
     elif is_comparison(folder):

@@ -197,7 +197,7 @@ _DO = {"deeper": _deeper, "wider": _wider, "edge": _edge, "add": _add, "concat":
 NUMBERS = len(KINDS) + len(CONVS) + 2 * (2 + len(OPS)) + 4 + len(OPS)
 """How many describe an edit."""
 MOST = 64
-"""Edits of a cell, at most: the space has no cell with more than 40."""
+"""Edits of a cell, and room to spare: at most 44, of six vertices, are tried."""
 
 
 def described(cell: Cell, edit: Edit) -> list[float]:

@@ -56,7 +56,7 @@ def inherit(
     generator = torch.Generator().manual_seed(seed)
     passing: list[nn.BatchNorm2d] = []
     with torch.no_grad():
-        for old, new in zip(_layers(network), _layers(child), strict=True):
+        for old, new in zip(layers(network), layers(child), strict=True):
             if isinstance(old, FastCell) and isinstance(new, FastCell):
                 _copy(old, new, cell, grown)
                 passing += _EDITED[edit.kind](old, new, edit, cell, grown, generator)
@@ -66,7 +66,7 @@ def inherit(
     return child
 
 
-def _layers(network: nn.Module) -> Iterator[nn.Module]:
+def layers(network: nn.Module) -> Iterator[nn.Module]:
     layers = network.layers
     assert isinstance(layers, nn.ModuleList)
     yield from layers

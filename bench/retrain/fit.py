@@ -126,13 +126,7 @@ class Fit:
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One update; (how many of the batch were right, its loss), on the device."""
         with self._precision():
-            logits, auxiliary = outputs(self.forward(images))
-            loss = nn.functional.cross_entropy(logits, labels)
-            whole = loss
-            if auxiliary is not None and self.settings.auxiliary_weight:
-                whole = loss + self.settings.auxiliary_weight * nn.functional.cross_entropy(
-                    auxiliary, labels
-                )
+            logits, loss, whole = self.losses(images, labels)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(whole).backward()
         if self.settings.gradient_clip:
@@ -142,6 +136,19 @@ class Fit:
         self.scaler.update()
         self.schedule.step()
         return (logits.argmax(1) == labels).sum(), loss.detach()
+
+    def losses(
+        self, images: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(logits, the loss that is told, the one that is lowered) of a batch."""
+        logits, auxiliary = outputs(self.forward(images))
+        loss = nn.functional.cross_entropy(logits, labels)
+        whole = loss
+        if auxiliary is not None and self.settings.auxiliary_weight:
+            whole = loss + self.settings.auxiliary_weight * nn.functional.cross_entropy(
+                auxiliary, labels
+            )
+        return logits, loss, whole
 
     def measure(self) -> Accuracies:
         """Accuracy on all three parts, without augmentation; the training is left untouched."""
