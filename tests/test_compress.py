@@ -207,7 +207,7 @@ def test_gone_on_with_it_is_the_same(tmp_path: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert cli.main(["report", str(folder)]) == 0
     said = capsys.readouterr().out
-    assert "1 teachers" in said and "random choices" in said
+    assert "Teachers: 1," in said and "random choices" in said
     (folder / "students.parquet").write_bytes(whole[:-9])
     assert cli.main(["report", str(folder)]) == 2
     assert "students.parquet is missing or damaged" in capsys.readouterr().err

@@ -221,7 +221,7 @@ def test_report_draws_it_again(
     (folder / "figure.svg").unlink()
     assert cli.main(["report", str(folder)]) == 0
     assert capsys.readouterr().out == first and (folder / "figure.svg").read_bytes() == figure
-    assert "1 cells of nb101-digits" in first and "random edits" in first
+    assert "Pairs: 1, each a cell of nb101-digits" in first and "random edits" in first
     pairs = pd.read_parquet(folder / "pairs.parquet")
     assert [len(curve) for curve in pairs["inherited"]] == [2]
     assert [len(curve) for curve in pairs["scratch"]] == [21]

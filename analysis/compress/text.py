@@ -29,7 +29,7 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
     spent, whole = humanise(seconds["students"]), humanise(seconds["scratch"])
     return "\n".join(
         [
-            f"{report.teachers} teachers, the best cells of {manifest['benchmark']['name']}, of "
+            f"Teachers: {report.teachers}, the best cells of {manifest['benchmark']['name']}, of "
             f"{min(t['params'] for t in teachers):,} to {max(t['params'] for t in teachers):,} "
             "parameters; students are equal that lose at most "
             f"{100 * manifest['tolerance']:g} points. [95 % over teachers]",

@@ -29,8 +29,8 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
         f"{kind} {percent(saved)} ({count})" for kind, (count, saved) in report.by_kind.items()
     )
     lines = [
-        f"{report.pairs} cells of {name}, each with one edit that keeps what it computes; parents "
-        f"trained for {manifest['parent_epochs']} epochs.",
+        f"Pairs: {report.pairs}, each a cell of {name} and an edit that keeps what it computes; "
+        f"parents trained for {manifest['parent_epochs']} epochs.",
         f"Reached: the mean validation accuracy of the table's trainings from scratch, of "
         f"{table['epochs']} epochs. [95 % over cells]",
         "",
