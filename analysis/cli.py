@@ -48,6 +48,8 @@ COMMANDS: dict[str, str] = {
     "ablate": "rlnas.analysis.ablation.command:Ablate",
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
+    "morph": "rlnas.analysis.morph.command:Morph",
+    "compress": "rlnas.analysis.compress.command:Compress",
     "stability": "rlnas.analysis.stability.command:Stability",
     "transfer": "rlnas.analysis.transfer.command:Transfer",
     "predict": "rlnas.analysis.predict.command:Predict",

@@ -16,6 +16,8 @@ REPORTED = {
     "scale": "the figure of `rlnas scale`",
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
+    "morph": "studies of inherited weights",
+    "compress": "compressions",
     "probe": "probes",
     "fronts": "fronts",
     "fidelity": "studies of fidelities",

@@ -90,6 +90,16 @@ CASES = (
         needs=("torch", "sklearn"),
     ),
     Case(
+        "morph",
+        line("morph --preset smoke --max-vertices 4 --pairs 3 --parent-epochs 1 --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
+        "compress",
+        line("compress --preset smoke --max-vertices 4 --teachers 2 --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
         "distill",
         line(
             "bench distill nb301-soak --labels 2048 --rounds 1 --width 16 --steps 400 --out far.npz"

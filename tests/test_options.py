@@ -107,6 +107,17 @@ LINES: dict[str, list[str]] = {
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
         "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
     ],
+    "compress": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --teachers 2 "
+        "--batches 1 --rollouts 3 --epochs 2 --learning-rate 0.1 --policy-rate 0.1 --entropy 0.1 "
+        "--tolerance 0.2 --seed 2 --out out"
+    ],
+    "morph": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --pairs 1 "
+        "--parent-epochs 1 --epochs 1 --learning-rate 0.1 --edits 2 --episodes 1 --nets 1 "
+        "--start CELL --policy-rate 0.1 --entropy 0.1 --seeds 1 "
+        "--seed 2 --out out"
+    ],
     "probe": [
         "random_search --benchmark table.npz --budget 4 --seeds 3 --seed 1 --source part.npz "
         "--rehearsal --out out"
@@ -175,10 +186,11 @@ LINES: dict[str, list[str]] = {
     ],
 }
 TRAINS = (
-    *("ablate", "bench synthetic", "bench tabulate", "oneshot", "retrain", "scale", "train"),
-    "transfer",
+    *("ablate", "bench synthetic", "bench tabulate", "compress", "morph", "oneshot", "retrain"),
+    *("scale", "train", "transfer"),
 )
-TORCH = ("retrain", "oneshot", "bench tabulate", "bench latency", "bench proxies")
+TORCH = ("retrain", "oneshot", "morph", "compress", "bench tabulate")
+TORCH += ("bench latency", "bench proxies")
 
 
 def defaults(name: str) -> list[dict[str, Any]]:

@@ -126,13 +126,7 @@ class Fit:
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One update; (how many of the batch were right, its loss), on the device."""
         with self._precision():
-            logits, auxiliary = outputs(self.forward(images))
-            loss = nn.functional.cross_entropy(logits, labels)
-            whole = loss
-            if auxiliary is not None and self.settings.auxiliary_weight:
-                whole = loss + self.settings.auxiliary_weight * nn.functional.cross_entropy(
-                    auxiliary, labels
-                )
+            logits, loss, whole = self.losses(images, labels)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(whole).backward()
         if self.settings.gradient_clip:
@@ -143,18 +137,36 @@ class Fit:
         self.schedule.step()
         return (logits.argmax(1) == labels).sum(), loss.detach()
 
+    def losses(
+        self, images: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(logits, the loss that is told, the one that is lowered) of a batch."""
+        logits, auxiliary = outputs(self.forward(images))
+        loss = nn.functional.cross_entropy(logits, labels)
+        whole = loss
+        if auxiliary is not None and self.settings.auxiliary_weight:
+            whole = loss + self.settings.auxiliary_weight * nn.functional.cross_entropy(
+                auxiliary, labels
+            )
+        return logits, loss, whole
+
     def measure(self) -> Accuracies:
         """Accuracy on all three parts, without augmentation; the training is left untouched."""
         running = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
-        if self.settings.recompute_bn:
-            self._recompute_bn()
-        self.network.eval()
+        self.settled()
         found = Accuracies(
             *(self._accuracy(part) for part in (self.data.train, self.data.val, self.data.test))
         )
         for name, buffer in self.network.named_buffers():
             buffer.copy_(running[name])
         return found
+
+    def settled(self) -> nn.Module:
+        """The network as `measure` measures it, in evaluation, with the statistics of its batch
+        norms."""
+        if self.settings.recompute_bn:
+            self._recompute_bn()
+        return self.network.eval()
 
     @torch.no_grad()
     def _accuracy(self, part: Part) -> float:

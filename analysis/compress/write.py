@@ -1,0 +1,23 @@
+"""The report of a finished folder of `rlnas compress`, from its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlnas.analysis.compress.data import MANIFEST, STUDENTS, read
+from rlnas.analysis.compress.figure import figure
+from rlnas.analysis.compress.measures import report
+from rlnas.analysis.compress.text import text
+from rlnas.analysis.style import save
+from rlnas.analysis.text import tell
+from rlnas.bench.files import at_once
+
+
+def write(folder: Path) -> None:
+    """Draw the figure, print the table, and say where everything lies."""
+    found = read(folder)
+    numbers = report(found)
+    with at_once():
+        png, svg = save(figure(numbers, found), folder)
+        files = {"students": folder / STUDENTS, "all": folder / MANIFEST}
+        tell(text(numbers, found.manifest), folder, {"figure": png, "": svg} | files)

@@ -1,0 +1,24 @@
+"""The report of a finished folder of `rlnas morph`, from its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlnas.analysis.morph.data import MANIFEST, NETS, PAIRS, read
+from rlnas.analysis.morph.figure import figure
+from rlnas.analysis.morph.measures import report
+from rlnas.analysis.morph.text import text
+from rlnas.analysis.style import save
+from rlnas.analysis.text import tell
+from rlnas.bench.files import at_once
+
+
+def write(folder: Path) -> None:
+    """Draw the figure, print the tables, and say where everything lies."""
+    found = read(folder)
+    numbers = report(found)
+    with at_once():
+        png, svg = save(figure(numbers, found), folder)
+        files = {"pairs": PAIRS, "nets": NETS, "all": MANIFEST}
+        paths = {"figure": png, "": svg} | {what: folder / name for what, name in files.items()}
+        tell(text(numbers, found.manifest), folder, paths)
