@@ -1,8 +1,8 @@
 """The MDPs as environments of gymnasium (extra `gymnasium`), for outside libraries of agents.
 
-`GymnasiumView(mdp)`; or, by name, once this module is imported, `rlnas/Incremental-v0` and
-`rlnas/Search-v0`: `gymnasium.make(NAME, benchmark="nb101-digits", horizon=64)`. Observations are
-described in `rlnas.bench.views`.
+`GymnasiumView(mdp)`; or, by name, `rlnas/Incremental-v0` and `rlnas/Search-v0`, for which this
+module is imported: `gymnasium.make("rlnas.bench.gymnasium_view:rlnas/Search-v0",
+benchmark="nb101-digits", horizon=64)`. Observations are described in `rlnas.bench.views`.
 """
 
 from __future__ import annotations

@@ -24,10 +24,13 @@ def locked() -> dict[str, re.Match[str]]:
 
 
 def declared() -> list[Requirement]:
+    """The core's, and those of every extra that `dev` brings; W&B and MLflow it does not."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    words = [*project["dependencies"], *(word for extra in extras for word in extra)]
-    found = [Requirement(word) for word in words]
+    extras = project["optional-dependencies"]
+    dev = [Requirement(word) for word in extras["dev"]]
+    brought = [name for requirement in dev for name in requirement.extras]
+    words = [*project["dependencies"], *(word for name in brought for word in extras[name])]
+    found = [*dev, *map(Requirement, words)]
     here = [r for r in found if r.marker is None or r.marker.evaluate()]
     return [r for r in here if r.name != "rlnas"]
 

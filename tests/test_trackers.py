@@ -71,7 +71,8 @@ def test_a_training_that_is_logged_is_the_same_training(tmp_path: Path) -> None:
     (folder, settings), *rows, last = kept.told
     written = data.read(logged)[1]
     assert folder == logged and last == "finished" and rows == written
-    assert json.loads(json.dumps(settings)) == json.loads((logged / "config.json").read_text())
+    config = json.loads((logged / "config.json").read_text())
+    assert json.loads(json.dumps(settings)) | {"digest": config["digest"]} == config
     assert scalars(logged) == by_step(written)
     # A training that is done is told of again, and each event stands there once.
     again = Kept()

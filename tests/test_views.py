@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from notebooks import NOTEBOOKS, code_cells, read
@@ -185,7 +186,7 @@ def test_ppo_as_purejaxrls_learns_on_it() -> None:
     before: what it gains a step is nothing by chance, and near all there is in the end."""
     notebook = read(next(path for path in NOTEBOOKS if path.name.startswith("08")))
     (source,) = (x.source for x in code_cells(notebook) if "def make_train(" in x.source)
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"jax": jax, "jnp": jnp, "optax": optax}
     exec(source, names)
     rows = 16
     line = table([[j for j in (i - 1, i + 1) if 0 <= j < rows] for i in range(rows)],

@@ -90,9 +90,9 @@ def final(entered: Sequence[Entrant]) -> dict[bytes, dict[str, Any]]:
 
 def drawings(space: Any, arch: np.ndarray) -> tuple[list[dict[str, Any]], set[int]]:
     """Its cells, with a title each where there are several."""
+    there = jnp.asarray(arch.reshape(space.arch_shape))
     if not isinstance(space, Graphs):
         return [], set()
-    there = jnp.asarray(arch.reshape(space.arch_shape))
     count = len(np.asarray(space.graph(there).labels))
     used: set[int] = set()
     made = []

@@ -38,9 +38,9 @@ def write(folders: Sequence[Path], path: Path, opened: Any = None) -> None:
     require()
     if not folders:
         raise UserError("no folders given; expected a folder that some command has written")
-    others, runs = [], []
-    for folder in map(run_folder, folders):
-        (others if is_plain(folder) else runs).append(folder)
+    there = [run_folder(folder) for folder in folders]
+    others = [folder for folder in there if is_plain(folder)]
+    runs = [folder for folder in there if folder not in others]
     found, left = gather(runs) if runs else ([], [])
     drawn, more = once(found)
     reports, unread = parts(others)

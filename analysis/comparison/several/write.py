@@ -74,6 +74,9 @@ def tell(
         together_in = folder_for(runs, out, reference)
         write(runs, together_in, reference)
         finished(together_in)
+    else:
+        for folder in alone.values():
+            finished(folder)
     for i, (name, folder) in enumerate(alone.items()):
         print(f"{'alone' if i == 0 else '':8} {quoted(folder)}  {name}")
     if found:
