@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,8 +69,10 @@ def test_a_vertex_that_goes_is_bridged() -> None:
 def test_an_edge_that_goes_leaves_no_vertex_alone() -> None:
     student = without_edges(TEACHER, [(0, 3)])
     assert student is not None and student.cell.num_edges == 5 and student.origin == TEACHER.origin
-    assert without_edges(TEACHER, [(1, 2)]) is None
-    assert without_edges(TEACHER, [(2, 4), (2, 3)]) is None
+    shorter = without_edges(TEACHER, [(1, 2)])  # 1 leads nowhere then, 2 comes from nowhere
+    assert shorter is not None and shorter.origin == (0, 3, 4)
+    assert shorter.cell == parse([[0, 1, 0], [0, 0, 1], [0] * 3], ["input", CONV3, "output"])
+    assert without_edges(TEACHER, [(2, 4), (3, 4)]) is None
 
 
 def test_shrinking_goes_one_way() -> None:
@@ -153,9 +156,19 @@ def test_policies_learn_and_chance_does_not() -> None:
     for method in METHODS:
         first, again = (search(TEACHER, policy, lengths, method, [1], outcome_of) for _ in range(2))
         assert first == again
-        removal = [line for line in first if line["stage"] == "removal"]
-        late[method] = np.mean([line["reward"] for line in removal[-30:]])
-    assert late["policies"] > late["random choices"] + 0.05
+        late[method] = late_reward(first, lengths)
+    assert late["policies"] > late["random choices"] + 0.2
+
+
+def late_reward(lines: list[dict[str, Any]], lengths: Lengths) -> float:
+    """Mean of the last ten batches of removal; who is missing was impossible."""
+    found = [
+        line["reward"]
+        for line in lines
+        if line["stage"] == "removal" and line["batch"] >= lengths.batches - 10
+    ]
+    count = 10 * lengths.rollouts
+    return (sum(found) - (count - len(found))) / count
 
 
 def test_measures_by_hand() -> None:

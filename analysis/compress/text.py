@@ -13,7 +13,7 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
     """What is printed."""
     seconds, teachers = manifest["seconds"], manifest["teachers"]
     heads = ("chosen by", "times smaller", "drop (pp)", "by the table")
-    rows = [(*heads, "reward, first batch", "last", "students")]
+    rows: list[tuple[str, ...]] = [(*heads, "reward, first batch", "last", "students")]
     for method, found in report.of.items():
         rows.append(
             (

@@ -159,7 +159,7 @@ def choices(nets: pd.DataFrame, method: str, table: dict[str, Any]) -> Choices:
     """The first of the best by validation accuracy after training, of each search."""
     picked, trained = [], []
     for _, search in nets[nets["method"] == method].groupby("seed"):
-        picked.append(search.loc[search["val"].idxmax()])
+        picked.append(search.iloc[int(search["val"].to_numpy().argmax())])
         trained.append(int(search["row"].nunique()))
     return Choices(
         trained,

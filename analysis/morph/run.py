@@ -118,7 +118,7 @@ def best_of(truth: Truth, rows: np.ndarray) -> dict[str, Any]:
 
 def trained_pairs(
     config: MorphSettings, trainer: Trainer, truth: Truth, space: CellSpace, folder: Path
-) -> list[tuple[Pair, Mapping[str, Any]]]:
+) -> list[tuple[Pair, dict[str, Any]]]:
     """Every pair with its record, those that were there before from their files."""
     found = []
     paths = [folder / f"pair-{i}.json" for i in range(config.pairs)]

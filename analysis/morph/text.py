@@ -54,7 +54,9 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
 def searched(report: Report, manifest: dict[str, Any]) -> list[str]:
     """The choices, a line a method, and what ranks how well."""
     table, reach = manifest["table"], manifest["reach"]
-    rows = [("chosen by", "cells trained", "regret: val (pp), a search", "mean", "test", "mean")]
+    rows: list[tuple[str, ...]] = [
+        ("chosen by", "cells trained", "regret: val (pp), a search", "mean", "test", "mean")
+    ]
     for method, found in report.choices.items():
         row = [method, ", ".join(map(str, found.trained))]
         for regrets in (found.regret_val, found.regret_test):

@@ -72,11 +72,18 @@ def without_vertices(student: Student, removed: Sequence[int]) -> Student | None
 
 
 def without_edges(student: Student, removed: Sequence[tuple[int, int]]) -> Student | None:
-    """None where a vertex would lead nowhere, or come from nowhere."""
+    """Vertices that lead nowhere, or come from nowhere, go too; None where nothing is left."""
     matrix = [list(row) for row in student.cell.matrix]
     for u, v in removed:
         matrix[u][v] = 0
-    return _made(student, range(len(matrix)), matrix)
+    n = len(matrix)
+    ahead, back = {0}, {n - 1}
+    for v in range(n):
+        ahead |= {v for u in ahead if matrix[u][v]}
+        w = n - 1 - v
+        back |= {w for u in back if matrix[w][u]}
+    left = sorted(ahead & back)
+    return _made(student, left, [[matrix[u][v] for v in left] for u in left])
 
 
 def shrunk(student: Student, actions: Sequence[str]) -> Student:
@@ -90,8 +97,6 @@ def _made(student: Student, left: Sequence[int], matrix: list[list[int]]) -> Stu
     try:
         cell = parse(matrix, [student.cell.ops[v] for v in left])
     except UserError:
-        return None
-    if cell.num_vertices < len(left):
         return None
     return Student(cell, tuple(student.origin[v] for v in left))
 
