@@ -18,8 +18,8 @@ from rlnas.bench.files import quoted
 from rlnas.bench.options import NEGATIVE
 
 MOST_BYTES = 1_000_000
-LEFT_OUT = ("out", "redo")
-"""Where results go is no part of what they are, nor that they were made anew."""
+LEFT_OUT = ("out", "redo", "executor", "address", "gpus-per-task")
+"""Where results go, or were computed, is no part of what they are, nor that they were made anew."""
 
 
 def to_toml(command: str, settings: Any) -> str:

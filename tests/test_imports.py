@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 OPTIONAL = {
     "google.protobuf", "jinja2", "markupsafe", "mctx", "mlxtend", "moocore", "nasbench_pytorch",
-    "onnx", "optuna", "sklearn", "torch", "xgboost",
+    "onnx", "optuna", "ray", "sklearn", "torch", "xgboost",
 }  # fmt: skip
 """Of an extra: what needs them imports them where it does, and runs without them otherwise."""
 TORCH_HOME = ROOT / "bench" / "retrain"

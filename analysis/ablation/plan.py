@@ -16,6 +16,7 @@ from rlnas.analysis.ablation.settings import AblateSettings
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
+from rlnas.bench.jax_setup import configuration
 
 JOBS = "rlnas.analysis.ablation.jobs"
 """The module that trains."""
@@ -55,6 +56,8 @@ class Row:
     seed: int
     evaluation_seeds: int
     folder: Path
+    jax: Mapping[str, Any]
+    """How JAX is set where this was planned, which `folder` is named by."""
 
     def cell(self, alpha: float) -> Path:
         """Where the results of one alpha go."""
@@ -79,7 +82,9 @@ def plan(
     grid, family = GRIDS[config.preset], named(benchmark.get("family", ""))
     alphas = tuple(float(a) for a in config.alpha or grid.alpha)
     seeds = grid.seeds if config.seeds is None else config.seeds
-    check_at_least(1, seeds=seeds, workers=config.workers, evaluation_seeds=config.evaluation_seeds)
+    workers = 1 if config.workers is None else config.workers
+    check_at_least(1, seeds=seeds, workers=workers, evaluation_seeds=config.evaluation_seeds)
+    config.where.check()
     check_seed(config.seed)
     check_folder(config.out)
     base = changed(preset(config.agent, family, grid.preset), grid.changes)
@@ -114,6 +119,7 @@ def plan(
             seed=config.seed,
             evaluation_seeds=config.evaluation_seeds,
             folder=folder,
+            jax=configuration(),
         )
         rows.append(row)
     return rows, folder
