@@ -4,15 +4,22 @@ bytes. Light."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from platform import node
 from typing import Annotated, Any, Literal
 
 from rlnas.bench import workers as pool
+from rlnas.bench.arguments import shown
 from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import installed
 from rlnas.bench.workers import Tell
+
+RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "error"}
+"""What it reads when it is imported: nothing is told to anyone, nor every attempt to connect."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +59,53 @@ class Executor:
         here, also by Ctrl-C, all that runs is ended.
 
         function: of a module. tasks: `str` of one is its name. workers: None for one a core, or as
-        many as a cluster has room for. on_message, on_done: called here with the task's number and
-        what was told, or the result, a `Failure` where there is none; a message may come twice from
-        a task that Ray had to begin again. threads: cores that a task uses.
+        many as a cluster has room for; 0, where that is local, for none: one task after another in
+        this process, and what one raises is raised here. on_message, on_done: called here with the
+        task's number and what was told, or the result, a `Failure` where there is none; a message
+        may come twice from a task that Ray had to begin again. threads: cores that a task uses.
         """
         if not tasks:
             return
+        if self.executor == "local" and workers == 0:
+            for i, task in enumerate(tasks):
+                on_done(i, function(task, partial(on_message, i)))
+            return None
         if self.executor == "local":
             return pool.run_all(function, tasks, workers or cores(), on_message, on_done)
-        self.check()
         from rlnas.bench import ray_tasks
 
-        where = ray_tasks.Where(self.address, workers, threads, self.gpus_per_task)
-        return ray_tasks.run_all(function, tasks, where, on_message, on_done)
+        with self.opened(workers, threads):
+            where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
+            return ray_tasks.run_all(function, tasks, where, on_message, on_done)
+
+    @contextmanager
+    def opened(self, workers: int | None = None, threads: int = 1) -> Iterator[None]:
+        """Within, calls of `run_all` share one connection to Ray, and its worker processes."""
+        self.check()
+        if self.executor == "local":
+            yield
+            return
+        for name, value in RAY.items():
+            os.environ.setdefault(name, value)
+        from rlnas.bench import ray_tasks
+
+        where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
+        with ray_tasks.connected(where):
+            yield
 
 
 LOCAL = Executor()
+
+
+def check_same(what: str, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """`UserError` where a task, perhaps on another machine, would compute something else than what
+    its result is named by."""
+    for name in sorted({*found, *expected}):
+        if found.get(name) != expected.get(name):
+            raise UserError(
+                f"{what} on {node()} has {name} {shown(found.get(name))}, expected "
+                f"{shown(expected.get(name))} as where the command runs; make them the same"
+            )
 
 
 def cores() -> int:

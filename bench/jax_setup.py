@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from platform import node
 from typing import Any
 
 from rlnas.bench.errors import UserError
@@ -56,17 +55,6 @@ def check_pinned(key: Any) -> None:
             raise UserError(
                 f"found {name} = {value}, which draws other numbers; expected {PINNED[name]}: make "
                 "the keys, and call this, inside `with rlnas.bench.pinned():`"
-            )
-
-
-def check_configured(expected: Mapping[str, Any]) -> None:
-    """`UserError` in a process, perhaps on another machine, whose `configuration()` is not that of
-    the process that named the result."""
-    for name, value in configuration().items():
-        if value != expected[name]:
-            raise UserError(
-                f"found {name} = {value} on {node()}, expected {expected[name]} as where the "
-                "command runs: set JAX_PLATFORMS=cpu there, or give --gpus-per-task"
             )
 
 

@@ -49,37 +49,36 @@ def run_all(
     on_message: Callable[[int, Any], None],
     on_done: Callable[[int, Any], None],
 ) -> None:
-    """As `Executor.run_all`."""
-    with connected(where):
-        told = ray.remote(num_cpus=0)(Told).remote()
-        run = ray.remote(max_retries=RETRIES, num_cpus=where.threads, num_gpus=where.gpus)(_run)
+    """As `Executor.run_all`, while `connected`."""
+    told = ray.remote(num_cpus=0)(Told).remote()
+    run = ray.remote(max_retries=RETRIES, num_cpus=where.threads, num_gpus=where.gpus)(_run)
 
-        def submit(task: Any, number: int) -> Any:
-            code = _code(function, task) if where.address else ""  # here it is the same
-            named = run.options(name=str(task)[:LONGEST_NAME])
-            return named.remote(function, task, number, code, told, os.getcwd())
+    def submit(task: Any, number: int) -> Any:
+        code = _code(function, task) if where.address else ""  # here it is the same
+        named = run.options(name=str(task)[:LONGEST_NAME])
+        return named.remote(function, task, number, code, told, os.getcwd())
 
-        waiting = list(range(len(tasks)))[::-1]
-        running: dict[Any, int] = {}
-        try:
-            while waiting or running:
-                while waiting and (where.workers is None or len(running) < where.workers):
-                    number = waiting.pop()
-                    running[submit(tasks[number], number)] = number
-                ready, _ = ray.wait([*running], timeout=POLL_S)
-                # What a task has told is there before it ends.
-                for number, content in ray.get(told.take.remote()):
-                    on_message(number, content)
-                for one in ready:
-                    on_done(running.pop(one), _result(one))
-        except ray.exceptions.RayActorError as error:
-            raise UserError(
-                f"the Ray cluster is lost ({_first(error)}); the same command goes on"
-            ) from error
-        finally:
-            with suppress(RayError):
-                for one in running:
-                    ray.cancel(one, force=True)
+    waiting = list(range(len(tasks)))[::-1]
+    running: dict[Any, int] = {}
+    try:
+        while waiting or running:
+            while waiting and (where.workers is None or len(running) < where.workers):
+                number = waiting.pop()
+                running[submit(tasks[number], number)] = number
+            ready, _ = ray.wait([*running], timeout=POLL_S)
+            # What a task has told is there before it ends.
+            for number, content in ray.get(told.take.remote()):
+                on_message(number, content)
+            for one in ready:
+                on_done(running.pop(one), _result(one))
+    except ray.exceptions.RayActorError as error:
+        raise UserError(
+            f"the Ray cluster is lost ({_first(error)}); the same command goes on"
+        ) from error
+    finally:
+        with suppress(RayError):
+            for one in running:
+                ray.cancel(one, force=True)
 
 
 @contextmanager
@@ -92,7 +91,6 @@ def connected(where: Where) -> Iterator[None]:
     worker = ray._private.worker
     printing = worker.print_to_stdstream
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what of its own options will change
@@ -135,7 +133,8 @@ def _start(where: Where) -> None:
         ray.init(address=where.address, runtime_env=environment, **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, RayError) as error:
         raise UserError(
-            f"no Ray cluster at {where.address}: {_first(error)}; {expected}"
+            f"no Ray cluster lets us in at {where.address}: {_first(error)}; {expected}; one that "
+            "asks for a token needs RAY_AUTH_MODE=token here, too"
         ) from error
 
 

@@ -66,6 +66,7 @@ LINES: dict[str, list[str]] = {
         "--benchmark table.npz --agents random_search nsga2:population=2 --budget 5 --seeds 3 "
         "--objectives accuracy params --reward monas:objective=params --out out",
         "--benchmark table.npz --agents random_search hyperband --seconds 900 --seeds 3 --out out",
+        ON_RAY,
     ],
     "fidelity": [
         "table.npz --agents random_search early_stopping --seconds 900 --seeds 3 --seed 5 "
@@ -108,7 +109,9 @@ LINES: dict[str, list[str]] = {
     ],
     "oneshot": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
-        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
+        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 "
+        "--out out",
+        ON_RAY,
     ],
     "probe": [
         "random_search --benchmark table.npz --budget 4 --seeds 3 --seed 1 --source part.npz "
@@ -161,7 +164,8 @@ LINES: dict[str, list[str]] = {
     ],
     "bench export": ["table.npz --format parquet --shape wide --out table.parquet"],
     "bench distill": [
-        "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
+        "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz",
+        ON_RAY,
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
     "bench proxies": [
@@ -323,7 +327,11 @@ def made(args: list[str], pattern: str) -> str:
 
 
 ELSEWHERE = {"train 2": "test_training_invented"} | dict.fromkeys(
-    ("ablate 1", "bench tabulate 1", "retrain 1"), "test_ray"
+    [
+        *("ablate 1", "bench distill 1", "bench tabulate 1", "compare 3", "oneshot 1"),
+        "retrain 1",
+    ],
+    "test_ray",
 )
 """Lines that another file runs, or lines like them."""
 HERE = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,6 +17,8 @@ from typing import Any
 
 import pytest
 
+# Nobody else's tasks run here. Ray looks when it is imported.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 ray = pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 
 from averages import AGENT  # noqa: E402
@@ -57,8 +61,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = (tmp_path_factory.mktemp("ray") / "log").open("w")
     words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     words += [f"--port={port}", "--num-cpus=2", "--num-gpus=1", "--include-dashboard=false"]
-    words += ["--node-ip-address=127.0.0.1", "--disable-usage-stats"]
-    words += ["--object-store-memory=100000000"]
+    words += ["--disable-usage-stats", "--object-store-memory=100000000"]
     process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
         assert until(lambda: answers(port) or process.poll() is not None)

@@ -17,8 +17,8 @@ from rlnas.analysis import store
 from rlnas.analysis.ablation.data import accuracies, is_sound, write_cell
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
-from rlnas.bench.executor import LOCAL, Executor
-from rlnas.bench.jax_setup import check_configured, pinned
+from rlnas.bench.executor import LOCAL, Executor, check_same
+from rlnas.bench.jax_setup import configuration, pinned
 from rlnas.bench.progress import bar
 from rlnas.bench.workers import Failure
 
@@ -60,8 +60,9 @@ def missing(row: Row) -> list[float]:
 def run_row(row: Row, tell: Callable[[Any], None]) -> None:
     """One job: each alpha's seeds in one call, all with one compiled program; tells of each (alpha,
     the results of its trainings)."""
-    check_configured(row.jax)
+    check_same("settings of JAX", configuration(), row.jax)
     benchmark = bench.load(row.benchmark)
+    check_same(row.benchmark, benchmark.describe(), row.about)
     learner: Learner = replace(row.settings, alpha=0.0)  # it is traced, below
     keys = seed_keys(row.seed, row.seeds, "training")
     evaluation = seed_keys(row.seed, row.evaluation_seeds, "evaluation")

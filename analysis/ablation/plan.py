@@ -56,8 +56,9 @@ class Row:
     seed: int
     evaluation_seeds: int
     folder: Path
+    about: Mapping[str, Any]
+    """The benchmark's `describe()`; `folder` is named by it, and by how JAX is set."""
     jax: Mapping[str, Any]
-    """How JAX is set where this was planned, which `folder` is named by."""
 
     def cell(self, alpha: float) -> Path:
         """Where the results of one alpha go."""
@@ -71,7 +72,9 @@ class Row:
         return self.folder / "cells" / f"{store.hash_of(key)}.json"
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.varied) or self.agent
+        alpha = [("alpha", self.alphas[0])] if len(self.alphas) == 1 else []
+        varied = [*self.varied, *alpha]
+        return ", ".join(f"{name} {value}" for name, value in varied) or self.agent
 
 
 def plan(
@@ -107,18 +110,21 @@ def plan(
     ]
     folder = store.folder_of(config.out, "ablate", decisive)
     rows = []
-    for values in itertools.product(*axes.values()):
+    # On a cluster each alpha is a job: it is compiled as often as there are machines, but all work.
+    jobs = [(alpha,) for alpha in alphas] if config.where.executor == "ray" else [alphas]
+    for values, of_job in itertools.product(itertools.product(*axes.values()), jobs):
         varied = tuple(zip(axes, values, strict=True))
         row = Row(
             agent=config.agent,
             benchmark=config.benchmark,
             settings=changed(base, dict(varied)),
             varied=varied,
-            alphas=alphas,
+            alphas=of_job,
             seeds=seeds,
             seed=config.seed,
             evaluation_seeds=config.evaluation_seeds,
             folder=folder,
+            about=benchmark,
             jax=configuration(),
         )
         rows.append(row)

@@ -39,7 +39,8 @@ class AblateSettings:
     seed: Seed = 0
     """Root of all randomness."""
     workers: Workers | None = None
-    """Jobs at once; a row of the grid (all its alphas and seeds) is one. Default: one a core."""
+    """Jobs at once; a row of the grid (all its alphas and seeds) is one, on Ray an alpha of it.
+    Default: one a core."""
     where: tyro.conf.OmitArgPrefixes[Executor] = LOCAL
     """Where the jobs run."""
     rehearsal: bool = False

@@ -63,13 +63,14 @@ class Tabulate:
         rows, chosen = cell_list(self.max_vertices, self.cells)
         folder = self.folder or default_folder(self.dataset, self.recipe)
         failures: list[str] = []
-        for seed in range(self.seeds):
-            failures += tabulate(
-                chosen, self.dataset, self.recipe, [seed], folder, self.workers, self.where
-            )
-            table = assemble(folder, rows, chosen, seed + 1, self.name, self.max_vertices)
-            table.save(out)
-            print(f"{quoted(out)}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
+        with self.where.opened(self.workers):
+            for seed in range(self.seeds):
+                failures += tabulate(
+                    chosen, self.dataset, self.recipe, [seed], folder, self.workers, self.where
+                )
+                table = assemble(folder, rows, chosen, seed + 1, self.name, self.max_vertices)
+                table.save(out)
+                print(f"{quoted(out)}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
         if failures:
             raise UserError(
                 f"{len(failures)} trainings failed and are missing in {out}, first {failures[0]}; "
