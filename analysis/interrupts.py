@@ -34,11 +34,15 @@ heard = threading.Event()
 
 def listen() -> None:
     """For a process of ours: from now on both signals raise `Interrupted`; one that is ignored, as
-    under `nohup`, stays so. Where Python does not hear it for `PATIENCE_S`, or is still there
-    `GRACE_S` after it did, the process ends: what is on disk is whole at any time."""
+    under `nohup`, stays so. While a module is imported, where Python does not hear it for
+    `PATIENCE_S`, or is still there `GRACE_S` after it did, the process ends: what is on disk is
+    whole at any time."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         heard.set()
+        if _importing(frame):
+            print(SAID, file=sys.stderr)
+            leave(128 + number)
         raise Interrupted(number)
 
     for number in SIGNALS:
@@ -48,6 +52,13 @@ def listen() -> None:
     os.set_blocking(arrive, False)
     signal.set_wakeup_fd(arrive, warn_on_full_buffer=False)
     threading.Thread(target=_end_after, args=(arrived,), daemon=True).start()
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """A compiled module that is being set up may crash where an exception comes out of it."""
+    while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _end_after(arrived: int) -> None:

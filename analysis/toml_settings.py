@@ -18,8 +18,9 @@ from rlnas.bench.files import quoted
 from rlnas.bench.options import NEGATIVE
 
 MOST_BYTES = 1_000_000
-LEFT_OUT = ("out", "redo", "log")
-"""Where results go is no part of what they are, nor that they were made anew, nor who was told."""
+LEFT_OUT = ("out", "redo", "log", "executor", "address", "gpus-per-task")
+"""Where results go, or were computed, is no part of what they are, nor that they were made anew, nor
+who was told."""
 
 
 def to_toml(command: str, settings: Any) -> str:

@@ -68,7 +68,7 @@ PageFile = Annotated[Path | None, Target(PAGE)]
 PictureFile = Annotated[Path | None, Target(PICTURE)]
 
 
-BESIDE = ("learner", "settings", "options")
+BESIDE = ("learner", "settings", "options", "where")
 """Nested settings whose options stand beside the others: `--steps`, not `--learner.steps`."""
 
 

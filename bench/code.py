@@ -25,8 +25,9 @@ from typing import Any
 OURS = ("rlnas.bench", "rlnas.agents")
 """Followed from everywhere; the rest of rlnas shows and stores results, and decides none."""
 NOT_COUNTED = {
-    "rlnas.bench.checks", "rlnas.bench.errors", "rlnas.bench.fetch", "rlnas.bench.npz",
-    "rlnas.bench.progress", "rlnas.bench.reading", "rlnas.bench.tensors",
+    "rlnas.bench.checks", "rlnas.bench.errors", "rlnas.bench.executor", "rlnas.bench.fetch",
+    "rlnas.bench.npz", "rlnas.bench.progress", "rlnas.bench.ray_tasks", "rlnas.bench.reading",
+    "rlnas.bench.tensors",
 } | {
     "beartype", "jaxtyping", "safetensors", "tqdm", "typing_extensions", "tyro"
 }  # fmt: skip

@@ -25,6 +25,7 @@ from rlnas.analysis.ablation.plan import GRIDS, Row, plan
 from rlnas.analysis.cli import main
 from rlnas.bench.errors import UserError
 from tables import small_benchmark, small_table
+from worker_tasks import run_here
 
 FACTS = {"name": "a benchmark"}
 ALPHAS = (1.0, 6.0)
@@ -50,15 +51,14 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ablate, dict[str, in
     folder = tmp_path_factory.mktemp("ablation")
     small_table().save(folder / "small.npz")
     traced = {"init": 0, "agent": 0}
-    told: list[float] = []
     (row,), _ = rows_of(tiny(folder))
     with pytest.MonkeyPatch.context() as patch:
         for name in traced:
             patch.setattr(
                 AveragesLearner, name, counting(traced, name, getattr(AveragesLearner, name))
             )
-        jobs.run_row(row, told.append)
-    assert told == [*ALPHAS]
+        patch.setattr("rlnas.bench.workers.run_all", run_here)
+        assert jobs.run_jobs([row]) == []
     return tiny(folder), traced
 
 
@@ -272,7 +272,7 @@ def test_what_is_done_is_only_written_again(
     done: tuple[Ablate, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No worker is started, and equal results are equal bytes."""
-    monkeypatch.setattr(jobs, "run_all", None)
+    monkeypatch.setattr("rlnas.bench.workers.run_all", None)
     _, folder = rows_of(done[0])
     found = []
     for _ in range(2):
@@ -304,8 +304,7 @@ def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
         jobs.run_row(row, tell)
     for alpha in row.alphas:
         numbers = dict.fromkeys(data.CELL.required["results"].item.required, 0.5)
-        lines = [numbers | {"seed": seed, "lookups": 1} for seed in range(row.seeds)]
-        data.write_cell(row.cell(alpha), lines)
+        tell((alpha, [numbers | {"seed": seed, "lookups": 1} for seed in range(row.seeds)]))
 
 
 @pytest.mark.long
@@ -333,7 +332,7 @@ def test_failures_are_told_after_the_rest_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(jobs, "run_jobs", lambda rows, workers: ["neighbours 3: OSError: no room"])
+    monkeypatch.setattr(jobs, "run_jobs", lambda *given: ["neighbours 3: OSError: no room"])
     with pytest.raises(
         UserError,
         match=r"1 of 1 jobs failed, first neighbours 3: OSError: no room; the same command",

@@ -22,8 +22,8 @@ HEAVY = {
 }  # fmt: skip
 OPTIONAL = {
     "google.protobuf", "gymnasium", "gymnax", "jinja2", "markupsafe", "mctx", "mlflow", "mlxtend",
-    "moocore", "nasbench_pytorch", "onnx", "optuna", "sklearn", "tensorboardX", "torch", "wandb",
-    "xgboost",
+    "moocore", "nasbench_pytorch", "onnx", "optuna", "ray", "sklearn", "tensorboardX", "torch",
+    "wandb", "xgboost",
 }  # fmt: skip
 """Of an extra: what needs them imports them where it does, and runs without them otherwise."""
 TORCH_HOME = ROOT / "bench" / "retrain"

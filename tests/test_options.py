@@ -57,6 +57,7 @@ TABULATE = (
     "--recipe.gradient-clip 4 --recipe.bn-momentum 0.2 --recipe.no-recompute-bn "
     "--recipe.stem-channels 4 --recipe.stacks 1 --recipe.modules 2"
 )
+ON_RAY = "--executor ray --address auto --gpus-per-task 0.5"
 LINES: dict[str, list[str]] = {
     "compare": [
         "--benchmark table.npz --agents random_search evolution:population=3,tournament=2 "
@@ -65,6 +66,7 @@ LINES: dict[str, list[str]] = {
         "--benchmark table.npz --agents random_search nsga2:population=2 --budget 5 --seeds 3 "
         "--objectives accuracy params --reward monas:objective=params --out out",
         "--benchmark table.npz --agents random_search hyperband --seconds 900 --seeds 3 --out out",
+        ON_RAY,
     ],
     "fidelity": [
         "table.npz --agents random_search early_stopping --seconds 900 --seeds 3 --seed 5 "
@@ -95,17 +97,21 @@ LINES: dict[str, list[str]] = {
     "ablate": [
         f"--agent {AVERAGES} --preset smoke --benchmark table.npz --alpha 4 --neighbours 3 "
         "--vary rate=0.4,0.5 --seeds 2 --steps 64 --evaluation-seeds 3 --seed 2 --workers 1 "
-        "--rehearsal --out out"
+        "--rehearsal --out out",
+        ON_RAY,
     ],
     "retrain": [
         "COMPARED --top 1 --random 1 --worst 1 --cells CELL --csv archs.csv --seed 2 "
         f"--dataset images.npz --data-dir here --preset quick {RECIPE} --seeds 1 "
         f"--first-seed 7 --workers 1 {ENGINE} "
         "--plain-loop-batches 1 --keep-weights --benchmark table.npz --table-epochs 4 --out out",
+        f"--cells CELL {ON_RAY}",
     ],
     "oneshot": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
-        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 --out out"
+        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 "
+        "--out out",
+        ON_RAY,
     ],
     "compress": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --teachers 2 "
@@ -169,7 +175,8 @@ LINES: dict[str, list[str]] = {
     ],
     "bench export": ["table.npz --format parquet --shape wide --out table.parquet"],
     "bench distill": [
-        "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz"
+        "nb301-tiny --labels 128 --rounds 1 --width 8 --steps 20 --seed 1 --out distilled.npz",
+        ON_RAY,
     ],
     "bench rehearse": ["part.npz --max-vertices 5 --out rehearsal.npz"],
     "bench proxies": [
@@ -182,7 +189,8 @@ LINES: dict[str, list[str]] = {
     ],
     "bench tabulate": [
         "--name tiny --max-vertices 4 --cells rows.csv --dataset images.npz --seeds 1 --workers 1 "
-        f"--folder trainings --out tiny.npz {TABULATE}"
+        f"--folder trainings --out tiny.npz {TABULATE}",
+        f"--name tiny {ON_RAY}",
     ],
 }
 TRAINS = (
@@ -330,8 +338,14 @@ def made(args: list[str], pattern: str) -> str:
     return str(next(out.glob(pattern)))
 
 
-ELSEWHERE = {"train 2": "test_training_invented"}
-"""Lines that another file runs."""
+ELSEWHERE = {"train 2": "test_training_invented"} | dict.fromkeys(
+    [
+        *("ablate 1", "bench distill 1", "bench tabulate 1", "compare 3", "oneshot 1"),
+        "retrain 1",
+    ],
+    "test_ray",
+)
+"""Lines that another file runs, or lines like them."""
 HERE = {
     f"{name} {i}": (name, line)
     for name, lines in LINES.items()

@@ -32,7 +32,8 @@ from rlnas.bench.retrain import checkpoint, jobs  # noqa: E402
 from rlnas.bench.retrain.engine import Engine  # noqa: E402
 from rlnas.bench.retrain.job import Data, Job  # noqa: E402
 from rlnas.bench.workers import Failure  # noqa: E402
-from torch_fixtures import kept, run_here, torch_as_it_was  # noqa: E402, F401
+from torch_fixtures import kept, torch_as_it_was  # noqa: E402, F401
+from worker_tasks import run_here  # noqa: E402
 
 CELL = "110101 input,maxpool3x3,conv3x3-bn-relu,output"
 TINY = ["--dataset", "digits", "--preset", "quick", "--channels", "4", "--stacks", "1"]

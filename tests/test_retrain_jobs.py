@@ -33,7 +33,8 @@ from rlnas.bench.retrain.job import (  # noqa: E402
 )
 from rlnas.bench.retrain.presets import QUICK  # noqa: E402
 from rlnas.bench.retrain.throughput import Probe  # noqa: E402
-from torch_fixtures import run_here, torch_as_it_was  # noqa: E402, F401
+from torch_fixtures import torch_as_it_was  # noqa: E402, F401
+from worker_tasks import run_here  # noqa: E402
 
 CELLS = cell_list(5)[1]
 TINY = replace(QUICK, epochs=3, channels=4, stacks=1)

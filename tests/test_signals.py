@@ -89,6 +89,34 @@ def test_a_process_ends_that_does_not_hear_a_signal_or_loses_it(
     assert (process.returncode, said.strip()) == (status, SAID)
 
 
+@pytest.mark.parametrize("importing", [True, False])
+def test_an_import_is_not_left_by_an_exception(importing: bool, tmp_path: Path) -> None:
+    """Compiled modules crash of one: of 40 stops of `tabulate` within its first seconds some did."""
+    (tmp_path / "slow.py").write_text(
+        "import time\ndef wait():\n  print('here', flush=True)\n"
+        "  try: time.sleep(60)\n  finally: print('unwound', flush=True)\n"
+    )
+    (tmp_path / "slower.py").write_text("import slow\nslow.wait()\n")
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from rlnas.analysis import interrupts; import slow\ninterrupts.listen()\n"
+    ) + ("import slower" if importing else "slow.wait()")
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "here\n"
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    if importing:
+        assert (process.returncode, out, said.strip()) == (130, "", SAID)
+    else:
+        assert out == "unwound\n" and "Interrupted" in said
+
+
 def children(parent: int) -> list[int]:
     """The processes that it started and that are still there."""
     found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()

@@ -35,7 +35,8 @@ from rlnas.bench.nb101.trainings import MANIFEST, RECORDS, read_records, tabulat
 from rlnas.bench.reading import sealed  # noqa: E402
 from rlnas.bench.retrain import datasets, networks  # noqa: E402
 from rlnas.bench.retrain.fit import Fit  # noqa: E402
-from torch_fixtures import kept, one_thread, run_here  # noqa: E402, F401
+from torch_fixtures import kept, one_thread  # noqa: E402, F401
+from worker_tasks import run_here  # noqa: E402
 
 RECIPE = Recipe(epochs=2, checkpoints=(1, 2), stem_channels=4)
 CELLS = cell_list(5)[1]

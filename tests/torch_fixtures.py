@@ -4,14 +4,11 @@ tests."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 import torch
-
-from rlnas.bench.workers import Failure
 
 
 @pytest.fixture(autouse=True)
@@ -37,19 +34,3 @@ def kept() -> Iterator[None]:
     torch.set_num_threads(before[0])
     torch.use_deterministic_algorithms(before[1])
     os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
-
-
-def run_here(
-    function: Callable[[Any, Any], Any],
-    tasks: Sequence[Any],
-    workers: int,
-    on_message: Callable[[int, Any], None],
-    on_done: Callable[[int, Any], None],
-) -> None:
-    """`rlnas.bench.workers.run_all` without processes, which take seconds to start."""
-    for i, task in enumerate(tasks):
-        try:
-            result = function(task, lambda told, i=i: on_message(i, told))
-        except Exception as error:
-            result = Failure(str(error))
-        on_done(i, result)

@@ -1,4 +1,4 @@
-"""What the worker processes of tests/test_workers.py do; light, since each of them imports it."""
+"""What worker processes do in the tests, or the tests without them; light: each imports it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from rlnas.bench.workers import Tell, in_fresh_python, run_all
+from rlnas.bench.workers import Failure, Tell, in_fresh_python, run_all
 
 
 def act(task: str, tell: Tell) -> str:
@@ -25,6 +27,15 @@ def act(task: str, tell: Tell) -> str:
     return f"{task} {os.getpid()}"
 
 
+def die_once(file: Path, tell: Tell) -> str:
+    """The first time the process is killed in the middle; `file` remembers."""
+    tell("begun")
+    if not file.exists():
+        file.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"{file.name} done"
+
+
 def wait_for_ever(file: Path, tell: Tell) -> None:
     """Write the process id into `file`, and never end; of a name `held`, without letting any other
     thread run, as a compiler may."""
@@ -33,6 +44,22 @@ def wait_for_ever(file: Path, tell: Tell) -> None:
         if file.name == "held":
             ctypes.PyDLL(None).sleep(60)
         time.sleep(60)
+
+
+def run_here(
+    function: Callable[[Any, Any], Any],
+    tasks: Sequence[Any],
+    workers: int,
+    on_message: Callable[[int, Any], None],
+    on_done: Callable[[int, Any], None],
+) -> None:
+    """`rlnas.bench.workers.run_all` without processes, which take seconds to start."""
+    for i, task in enumerate(tasks):
+        try:
+            result = function(task, lambda told, i=i: on_message(i, told))
+        except Exception as error:
+            result = Failure(str(error))
+        on_done(i, result)
 
 
 SLEEPER = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"

@@ -34,7 +34,7 @@ class Ablate(AblateSettings):
         benchmark = bench.load(self.benchmark)
         check_rehearsal(benchmark, self.rehearsal)
         rows, folder = plan.plan(self, benchmark.describe(), benchmark)
-        failures = jobs.run_jobs(rows, self.workers)
+        failures = jobs.run_jobs(rows, self.workers, self.where)
         if any(row.cell(alpha).exists() for row in rows for alpha in row.alphas):
             frame = data.collect(rows, benchmark)
             with at_once():

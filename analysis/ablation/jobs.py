@@ -1,4 +1,4 @@
-"""The jobs of a grid in worker processes: one that dies takes no other with it."""
+"""The jobs of a grid, side by side: one that dies takes no other with it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,25 @@ from rlnas.analysis import store
 from rlnas.analysis.ablation.data import accuracies, is_sound, write_cell
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
-from rlnas.bench.jax_setup import pinned
+from rlnas.bench.executor import LOCAL, Executor, check_same
+from rlnas.bench.jax_setup import configuration, pinned
 from rlnas.bench.progress import bar
-from rlnas.bench.workers import Failure, run_all
+from rlnas.bench.workers import Failure
 
 
-def run_jobs(rows: Sequence[Row], workers: int) -> list[str]:
-    """Every row that is not done, in worker processes; returns one line a failed job, in the order
-    of the rows."""
-    todo = [row for row in rows if missing(row)]
+def run_jobs(rows: Sequence[Row], workers: int | None = None, where: Executor = LOCAL) -> list[str]:
+    """Every row that is not done; returns one line a failed job, in the order of the rows. The file
+    of an alpha is written here, as soon as its results are."""
+    todo = [replace(row, alphas=tuple(alphas)) for row in rows if (alphas := missing(row))]
     failures: dict[int, str] = {}
+
+    def made(task: int, told: tuple[float, list[dict[str, Any]]]) -> None:
+        alpha, results = told
+        cell = todo[task].cell(alpha)
+        again = is_sound(cell, todo[task].seeds)  # the job was begun anew
+        cell.parent.mkdir(parents=True, exist_ok=True)
+        write_cell(cell, results)
+        shown.update(not again)
 
     def done(task: int, result: Any) -> None:
         if isinstance(result, Failure):
@@ -38,7 +47,7 @@ def run_jobs(rows: Sequence[Row], workers: int) -> list[str]:
     store.tell_reused("cells", there, cells)
     if todo:
         with bar("ablate", cells, unit="cell", initial=cells - left) as shown:
-            run_all(run_row, todo, workers, lambda task, alpha: shown.update(), done)
+            where.run_all(run_row, todo, workers, made, done)
     return [failures[task] for task in sorted(failures)]
 
 
@@ -49,9 +58,11 @@ def missing(row: Row) -> list[float]:
 
 @pinned()
 def run_row(row: Row, tell: Callable[[Any], None]) -> None:
-    """One job: each alpha's seeds in one call, all with one compiled program; writes a file an
-    alpha, and tells it."""
+    """One job: each alpha's seeds in one call, all with one compiled program; tells of each (alpha,
+    the results of its trainings)."""
+    check_same("settings of JAX", configuration(), row.jax)
     benchmark = bench.load(row.benchmark)
+    check_same(row.benchmark, benchmark.describe(), row.about)
     learner: Learner = replace(row.settings, alpha=0.0)  # it is traced, below
     keys = seed_keys(row.seed, row.seeds, "training")
     evaluation = seed_keys(row.seed, row.evaluation_seeds, "evaluation")
@@ -73,7 +84,7 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
 
         return jax.vmap(one)(keys)
 
-    for alpha in missing(row):
+    for alpha in row.alphas:
         params, (loss, val, lookups) = jax.device_get(train(np.float32(alpha), keys))
         results = []
         for seed in range(row.seeds):
@@ -90,6 +101,4 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
                     **accuracies(found),
                 }
             )
-        row.cell(alpha).parent.mkdir(parents=True, exist_ok=True)
-        write_cell(row.cell(alpha), results)
-        tell(alpha)
+        tell((alpha, results))

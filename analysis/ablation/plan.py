@@ -16,6 +16,7 @@ from rlnas.analysis.ablation.settings import AblateSettings
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
+from rlnas.bench.jax_setup import configuration
 
 JOBS = "rlnas.analysis.ablation.jobs"
 """The module that trains."""
@@ -55,6 +56,9 @@ class Row:
     seed: int
     evaluation_seeds: int
     folder: Path
+    about: Mapping[str, Any]
+    """The benchmark's `describe()`; `folder` is named by it, and by how JAX is set."""
+    jax: Mapping[str, Any]
 
     def cell(self, alpha: float) -> Path:
         """Where the results of one alpha go."""
@@ -68,7 +72,9 @@ class Row:
         return self.folder / "cells" / f"{store.hash_of(key)}.json"
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.varied) or self.agent
+        alpha = [("alpha", self.alphas[0])] if len(self.alphas) == 1 else []
+        varied = [*self.varied, *alpha]
+        return ", ".join(f"{name} {value}" for name, value in varied) or self.agent
 
 
 def plan(
@@ -79,7 +85,9 @@ def plan(
     grid, family = GRIDS[config.preset], named(benchmark.get("family", ""))
     alphas = tuple(float(a) for a in config.alpha or grid.alpha)
     seeds = grid.seeds if config.seeds is None else config.seeds
-    check_at_least(1, seeds=seeds, workers=config.workers, evaluation_seeds=config.evaluation_seeds)
+    workers = 1 if config.workers is None else config.workers
+    check_at_least(1, seeds=seeds, workers=workers, evaluation_seeds=config.evaluation_seeds)
+    config.where.check()
     check_seed(config.seed)
     check_folder(config.out)
     base = changed(preset(config.agent, family, grid.preset), grid.changes)
@@ -102,18 +110,22 @@ def plan(
     ]
     folder = store.folder_of(config.out, "ablate", decisive)
     rows = []
-    for values in itertools.product(*axes.values()):
+    # On a cluster each alpha is a job: it is compiled as often as there are machines, but all work.
+    jobs = [(alpha,) for alpha in alphas] if config.where.executor == "ray" else [alphas]
+    for values, of_job in itertools.product(itertools.product(*axes.values()), jobs):
         varied = tuple(zip(axes, values, strict=True))
         row = Row(
             agent=config.agent,
             benchmark=config.benchmark,
             settings=changed(base, dict(varied)),
             varied=varied,
-            alphas=alphas,
+            alphas=of_job,
             seeds=seeds,
             seed=config.seed,
             evaluation_seeds=config.evaluation_seeds,
             folder=folder,
+            about=benchmark,
+            jax=configuration(),
         )
         rows.append(row)
     return rows, folder

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import tyro
+
 from rlnas.agents import registry
 from rlnas.bench.bounds import Folder, Seed, Within, Workers
+from rlnas.bench.executor import LOCAL, Executor
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,11 @@ class AblateSettings:
     """Searches of 50 queries that each trained agent is judged by."""
     seed: Seed = 0
     """Root of all randomness."""
-    workers: Workers = os.cpu_count() or 1
-    """Worker processes; a row of the grid (all its alphas and seeds) is one job."""
+    workers: Workers | None = None
+    """Jobs at once; a row of the grid (all its alphas and seeds) is one, on Ray an alpha of it.
+    Default: one a core."""
+    where: tyro.conf.OmitArgPrefixes[Executor] = LOCAL
+    """Where the jobs run."""
     rehearsal: bool = False
     """Take a table of predictions (`rlnas bench rehearse`), which is no benchmark."""
     out: Folder = Path("runs")

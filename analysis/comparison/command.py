@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from rlnas.analysis.settings import BASELINES
 from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.plugins import PluginError, left_out
 
 
@@ -100,6 +101,10 @@ class Compare:
     monas_constrained, rena, n2n, e.g. mnasnet:objective=params,target=20000,w=-0.07; it is what is
     reported, too."""
 
+    where: OmitArgPrefixes[Executor] = LOCAL
+    """Where blocks of ten seeds run; comparisons by --seconds, --any-fidelity or --objectives, and
+    agents outside JAX, run on this machine."""
+
     out: Folder = Path("runs")
     """Folder of all runs."""
 
@@ -113,7 +118,14 @@ class Compare:
         from rlnas.analysis.comparison.sweep import compare
         from rlnas.analysis.comparison.write import finish
 
-        if self.seconds is not None or self.any_fidelity:
+        self.where.check()
+        by_fidelity = self.seconds is not None or self.any_fidelity
+        if self.where.executor != "local" and (by_fidelity or self.objectives):
+            raise UserError(
+                "--executor ray is given with --seconds, --any-fidelity or --objectives, which run "
+                "on this machine; leave one out"
+            )
+        if by_fidelity:
             return self.with_fidelities()
         others = ("seconds", "any_fidelity")
         options = {name: value for name, value in vars(self).items() if name not in others}
@@ -121,14 +133,18 @@ class Compare:
             from rlnas.analysis.fronts.run import compare_fronts
 
             agents = options.pop("agents")
+            options.pop("where")
             for name in options.pop("benchmark"):
                 compare_fronts(name, agents, objectives, **options)
             return None
         if len(self.benchmark) != 1:
-            return run_several(options.pop("benchmark"), **options)
+            with self.where.opened():
+                return run_several(options.pop("benchmark"), **options)
         (benchmark,), reference = options.pop("benchmark"), options.pop("reference")
         failed: list[PluginError] = []
-        finish(compare(benchmark, failed=failed, **options), self.out, reference)
+        with self.where.opened():
+            runs = compare(benchmark, failed=failed, **options)
+        finish(runs, self.out, reference)
         left_out(failed)
 
     def with_fidelities(self) -> None:

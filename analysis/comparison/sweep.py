@@ -33,13 +33,15 @@ from rlnas.agents.reward_words import asked_for
 from rlnas.agents.spec import Entry, parse_all, split
 from rlnas.agents.timed import TimedHistory
 from rlnas.analysis import store
+from rlnas.analysis.comparison.blocks import Block, Source, run_apart
 from rlnas.analysis.rehearsal import check_rehearsal
 from rlnas.analysis.settings import BASELINES, check_at_least, check_folder, check_seed
 from rlnas.bench.arguments import shown
 from rlnas.bench.benchmark import Benchmark, Bounded, Indexed, Part
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.files import expanded
-from rlnas.bench.jax_setup import pinned
+from rlnas.bench.jax_setup import configuration, pinned
 from rlnas.bench.plugins import PluginError, blamed, origin_of
 from rlnas.bench.program_memory import check_memory
 from rlnas.bench.progress import bar
@@ -74,15 +76,18 @@ def compare(
     out: Path | str = "runs",
     redo: bool = False,
     failed: list[PluginError] | None = None,
+    where: Executor = LOCAL,
+    source: Source | None = None,
 ) -> list[store.Run]:
     """Every agent's stored run: loaded from `out` when it is done and whole, else made.
 
     benchmark: a name or a path, loaded with `noise` and `epochs`; or a benchmark as it is. agents:
     words as `rlnas compare --agents` takes them, or settings by label. reward: a word for
     what is searched for instead of accuracy. failed: takes the agents of
-    others that fail, and the rest goes on. The rest: as its options. Raises `UserError` for an
-    option out of its range, an unknown agent or benchmark, and a benchmark that is for training or
-    rehearsing on.
+    others that fail, and the rest goes on. where: agents that are JAX run there. source: how other
+    machines open a benchmark that is given as it is. The rest: as its options. Raises `UserError`
+    for an option out of its range, an unknown agent or benchmark, and a benchmark that is for
+    training or rehearsing on.
     """
     check_at_least(1, " query", budget=budget)
     check_at_least(2, ", an interval needs them", seeds=seeds)
@@ -106,6 +111,10 @@ def compare(
         )
     if reward:
         searched = asked_for(searched, (), reward)
+    if isinstance(benchmark, str):
+        source = Source(benchmark, epochs, noise)
+    if source:
+        source = dataclasses.replace(source, reward=reward)
     runs = []
     total = seeds * len(entered)
     with bar(entered[0].label, total, unit="run", leave=False) as progress:
@@ -124,7 +133,11 @@ def compare(
                 progress.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
             known = None if redo else store.longest(out, spec)
             try:
-                runs.append(run_agent(contender, searched, spec, folder, progress.update, known))
+                runs.append(
+                    run_agent(
+                        contender, searched, spec, folder, progress.update, known, where, source
+                    )
+                )
             except PluginError as error:
                 if failed is None or len(entered) == 1:
                     raise
@@ -284,9 +297,12 @@ def run_agent(
     folder: Path,
     progress: Callable[[int], None] = lambda seeds: None,
     known: store.Run | None = None,
+    where: Executor = LOCAL,
+    source: Source | None = None,
 ) -> store.Run:
     """Run all seeds, store the run in `folder`, load it back. progress: told how many seeds have
     been finished. known: a run of the same search that is not shorter; its seeds are not run again.
+    where, source: as of `compare`.
 
     Seed number i has its own key, so the blocks decide nothing but what is on disk when the process
     is killed.
@@ -321,7 +337,17 @@ def run_agent(
         with suppress(store.DamagedRun):
             finished(start, store.load_history(path(start), stop - start, spec.budget))
     missing = [start for start in blocks if start not in parts]
-    run_blocks(contender.config, benchmark, spec.budget, spec.seed, missing, made)
+    if where.executor == "local" or source is None or block < BLOCK:
+        run_blocks(contender.config, benchmark, spec.budget, spec.seed, missing, made)
+    else:
+        apart = [
+            Block(
+                contender.label, contender.config, source, spec.budget, spec.seed, start, BLOCK,
+                benchmark.describe(), configuration(),
+            )
+            for start in missing
+        ]  # fmt: skip
+        run_apart(apart, where, made)
     history = History._make(
         np.concatenate(fields) for fields in zip(*(parts[start] for start in blocks), strict=True)
     )

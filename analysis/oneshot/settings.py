@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tyro
+
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.bench.bounds import Folder, Seed, Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.retrain.engine import require
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -48,6 +51,9 @@ class OneShotSettings:
     trainings: Annotated[int, Within(1, 1000000)] = 10
     """Cells, drawn uniformly, that are really trained here for their time, as the table's was
     another machine's."""
+    where: tyro.conf.OmitArgPrefixes[Executor] = LOCAL
+    """Where the supernets train; `local`: one after another in this process. Times are measured
+    here."""
     out: Folder = Path("runs")
     """Folder of all runs; results go to its folder oneshot-<hash of the settings>."""
 
@@ -56,6 +62,7 @@ class OneShotSettings:
         check_at_least(
             1, epochs=self.epochs, steps=self.steps, seeds=self.seeds, trainings=self.trainings
         )
+        self.where.check()
         if not 3 <= self.max_vertices <= 7:
             raise UserError(f"--max-vertices is {self.max_vertices}; expected 3 to 7")
         if not 0 < self.learning_rate < 10:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from time import process_time
@@ -32,6 +32,7 @@ from rlnas.analysis.text import tell
 from rlnas.bench.checks import Each, Fields, Number, check
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import check_same
 from rlnas.bench.files import at_once, sha256
 from rlnas.bench.nb101 import supernet
 from rlnas.bench.nb101.cell import Cell
@@ -44,6 +45,7 @@ from rlnas.bench.retrain import datasets, networks
 from rlnas.bench.retrain.datasets import Dataset
 from rlnas.bench.retrain.fit import Fit
 from rlnas.bench.retrain.presets import Settings
+from rlnas.bench.workers import Failure, Tell
 
 SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
 SUPERNET = "rlnas.bench.nb101.supernet"
@@ -68,7 +70,7 @@ def finish(config: OneShotSettings) -> None:
     }
     identity |= {name: getattr(config, name) for name in kept} | {"code": code_of(SUPERNET)}
     folder = store.folder_of(config.out, "oneshot", identity)
-    scored = train_and_score(config, truth.cells, images, recipe, folder)
+    scored = train_and_score(config, len(truth.cells), folder, path)
     timed = time_apart(config, truth.cells, images, recipe, folder)
     report = compare(truth, scored, config.score, timed, config.epochs * config.steps)
     asked = {
@@ -99,36 +101,77 @@ def images_of(config: OneShotSettings, table: Table) -> Dataset:
     return images
 
 
-def train_and_score(
-    config: OneShotSettings, cells: Sequence[Cell], images: Dataset, recipe: Recipe, folder: Path
-) -> list[Scored]:
-    """Every seed, from its file where it is done."""
-    schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
-    found = []
+@dataclass(frozen=True)
+class Task:
+    """One supernet. about: what tells the table from another of that name."""
+
+    config: OneShotSettings
+    folder: Path
+    seed: int
+    about: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"supernet of seed {self.seed}"
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"seed-{self.seed}.npz"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f"seed-{self.seed}.safetensors"
+
+
+def train_and_score(config: OneShotSettings, cells: int, folder: Path, table: Path) -> list[Scored]:
+    """Every seed, from its file where it is done. cells: so many are scored."""
+    about = {"sha256": sha256(table)}
     seeds = range(config.seed, config.seed + config.seeds)
-    there = [path for seed in seeds if (path := folder / f"seed-{seed}.npz").exists()]
+    tasks = [Task(config, folder, seed, about) for seed in seeds]
+    there = [task.path for task in tasks if task.path.exists()]
     store.tell_reused("supernets", there, config.seeds)
-    for seed in seeds:
-        path, checkpoint = folder / f"seed-{seed}.npz", folder / f"seed-{seed}.safetensors"
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            with bar(f"seed {seed}: train", config.epochs, unit="epoch") as shown:
+    missing = [task for task in tasks if not task.path.exists()]
+    failures: dict[int, str] = {}
 
-                def show(done: supernet.Progress, shown: Any = shown) -> None:
-                    shown.update(done.epoch - shown.n)
-                    shown.set_postfix(loss=f"{done.loss:.3f}")
+    def done(number: int, found: Scored | Failure) -> None:
+        task = missing[number]
+        if isinstance(found, Failure):
+            failures[number] = f"{task}: {found.reason}"
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        write_scored(task.path, found)
+        task.checkpoint.unlink(missing_ok=True)  # another such command may have been as far
 
-                net, seconds = supernet.train(
-                    cells, images, recipe, schedule, seed, checkpoint, show
-                )
-            with bar(f"seed {seed}: score", len(cells), unit="cell") as shown:
-                start = time.perf_counter()
-                accuracy, loss = supernet.score(net, cells, images, shown.update)
-                spent = time.perf_counter() - start
-            write_scored(path, Scored(seed, accuracy, loss, seconds, spent))
-            checkpoint.unlink(missing_ok=True)  # another such command may have been as far
-        found.append(read_scored(path, seed, len(cells)))
-    return found
+    config.where.run_all(train_one, missing, 0, lambda number, told: None, done)
+    if failures:
+        raise UserError(
+            f"{len(failures)} of {len(missing)} supernets failed, first "
+            f"{failures[min(failures)]}; the same command goes on"
+        )
+    return [read_scored(task.path, task.seed, cells) for task in tasks]
+
+
+def train_one(task: Task, told: Tell) -> Scored:
+    """One task, from its last epoch on where that is there."""
+    config, seed = task.config, task.seed
+    path = find(config.benchmark)
+    check_same(config.benchmark, {"sha256": sha256(path)}, task.about)
+    table = Table.load(path)
+    cells, recipe = truth_of(table, config.max_vertices).cells, recipe_of(table)
+    images = images_of(config, table)
+    schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
+    task.folder.mkdir(parents=True, exist_ok=True)
+    with bar(f"seed {seed}: train", config.epochs, unit="epoch") as shown:
+
+        def show(done: supernet.Progress) -> None:
+            shown.update(done.epoch - shown.n)
+            shown.set_postfix(loss=f"{done.loss:.3f}")
+
+        net, seconds = supernet.train(cells, images, recipe, schedule, seed, task.checkpoint, show)
+    with bar(f"seed {seed}: score", len(cells), unit="cell") as shown:
+        start = time.perf_counter()
+        accuracy, loss = supernet.score(net, cells, images, shown.update)
+        spent = time.perf_counter() - start
+    return Scored(seed, accuracy, loss, seconds, spent)
 
 
 def time_apart(

@@ -10,6 +10,7 @@ import tyro
 
 from rlnas.analysis.settings import check_at_least, check_folder
 from rlnas.bench.bounds import Epochs, Folder, Seed, Within
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.retrain.engine import Options, require
 from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.retrain.recipes import presets
@@ -67,13 +68,19 @@ class RetrainSettings:
     be repeated."""
 
     workers: Annotated[int, Within(0, 1024)] = 0
-    """Trainings at once; 0: on the CPU one a core, on a GPU as many as fill it."""
+    """Trainings at once; 0: on the CPU one a core, on a GPU as many as fill it, with --executor ray
+    as many as the cluster has room for."""
+
+    where: tyro.conf.OmitArgPrefixes[Executor] = LOCAL
+    """Where the trainings run; what one leaves to go on from lies below --out, so that another
+    machine goes on with it where that is shared."""
 
     options: tyro.conf.OmitArgPrefixes[Options] = field(default_factory=Options)
     """How to run."""
 
     plain_loop_batches: Annotated[int, Within(0, 1000000)] = 20
-    """Measure the speed of one model over so many batches, beside a plain loop; 0: do not."""
+    """Measure the speed of one model over so many batches, beside a plain loop; 0: do not, nor on a
+    cluster."""
 
     keep_weights: bool = False
     """The trained weights stay (safetensors), instead of going with the checkpoint."""
@@ -99,4 +106,5 @@ class RetrainSettings:
             plain_loop_batches=self.plain_loop_batches,
         )
         check_folder(self.out)
+        self.where.check()
         require()

@@ -157,8 +157,11 @@ def _session(
     config: RetrainSettings, made: Engine, missing: Sequence[Job], total: int, processes: int
 ) -> tuple[dict[tuple[str, int], dict[str, Any]], dict[str, Any]]:
     """Train `missing`: (their records by architecture and seed, what the session took)."""
-    speed = _speed(missing[0], config.plain_loop_batches)
-    if not config.workers:
+    here = config.where.executor == "local"
+    speed = _speed(missing[0], config.plain_loop_batches) if here else {}
+    if not here:  # what this machine has room for says nothing of a cluster
+        processes = config.workers or len(missing)
+    elif not config.workers:
         processes = _at_once(made.device, processes, speed)
         if not config.options.threads:
             made = replace(made, threads=max(1, cores() // processes))
@@ -189,7 +192,7 @@ def _session(
             )
 
     with shown:
-        run_jobs(missing, processes, on_epochs, on_record)
+        run_jobs(missing, processes, on_epochs, on_record, where=config.where)
     wall = time.monotonic() - started
     done = [record for record in records.values() if record["status"] == DONE]
     images = sum(

@@ -10,7 +10,7 @@ from rlnas.bench.errors import UserError
 
 SECTIONS = (
     "lookups", "mdp", "enumeration", "conversion", "search", "timed", "agent", "network", "trees",
-    "fronts",
+    "fronts", "executor",
 )  # fmt: skip
 
 
@@ -28,8 +28,8 @@ class Speed:
     size: Literal["small", "medium", "full"] = "full"
     """The space: cells with at most 5, 6 or 7 vertices (2,532, 64,542 or 423,624)."""
     only: tuple[str, ...] = ()
-    """Sections to run (default all): lookups, mdp, enumeration, conversion, search, timed, agent,
-    network, trees, fronts."""
+    """Sections to run (default: all but the last): lookups, mdp, enumeration, conversion, search,
+    timed, agent, network, trees, fronts, executor (needs Ray, and takes minutes)."""
     cores: Workers = 2
     """Processor cores to use (Linux)."""
     json: RecordFile = None
@@ -48,4 +48,4 @@ class Speed:
         """Every section in a process of its own, so that each peak memory is its own."""
         from rlnas.analysis.speed.table import run
 
-        run(self.size, self.only or SECTIONS, self.cores, self.json)
+        run(self.size, self.only or SECTIONS[:-1], self.cores, self.json)

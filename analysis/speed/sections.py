@@ -18,6 +18,7 @@ from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.fronts.hypervolume import anytime
 from rlnas.analysis.speed import agent as learning
+from rlnas.analysis.speed import executor as by_tasks
 from rlnas.analysis.speed import network as surrogate
 from rlnas.analysis.speed import reference as plainly
 from rlnas.analysis.speed import timed as by_seconds
@@ -227,6 +228,10 @@ def fronts(max_vertices: int) -> list[Measure]:
     return [Measure("hypervolume", ours, plain * runs / few, "s", note)]
 
 
+def executor(max_vertices: int) -> list[Measure]:
+    return by_tasks.measure(small=max_vertices == SMALL)
+
+
 def timed(max_vertices: int) -> list[Measure]:
     return by_seconds.measure(max_vertices)
 
@@ -242,6 +247,7 @@ SECTIONS: dict[str, Callable[[int], list[Measure]]] = {
     "network": network,
     "trees": trees,
     "fronts": fronts,
+    "executor": executor,
 }
 
 

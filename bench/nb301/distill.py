@@ -10,7 +10,9 @@ where agents go. An eighth of each round's labels is never fitted to.
 from __future__ import annotations
 
 import time
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +23,9 @@ import optax
 from jaxtyping import Array, Float, Float32, Int8, Key
 
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor, check_same
 from rlnas.bench.files import quoted
-from rlnas.bench.jax_setup import pinned
+from rlnas.bench.jax_setup import configuration, pinned
 from rlnas.bench.nb301 import store
 from rlnas.bench.nb301.benchmark import SurrogateBenchmark
 from rlnas.bench.nb301.distilled import FORMAT, DistilledNetwork, new_network, to_arrays
@@ -31,6 +34,7 @@ from rlnas.bench.nb301.load import load
 from rlnas.bench.npz import save_npz
 from rlnas.bench.progress import bar
 from rlnas.bench.rank import spearman
+from rlnas.bench.workers import Failure, Tell
 
 HELD_OUT = 8
 """One label of so many is held out."""
@@ -83,9 +87,10 @@ class Labels(NamedTuple):
 
 @pinned()
 def distill(
-    benchmark: SurrogateBenchmark, how: Fitting, progress: Any = None
+    benchmark: SurrogateBenchmark, how: Fitting, progress: Any = None, where: Executor = LOCAL
 ) -> tuple[DistilledNetwork, Labels]:
-    """The network, and all labels that were paid for. progress: told how many labels are there."""
+    """The network, and all labels that were paid for. progress: told how many labels are there.
+    where: architectures are labelled there."""
     tell = progress or (lambda count: None)
     half = how.labels // 2 if how.rounds else how.labels
     sample_key, net_key, *round_keys = jax.random.split(jax.random.key(how.seed), 2 + how.rounds)
@@ -93,27 +98,75 @@ def distill(
         benchmark,
         np.asarray(jax.vmap(DartsSpace().sample)(jax.random.split(sample_key, half))),
         tell,
+        where,
     )
     network = fit(labels, how, benchmark, net_key)
     for i, key in enumerate(round_keys):
         share = (how.labels - half) * (i + 1) // how.rounds - (how.labels - half) * i // how.rounds
         found = np.asarray(climbs(network, jax.random.split(key, share)))
-        more = label(benchmark, found, tell)
+        more = label(benchmark, found, tell, where)
         labels = Labels(*(np.concatenate(pair) for pair in zip(labels, more, strict=True)))
         network = fit(labels, how, benchmark, net_key)
     return network, labels
 
 
-def label(benchmark: SurrogateBenchmark, archs: np.ndarray, tell: Any) -> Labels:
+def label(
+    benchmark: SurrogateBenchmark, archs: np.ndarray, tell: Any, where: Executor = LOCAL
+) -> Labels:
     """Exact answers, in chunks of one shape."""
-    predict = jax.jit(lambda model, batch: jnp.stack(jax.vmap(model.predict)(batch), axis=1))
-    values = []
-    for start in range(0, len(archs), CHUNK):
-        batch = archs[start : start + CHUNK]
-        padded = np.concatenate([batch, np.repeat(batch[:1], CHUNK - len(batch), axis=0)])
-        values.append(np.asarray(predict(benchmark.model, padded))[: len(batch)])
-        tell(len(batch))
+    chunks = [archs[start : start + CHUNK] for start in range(0, len(archs), CHUNK)]
+    values: list[Any] = [None] * len(chunks)
+
+    def done(number: int, found: np.ndarray | Failure) -> None:
+        if isinstance(found, Failure):
+            raise UserError(f"architectures could not be labelled: {found.reason}")
+        values[number] = found
+        tell(len(found))
+
+    if where.executor == "local":
+        for number, chunk in enumerate(chunks):
+            done(number, answers(benchmark, chunk))
+    else:
+        about, how = benchmark.describe(), configuration()
+        tasks = [Chunk(benchmark.name, chunk, about, how) for chunk in chunks]
+        where.run_all(label_chunk, tasks, None, lambda number, told: None, done)
     return Labels(archs, np.concatenate(values), np.arange(len(archs)) % HELD_OUT == 0)
+
+
+@jax.jit
+def _predict(model: Any, batch: Array) -> Array:
+    return jnp.stack(jax.vmap(model.predict)(batch), axis=1)
+
+
+def answers(benchmark: SurrogateBenchmark, archs: np.ndarray) -> np.ndarray:
+    """[n, 3] as of `Labels`, of at most `CHUNK` architectures."""
+    padded = np.concatenate([archs, np.repeat(archs[:1], CHUNK - len(archs), axis=0)])
+    return np.asarray(_predict(benchmark.model, padded))[: len(archs)]
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What another process labels. about, jax: of the surrogate, and of JAX, where it is asked."""
+
+    surrogate: str
+    archs: np.ndarray
+    about: Mapping[str, Any]
+    jax: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{len(self.archs)} labels of {self.surrogate}"
+
+
+_loaded = cache(load)  # one copy a worker process
+
+
+@pinned()
+def label_chunk(chunk: Chunk, tell: Tell) -> np.ndarray:
+    """One task."""
+    check_same("settings of JAX", configuration(), chunk.jax)
+    benchmark = _loaded(chunk.surrogate)
+    check_same(chunk.surrogate, benchmark.describe(), chunk.about)
+    return answers(benchmark, chunk.archs)
 
 
 def fit(
@@ -199,9 +252,11 @@ def fidelity(network: DistilledNetwork, labels: Labels) -> Fidelity:
     )
 
 
-def write_distilled(surrogate: str, how: Fitting, out: Path | None = None) -> str:
+def write_distilled(
+    surrogate: str, how: Fitting, out: Path | None = None, where: Executor = LOCAL
+) -> str:
     """Label, fit, save, and say how faithful it is. surrogate: the name of an exact one. out:
-    default, the cache folder."""
+    default, the cache folder. where: as of `distill`."""
     benchmark = load(surrogate)
     if benchmark.distilled:
         raise UserError(
@@ -210,8 +265,8 @@ def write_distilled(surrogate: str, how: Fitting, out: Path | None = None) -> st
         )
     path = out or store.folder() / f"distilled-{benchmark.name.removeprefix(store.PREFIX)}.npz"
     started = time.monotonic()
-    with bar("distill", how.labels, unit="label") as shown:
-        network, labels = distill(benchmark, how, shown.update)
+    with where.opened(), bar("distill", how.labels, unit="label") as shown:
+        network, labels = distill(benchmark, how, shown.update, where)
     found = fidelity(network, labels)
     save_npz(
         path,

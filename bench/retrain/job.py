@@ -77,6 +77,9 @@ class Job:
     measured: tuple[int, ...] = ()
     stored: bool = True
 
+    def __str__(self) -> str:
+        return f"{self.arch} seed {self.seed}"
+
     @property
     def stem(self) -> Path:
         """Where its files are, without their endings."""

@@ -1,4 +1,4 @@
-"""Trainings in worker processes: each from where it was left, recorded when it ends."""
+"""Trainings side by side: each from where it was left, recorded when it ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from rlnas.bench import workers
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.retrain import checkpoint, datasets, device, memory, networks
 from rlnas.bench.retrain.datasets import Dataset
 from rlnas.bench.retrain.fit import Diverged, Fit
@@ -19,10 +19,11 @@ from rlnas.bench.workers import Failure, Tell
 
 def run_jobs(
     jobs: Sequence[Job],
-    processes: int,
+    workers: int | None,
     on_epochs: Callable[[int, int, bool], None],
     on_record: Callable[[dict[str, Any]], None],
     keep: Callable[[Job, dict[str, Any]], None] = keep,
+    where: Executor = LOCAL,
 ) -> None:
     """Train `jobs`; the record of each is kept as soon as it ends.
 
@@ -37,7 +38,8 @@ def run_jobs(
         keep(job, record)
         on_record(record)
 
-    workers.run_all(train, jobs, processes, lambda index, told: on_epochs(index, *told), ended)
+    threads = max((job.engine.threads for job in jobs), default=1)
+    where.run_all(train, jobs, workers, lambda index, told: on_epochs(index, *told), ended, threads)
 
 
 _loaded: tuple[tuple[Data, str], Dataset] | None = None  # one copy of the data a worker process

@@ -10,6 +10,7 @@ from typing import Any
 from rlnas import bench
 from rlnas.agents.spec import parse_all
 from rlnas.analysis import store
+from rlnas.analysis.comparison.blocks import Source
 from rlnas.analysis.comparison.runs import SUMMARY
 from rlnas.analysis.comparison.several.figure import figure
 from rlnas.analysis.comparison.several.measures import summary, together
@@ -55,7 +56,8 @@ def run_several(
     alone: dict[str, Path] = {}
     for name, benchmark in opened.items():
         with noted(failed):
-            of = compare(benchmark, agents, out=out, failed=failed, **options)
+            source = Source(name, epochs, noise)
+            of = compare(benchmark, agents, out=out, failed=failed, source=source, **options)
             alone[name] = folder_for(of, out, reference)
             draw(of, alone[name], reference)
             found.append(of)
