@@ -19,8 +19,7 @@ from rlnas.bench.options import NEGATIVE
 
 MOST_BYTES = 1_000_000
 LEFT_OUT = ("out", "redo", "log", "executor", "address", "gpus-per-task")
-"""Where results go, or were computed, is no part of what they are, nor that they were made anew, nor
-who was told."""
+"""Where results go or are computed is no part of what they are, nor who is told of them."""
 
 
 def to_toml(command: str, settings: Any) -> str:

@@ -91,7 +91,7 @@ def test_a_process_ends_that_does_not_hear_a_signal_or_loses_it(
 
 @pytest.mark.parametrize("importing", [True, False])
 def test_an_import_is_not_left_by_an_exception(importing: bool, tmp_path: Path) -> None:
-    """Compiled modules crash of one: of 40 stops of `tabulate` within its first seconds some did."""
+    """Compiled modules may crash of one (`make soak`: `bench tabulate` did, once in an hour)."""
     (tmp_path / "slow.py").write_text(
         "import time\ndef wait():\n  print('here', flush=True)\n"
         "  try: time.sleep(60)\n  finally: print('unwound', flush=True)\n"

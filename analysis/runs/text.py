@@ -64,7 +64,10 @@ def told(word: Path) -> str:
     if (result.folder / COMMAND).is_file():
         lines.append(["repeat", repeated(result.folder / COMMAND)])
     lines += [
-        ["files" if i == 0 else "", f"{path.relative_to(result.folder)}  {size_of(path.stat().st_size)}"]
+        [
+            "files" if i == 0 else "",
+            f"{path.relative_to(result.folder)}  {size_of(path.stat().st_size)}",
+        ]
         for i, path in enumerate(files_in(result.folder))
     ]
     return "\n".join(f"{name:8} {value}".rstrip() for name, value in lines)
