@@ -63,13 +63,9 @@ def told(word: Path) -> str:
         lines.append(["part of", " ".join(map(quoted, users))])
     if (result.folder / COMMAND).is_file():
         lines.append(["repeat", repeated(result.folder / COMMAND)])
-    lines += [
-        [
-            "files" if i == 0 else "",
-            f"{path.relative_to(result.folder)}  {size_of(path.stat().st_size)}",
-        ]
-        for i, path in enumerate(files_in(result.folder))
-    ]
+    for i, path in enumerate(files_in(result.folder)):
+        size = size_of(path.stat().st_size)
+        lines.append(["" if i else "files", f"{path.relative_to(result.folder)}  {size}"])
     return "\n".join(f"{name:8} {value}".rstrip() for name, value in lines)
 
 
