@@ -18,9 +18,6 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import installed
 from rlnas.bench.workers import Tell
 
-RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "error"}
-"""What it reads when it is imported: nothing is told to anyone, nor every attempt to connect."""
-
 
 @dataclass(frozen=True)
 class Executor:
@@ -85,8 +82,7 @@ class Executor:
         if self.executor == "local":
             yield
             return
-        for name, value in RAY.items():
-            os.environ.setdefault(name, value)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
         from rlnas.bench import ray_tasks
 
         where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)

@@ -50,6 +50,7 @@ def histories(out: Path) -> dict[str, bytes]:
     return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("history.npz")}
 
 
+@pytest.mark.long
 def test_a_comparison(table: Path, tmp_path: Path, done: list[str]) -> None:
     """Of two benchmarks; with blocks of whole and of half length."""
     small_table(3).save(tmp_path / "other.npz")
@@ -112,9 +113,9 @@ def test_supernets(tmp_path: Path, done: list[str]) -> None:
     from rlnas.bench.nb101.table import Table, find
     from torch_fixtures import kept
 
-    config = OneShot(preset="smoke", max_vertices=3, epochs=1, steps=4, seeds=2)
+    config = OneShot(preset="smoke", max_vertices=4, epochs=1, steps=4, seeds=2)
     path = find(config.benchmark)
-    cells = len(truth_of(Table.load(path), 3).cells)
+    cells = len(truth_of(Table.load(path), 4).cells)
     with kept():
         here = train_and_score(config, cells, tmp_path / "here", path)
         assert not done

@@ -156,7 +156,8 @@ def test_a_driver_that_is_killed_leaves_nobody_and_the_next_goes_on(
     words = [sys.executable, "-m", "rlnas.analysis.cli", *TABULATE.split(), *ON_RAY]
     first = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        assert until(lambda: records.exists() and b"\n" in records.read_bytes())
+        assert until(lambda: holds_a_line(records) or first.poll() is not None)
+        assert first.poll() is None, first.communicate()
         started = below(first.pid)
         assert len(started) > 2
     finally:
@@ -173,6 +174,10 @@ def test_a_driver_that_is_killed_leaves_nobody_and_the_next_goes_on(
             assert cli.main(TABULATE.split()) == 0
     assert records.read_text().splitlines()[: len(before)] == before
     assert numbers(records) == numbers(tmp_path / "alone" / "folder" / "records.jsonl")
+
+
+def holds_a_line(file: Path) -> bool:
+    return file.exists() and b"\n" in file.read_bytes()
 
 
 def numbers(records: Path) -> list[dict[str, Any]]:

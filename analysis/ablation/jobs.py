@@ -24,9 +24,10 @@ from rlnas.bench.workers import Failure
 
 
 def run_jobs(rows: Sequence[Row], workers: int | None = None, where: Executor = LOCAL) -> list[str]:
-    """Every row that is not done; returns one line a failed job, in the order of the rows. The file
-    of an alpha is written here, as soon as its results are."""
+    """Every row that is not done; returns one line a failed job. The file of an alpha is written
+    here, as soon as its results are there."""
     todo = [replace(row, alphas=tuple(alphas)) for row in rows if (alphas := missing(row))]
+    todo.sort(key=lambda row: row.alphas[0])  # what one alpha compiled is there for the next
     failures: dict[int, str] = {}
 
     def made(task: int, told: tuple[float, list[dict[str, Any]]]) -> None:
