@@ -7,7 +7,6 @@ is not.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,7 +54,7 @@ def tracked(
 
     try:
         for tracker in trackers:
-            tracker.start(folder, settings)
+            begin(tracker, folder, settings)
             told.append(tracker)
         for row in rows:
             tell(row)
@@ -63,6 +62,17 @@ def tracked(
     finally:
         for tracker in told:
             went(tracker, tracker.finish)
+
+
+def begin(tracker: Tracker, folder: Path, settings: Mapping[str, Any]) -> None:
+    """Start it. `UserError` where that fails: nobody trains for hours to find that out."""
+    try:
+        tracker.start(folder, settings)
+    except Exception as error:
+        raise UserError(
+            f"{type(tracker).__name__} did not start ({type(error).__name__}: {error}); its own "
+            "settings say where it logs to, such as WANDB_MODE=offline or MLFLOW_TRACKING_URI"
+        ) from error
 
 
 def went(tracker: Tracker, act: Callable[[], None]) -> bool:
@@ -136,20 +146,15 @@ class WandB:
         self._run: Any = None
 
     def start(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        try:
-            self._run = self._wandb.init(
-                project=PROJECT,
-                id=folder.name,
-                name=folder.name,
-                dir=str(folder),
-                config=dict(settings),
-                resume="allow",
-                settings=self._wandb.Settings(console="off"),
-            )
-        except self._wandb.errors.Error as error:
-            raise UserError(
-                f"W&B did not start ({error}); `wandb login`, or set WANDB_MODE=offline"
-            ) from None
+        self._run = self._wandb.init(
+            project=PROJECT,
+            id=folder.name,
+            name=folder.name,
+            dir=str(folder),
+            config=dict(settings),
+            resume="allow",
+            settings=self._wandb.Settings(console="off"),
+        )
 
     def log(self, step: int, values: Row) -> None:
         if step >= self._run.starting_step:  # what it has of an earlier start is not overwritten
@@ -160,8 +165,8 @@ class WandB:
 
 
 class MLflow:
-    """A run of the experiment `rlnas`, where `MLFLOW_TRACKING_URI` says; without it in `mlruns`
-    below the training's folder."""
+    """A run of the experiment `rlnas`, named as the training's folder, where MLflow's own settings
+    say (`MLFLOW_TRACKING_URI`)."""
 
     def __init__(self) -> None:
         from mlflow import MlflowClient  # an extra
@@ -172,8 +177,7 @@ class MLflow:
         self._known = -1
 
     def start(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or (folder / "mlruns").resolve().as_uri()
-        self._client = client = self._client_class(uri)
+        self._client = client = self._client_class()
         experiment = client.get_experiment_by_name(PROJECT)
         where = experiment.experiment_id if experiment else client.create_experiment(PROJECT)
         same = client.search_runs([where], f"attributes.run_name = '{folder.name}'")
