@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from option_lines import LINES
 from rlnas.analysis import cli
 from rlnas.analysis.completion.script import options_of
 from rlnas.bench.run_names import remember
 from said import called
-from test_options import LINES
 
 
 @pytest.fixture(scope="module")

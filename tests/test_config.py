@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from option_lines import LINES
 from rlnas.analysis import cli
 from rlnas.analysis.common import taken
 from rlnas.analysis.outcome import COMMAND
@@ -14,7 +15,7 @@ from rlnas.analysis.parse import parse
 from rlnas.analysis.toml_settings import LEFT_OUT, flat, to_toml
 from rlnas.bench.errors import UserError
 from said import called
-from test_options import LINES, world  # noqa: F401
+from test_options import world  # noqa: F401
 
 SAME = [(name, line) for name, lines in LINES.items() for line in lines]
 

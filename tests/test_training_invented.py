@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from option_lines import LINES
 from rlnas.analysis import cli
-from test_options import LINES
 
 LINE = LINES["train"][2]
 """With every option at a value that is not its default."""
