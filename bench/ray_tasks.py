@@ -118,7 +118,8 @@ def _say(data: Any, ignore_prefix: bool = False) -> None:
 def _start(where: Where) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not where.address:
-        cpus = (where.workers or os.cpu_count() or 1) * where.threads
+        cores = max(os.cpu_count() or 1, where.threads)
+        cpus = where.workers * where.threads if where.workers else cores
         try:
             ray.init(
                 address="local", num_cpus=cpus, include_dashboard=False,
