@@ -24,6 +24,8 @@ from rlnas.bench.workers import Failure, Tell
 
 RETRIES = 3
 """How often Ray begins a task again whose worker process, or machine, died."""
+FAILED = (OSError, RuntimeError, ValueError, RayError)
+"""What `ray.init` raises where it comes to nothing."""
 LONGEST_NAME = 100
 POLL_S = 0.2
 PATIENCE_S = 10.0
@@ -116,11 +118,15 @@ def _say(data: Any, ignore_prefix: bool = False) -> None:
 def _start(where: Where) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not where.address:
-        cpus = (where.workers or os.cpu_count() or 1) * where.threads
-        ray.init(
-            address="local", num_cpus=cpus, include_dashboard=False,
-            object_store_memory=STORE_BYTES, **quiet,
-        )  # fmt: skip
+        cores = max(os.cpu_count() or 1, where.threads)
+        cpus = where.workers * where.threads if where.workers else cores
+        try:
+            ray.init(
+                address="local", num_cpus=cpus, include_dashboard=False,
+                object_store_memory=STORE_BYTES, **quiet,
+            )  # fmt: skip
+        except FAILED as error:
+            raise UserError(f"Ray does not start here: {_first(error)}; try again") from error
         return
     expected = "expected HOST:PORT of `ray start --head`, or `auto` where it runs on this machine"
     _expect_answer(where.address, expected)
@@ -131,7 +137,7 @@ def _start(where: Where) -> None:
     environment = {"env_vars": set_here, "worker_process_setup_hook": hook}
     try:
         ray.init(address=where.address, runtime_env=environment, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, RayError) as error:
+    except FAILED as error:
         raise UserError(
             f"no Ray cluster lets us in at {where.address}: {_first(error)}; {expected}; one that "
             "asks for a token needs RAY_AUTH_MODE=token here, too"

@@ -159,9 +159,7 @@ def _session(
     """Train `missing`: (their records by architecture and seed, what the session took)."""
     here = config.where.executor == "local"
     speed = _speed(missing[0], config.plain_loop_batches) if here else {}
-    if not here:  # what this machine has room for says nothing of a cluster
-        processes = config.workers or len(missing)
-    elif not config.workers:
+    if here and not config.workers:
         processes = _at_once(made.device, processes, speed)
         if not config.options.threads:
             made = replace(made, threads=max(1, cores() // processes))
@@ -192,7 +190,9 @@ def _session(
             )
 
     with shown:
-        run_jobs(missing, processes, on_epochs, on_record, where=config.where)
+        # What this machine has room for says nothing of a cluster.
+        at_once = processes if here else config.workers or None
+        run_jobs(missing, at_once, on_epochs, on_record, where=config.where)
     wall = time.monotonic() - started
     done = [record for record in records.values() if record["status"] == DONE]
     images = sum(
@@ -204,7 +204,7 @@ def _session(
         "wall_seconds": wall,
         "trainings": len(records),
         "done": len(done),
-        "workers": min(processes, len(missing)),
+        "workers": min(at_once or len(missing), len(missing)),
         "threads": made.threads,
         "images_per_second": images / wall,
         "joules": meter.stop(),
