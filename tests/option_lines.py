@@ -39,8 +39,8 @@ LINES: dict[str, list[str]] = {
         "--objectives accuracy params --reward monas:objective=params --out out",
         "--benchmark table.npz --agents random_search hyperband --seconds 900 --seeds 3 --out out",
         ON_RAY,
-        "--benchmark table.npz --agents random_search hyperband --any-fidelity --budget 7 --seeds 3 "
-        "--out out",
+        "--benchmark table.npz --agents random_search hyperband --any-fidelity --budget 7 "
+        "--seeds 3 --out out",
     ],
     "fidelity": [
         "table.npz --agents random_search early_stopping --seconds 900 --seeds 3 --seed 5 "

@@ -12,7 +12,7 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.retrain.engine import require
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Epochs and rate were chosen on five pairs of cells that are not among those measured.
+    # Epochs and rate were chosen looking at a few pairs of other seeds.
     "default": {},
     # Seconds, for tests and first looks.
     "smoke": {"pairs": 4, "parent_epochs": 2, "epochs": 2, "episodes": 2, "nets": 2, "seeds": 1},
