@@ -106,5 +106,6 @@ def _opened(benchmark: Any) -> Any:
     return load(benchmark) if isinstance(benchmark, str) else benchmark
 
 
-gymnasium.register("rlnas/Incremental-v0", incremental)
-gymnasium.register("rlnas/Search-v0", search)
+MAKERS: dict[str, Any] = {"rlnas/Incremental-v0": incremental, "rlnas/Search-v0": search}
+for name, maker in MAKERS.items():
+    gymnasium.register(name, maker)

@@ -52,7 +52,8 @@ def run_all(
     on_done: Callable[[int, Any], None],
 ) -> None:
     """As `Executor.run_all`, while `connected`."""
-    told = ray.remote(num_cpus=0)(Told).remote()
+    actor: Any = ray.remote(num_cpus=0)(Told)
+    told = actor.remote()
     run = ray.remote(max_retries=RETRIES, num_cpus=where.threads, num_gpus=where.gpus)(_run)
 
     def submit(task: Any, number: int) -> Any:
