@@ -44,7 +44,7 @@ def begin(mdp: MDP, key: Key[Array, ""]) -> MDPState:
     return mdp.reset(key) if isinstance(mdp, SearchMDP) else mdp.reset(key)[1]
 
 
-def move(mdp: MDP, key: Key[Array, ""], state: MDPState, action: Int[Array, ""] | int) -> Move:
+def move(mdp: MDP, key: Key[Array, ""], state: Any, action: Int[Array, ""] | int) -> Move:
     """A step of the MDP, with the same numbers as its own `step` for the same key. info: the
     look-up made, as `arch`, `val`, `valid` and `moved` of the MDP's own."""
     if isinstance(mdp, SearchMDP):
@@ -58,7 +58,7 @@ def move(mdp: MDP, key: Key[Array, ""], state: MDPState, action: Int[Array, ""] 
     return Move(last, after, reward, terminated, truncated, said)
 
 
-def observe(mdp: MDP, state: MDPState) -> Seen:
+def observe(mdp: MDP, state: Any) -> Seen:
     """The observation of a state."""
     encode = jax.vmap(mdp.benchmark.space.encode)
     if not isinstance(mdp, SearchMDP):
@@ -79,7 +79,7 @@ def beside(encoding: Any, *columns: Any) -> Seen:
     return jnp.concatenate([x.astype(jnp.float32) for x in every], axis=1)
 
 
-def action_mask(mdp: MDP, state: MDPState) -> Bool[Array, " A"]:
+def action_mask(mdp: MDP, state: Any) -> Bool[Array, " A"]:
     """Which of the `num_actions` actions exist."""
     return state.mask if isinstance(mdp, SearchMDP) else mdp.action_mask(mdp.observe(state))
 
