@@ -106,5 +106,5 @@ def _opened(benchmark: Any) -> Any:
     return load(benchmark) if isinstance(benchmark, str) else benchmark
 
 
-gymnasium.register("rlnas/Incremental-v0", incremental)
-gymnasium.register("rlnas/Search-v0", search)
+gymnasium.register("rlnas/Incremental-v0", f"{__name__}:incremental")
+gymnasium.register("rlnas/Search-v0", f"{__name__}:search")

@@ -47,6 +47,9 @@ def begin(mdp: MDP, key: Key[Array, ""]) -> MDPState:
 def move(mdp: MDP, key: Key[Array, ""], state: Any, action: Int[Array, ""] | int) -> Move:
     """A step of the MDP, with the same numbers as its own `step` for the same key. info: the
     look-up made, as `arch`, `val`, `valid` and `moved` of the MDP's own."""
+    after: Any
+    last: Any
+    info: Any
     if isinstance(mdp, SearchMDP):
         after, reward, terminated, truncated, info = mdp.step(key, state, action)
         last = jax.tree.map(lambda x, y: jnp.where(terminated, x, y), info.final, after)
