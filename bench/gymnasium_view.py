@@ -106,6 +106,5 @@ def _opened(benchmark: Any) -> Any:
     return load(benchmark) if isinstance(benchmark, str) else benchmark
 
 
-MAKERS: dict[str, Any] = {"rlnas/Incremental-v0": incremental, "rlnas/Search-v0": search}
-for name, maker in MAKERS.items():
-    gymnasium.register(name, maker)
+gymnasium.register("rlnas/Incremental-v0", f"{__name__}:incremental")
+gymnasium.register("rlnas/Search-v0", f"{__name__}:search")

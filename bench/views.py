@@ -45,28 +45,24 @@ def begin(mdp: MDP, key: Key[Array, ""]) -> MDPState:
 
 
 def move(mdp: MDP, key: Key[Array, ""], state: Any, action: Int[Array, ""] | int) -> Move:
-    """A step from a state of this MDP, with the same numbers as its own `step` for the same key.
-    info: the look-up made, as `arch`, `val`, `valid` and `moved` of the MDP's own."""
+    """A step of the MDP, with the same numbers as its own `step` for the same key. info: the
+    look-up made, as `arch`, `val`, `valid` and `moved` of the MDP's own."""
+    after: Any
+    last: Any
+    info: Any
     if isinstance(mdp, SearchMDP):
-        return searched(*mdp.step(key, state, action))
-    _, after, reward, terminated, truncated, info = mdp.step(key, state, action)
-    final: Any = info.final_observation
-    last = State(final.archs, final.mask, info.val, state.t + 1)
-    return Move(last, after, reward, terminated, truncated, said(info))
-
-
-def searched(after: SearchState, reward: Any, terminated: Any, truncated: Any, info: Any) -> Move:
-    """What a `SearchMDP` answers."""
-    last = jax.tree.map(lambda x, y: jnp.where(terminated, x, y), info.final, after)
-    return Move(last, after, reward, terminated, truncated, said(info))
-
-
-def said(info: Any) -> dict[str, Any]:
-    return {name: getattr(info, name) for name in ("arch", "val", "valid", "moved")}
+        after, reward, terminated, truncated, info = mdp.step(key, state, action)
+        last = jax.tree.map(lambda x, y: jnp.where(terminated, x, y), info.final, after)
+    else:
+        _, after, reward, terminated, truncated, info = mdp.step(key, state, action)
+        final = info.final_observation
+        last = State(final.archs, final.mask, info.val, state.t + 1)
+    said = {name: getattr(info, name) for name in ("arch", "val", "valid", "moved")}
+    return Move(last, after, reward, terminated, truncated, said)
 
 
 def observe(mdp: MDP, state: Any) -> Seen:
-    """The observation of a state of this MDP."""
+    """The observation of a state."""
     encode = jax.vmap(mdp.benchmark.space.encode)
     if not isinstance(mdp, SearchMDP):
         return beside(encode(state.archs), state.mask)
