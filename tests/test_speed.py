@@ -3,8 +3,10 @@ computes."""
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,15 @@ import pytest
 
 from rlnas import agents
 from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.analysis.speed import executor as by_tasks
 from rlnas.analysis.speed import reference as speed_reference
 from rlnas.analysis.speed import sections as speed
 from rlnas.analysis.speed.command import Speed
 from rlnas.analysis.speed.measure import Measure, best_of
 from rlnas.analysis.speed.reference import PlainMDP, PlainTable
+from rlnas.bench.compiled import FOLDER
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.mdp import IncrementalMDP, State
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.cell import module_hash
@@ -144,6 +149,32 @@ def test_timing_counts_the_fastest_run_after_the_first() -> None:
         >= 0
     )
     assert len(calls) == 4
+
+
+def test_what_ray_costs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    took = {("local", 2): 10.0, ("ray", 1): 18.0, ("ray", 2): 11.0}
+    monkeypatch.setattr(
+        by_tasks, "seconds", lambda small, workers, where: took[where.executor, workers]
+    )
+    cost, gain = by_tasks.measure(small=False)
+    assert (cost.ours, cost.reference, gain.ours, gain.reference) == (11, 10, 11, 18)
+    assert cost.note.endswith("2 workers: +10% on local processes")
+    assert gain.note.endswith("efficiency 0.82")
+
+
+def test_a_grid_is_timed_with_nothing_compiled_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, seen = os.environ.get(FOLDER), list[Any]()
+
+    def run_jobs(rows: list[Any], workers: int, where: Executor) -> list[str]:
+        seen.append((len(rows), workers, os.environ[FOLDER]))
+        return ["lost"] if workers == 1 else []
+
+    monkeypatch.setattr(by_tasks.jobs, "run_jobs", run_jobs)
+    assert by_tasks.seconds(False, 2, LOCAL) >= 0
+    with pytest.raises(UserError, match="lost"):
+        by_tasks.seconds(True, 1, LOCAL)
+    assert [one[:2] for one in seen] == [(3, 2), (2, 1)] and seen[0][2] != seen[1][2]
+    assert os.environ.get(FOLDER) == before
 
 
 @pytest.mark.parametrize(
