@@ -38,7 +38,7 @@ def completed(script: Path, line: str, cwd: Path) -> set[str]:
 
 
 def test_commands_and_options_are_completed(script: Path, tmp_path: Path) -> None:
-    assert completed(script, "rlnas comp", tmp_path) == {"compare", "completion"}
+    assert completed(script, "rlnas comp", tmp_path) == {"compare", "completion", "compress"}
     assert completed(script, "rlnas bench inf", tmp_path) == {"info"}
     assert completed(script, "rlnas compare --bud", tmp_path) == {"--budget"}
     assert completed(script, "rlnas compare --seeds 3 --na", tmp_path) == {"--name"}

@@ -213,7 +213,7 @@ def test_killed_and_gone_on_with_it_is_the_same(folders: tuple[Path, Path]) -> N
 def test_report_draws_it_again(
     folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (folder,) = folders[0].iterdir()
+    (folder,) = folders[0].glob("morph-*")
     capsys.readouterr()
     assert cli.main(["report", str(folder)]) == 0
     first = capsys.readouterr().out

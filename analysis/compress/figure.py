@@ -73,7 +73,7 @@ def draw_students(axes: Axes, found: Finished) -> None:
     plain_ticks(axes.xaxis)
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.set_ylim(max(-30.0, axes.get_ylim()[0]), None)
-    axes.set(xlabel="parameters", ylabel="validation accuracy less the teacher's (points)")
+    axes.set(xlabel="parameters", ylabel="validation less the teacher's (points)")
     axes.set_title("a   students", loc="left", fontweight="bold")
     axes.legend(loc="lower right", fontsize=8)
     axes.grid()

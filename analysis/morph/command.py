@@ -11,7 +11,7 @@ from rlnas.bench.options import asked
 
 @dataclass(frozen=True)
 class Morph(MorphSettings):
-    """Grow cells by edits that change no output, and train on from the inherited weights.
+    """Grow cells by edits that change no output; train on from inherited weights.
 
     After EAS (Cai et al. 2018, arXiv 1707.04873) and its path-level edits (arXiv 1806.02639), on
     the images, splits and macro structure of a table. First, pairs of a cell and an edit of it: how

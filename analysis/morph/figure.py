@@ -82,7 +82,7 @@ def draw_curves(axes: Axes, found: Finished) -> None:
     axes.axhline(0, color="#444444", linewidth=0.8)
     last = [np.stack(found.pairs[run].to_list())[:, -1] for run in RUNS]
     axes.set_ylim(max(-40.0, axes.get_ylim()[0]), 100 * float(np.max(last - target[:, 0])) + 3)
-    axes.set(xlabel="epochs", ylabel="validation accuracy above the table's (points)")
+    axes.set(xlabel="epochs", ylabel="validation less the table's (points)")
     axes.set_title("learning curves", loc="left")
     axes.legend(loc="lower right", fontsize=8)
     axes.grid(axis="y")
@@ -129,5 +129,5 @@ def draw_search(axes: Axes, found: Finished) -> None:
         ylabel="table: mean validation accuracy (%)",
     )
     axes.set_title("the search against the table", loc="left")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8)
     axes.grid()
