@@ -54,7 +54,7 @@ def searched(config: Compare) -> list[store.Run]:
     options = {
         name: value
         for name, value in vars(config).items()
-        if name not in ("reference", "seconds", "objectives")
+        if name not in ("reference", "seconds", "any_fidelity", "objectives")
     }
     return sweep.compare(*options.pop("benchmark"), **options)
 

@@ -93,8 +93,8 @@ def test_a_process_ends_that_does_not_hear_a_signal_or_loses_it(
 def test_an_import_is_not_left_by_an_exception(importing: bool, tmp_path: Path) -> None:
     """Compiled modules may crash of one (`make soak`: `bench tabulate` did, once in an hour)."""
     (tmp_path / "slow.py").write_text(
-        "import time\ndef wait():\n  print('here', flush=True)\n"
-        "  try: time.sleep(60)\n  finally: print('unwound', flush=True)\n"
+        "import time\ndef wait():\n  try:\n    print('here', flush=True)\n    time.sleep(60)\n"
+        "  finally: print('unwound', flush=True)\n"
     )
     (tmp_path / "slower.py").write_text("import slow\nslow.wait()\n")
     script = (
