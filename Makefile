@@ -21,7 +21,7 @@ demo: .venv/core  ## compare the search agents on the embedded tables; prints wh
 	$(BIN)/rlnas compare
 
 # From an empty folder, so that nothing is found that is not installed. The tests marked `long` train,
-# kill and resume, or go through whole tables: a tenth of the tests' number, half of their time.
+# kill and resume, or go through whole tables: few of the tests, half of their time.
 test: CHOSEN := -m 'not long'
 test: .venv/tested  ## ruff on the sources; types and tests of the installed package, less the long ones
 test-all: .venv/tested  ## the long ones too: what .ci/run runs

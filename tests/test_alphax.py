@@ -206,6 +206,7 @@ def test_settings_and_a_missing_library_are_one_line(monkeypatch: pytest.MonkeyP
 SEEDS = 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cp", "means"), [(2.0, (71.07, 71.74)), (0.1, (71.30, 72.30))], ids=["authors'", "small"]
 )

@@ -100,6 +100,7 @@ def set_to(settings: Any, option: str, value: str) -> Any:
     return dataclasses.replace(settings, **{first: new})
 
 
+@pytest.mark.long
 def test_hostile_values_of_every_option() -> None:
     """The same behind tyro, which would take minutes: every value in every option."""
     tried = refused = 0

@@ -39,6 +39,7 @@ def gaps() -> Any:
     return GAPS()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["rows with gaps", "vectors", "cells, drawn repeats"])
 def test_who_replays_an_agent_leaves_its_bytes(kind: str, gaps: Any) -> None:
     """With drawn repeats too: query number t has the same key."""

@@ -116,6 +116,7 @@ def test_a_checkpoint_that_changed_meanwhile_is_refused(folder, benchmark):
             use()
 
 
+@pytest.mark.long
 def test_trainings_share_a_program(folder, benchmark, tmp_path):
     """Their parameters are traced; what is another option, or another setting, is compiled."""
 

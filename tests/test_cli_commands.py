@@ -243,6 +243,7 @@ def test_import_csv_refuses(tmp_path: Path, text: str, reason: str) -> None:
 # ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_speed(tmp_path: Path) -> None:
     args = ("speed", "--size", "small", "--only", "lookups", "--cores", 1, "--json", "record.json")
     done = process(*args, cwd=tmp_path)  # a child's peak begins at its parent's

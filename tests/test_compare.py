@@ -204,6 +204,7 @@ def test_the_same_agent_twice_is_refused(config: Compare) -> None:
         dataclasses.replace(config, agents=spelled).run()
 
 
+@pytest.mark.long
 def test_the_reference_can_be_chosen(
     config: Compare, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

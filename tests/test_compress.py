@@ -150,6 +150,7 @@ def outcome_of(student: Student) -> Outcome:
     return Outcome(row, 0.9, 0.9, size, 1 - size / 19)
 
 
+@pytest.mark.long
 def test_policies_learn_and_chance_does_not() -> None:
     lengths, policy = Lengths(batches=30, rollouts=4), policy_of(0.1, 0.0)
     late = {}

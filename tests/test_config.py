@@ -89,6 +89,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         settings_of("compare", ["--config", str(path)])
 
 
+@pytest.mark.long
 def test_a_result_is_repeated_by_its_file(table: Path, tmp_path: Path) -> None:
     words = ["--benchmark", table, "--agents", "random_search", "random_walk", "--budget", 4]
     assert called("compare", *words, "--seeds", 3, cwd=tmp_path).returncode == 0

@@ -68,6 +68,7 @@ def test_its_own_test_is_the_contract(installed: SimpleNamespace) -> None:
         assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_new_agent_and_a_new_benchmark_are_compared_and_listed(
     installed: SimpleNamespace, capsys: pytest.CaptureFixture
 ) -> None:

@@ -73,6 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LINE = "fidelity table.npz --agents random_search hyperband early_stopping --seconds 7000 --seeds 4"
 
 
+@pytest.mark.long
 def test_the_command(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -136,6 +137,7 @@ def test_bad_input_is_one_line(
     assert not list(Path("nothing").glob("*"))
 
 
+@pytest.mark.long
 def test_a_budget_of_queries_at_any_fidelity(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -160,6 +162,7 @@ def test_a_budget_of_queries_at_any_fidelity(
     assert [row for row in capsys.readouterr().out.splitlines() if "hyperband  " in row]
 
 
+@pytest.mark.long
 def test_they_are_drawn_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -189,6 +192,7 @@ def test_they_are_drawn_again(
     assert "the same `rlnas compare --objectives` again draws" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_queries_of_whole_trainings_are_those_of_a_plain_comparison(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_the_state_is_that_of_the_proposal_that_is_asked() -> None:
         state = agent.tell(state, arch, small_benchmark().query(arch, jax.random.key(0)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("agent", "table"),
     [("blockqnn", ""), ("reinforce", ""), ("blockqnn", "synthetic-tnb101-0")],

@@ -38,6 +38,7 @@ FILES = {
 }
 
 
+@pytest.mark.long
 def test_the_command_leaves_everything_behind(tmp_path: Path) -> None:
     """A partial table with missing values, through the command line, twice: equal bytes."""
     rows = np.delete(np.arange(91), [5, 50, 60])

@@ -123,6 +123,7 @@ def test_the_hashes_of_a_space_are_in_row_order():
     assert hashes[2000].tobytes().hex() == module_hash(cell_of(cells, 2000))
 
 
+@pytest.mark.long
 def test_all_official_cells_are_the_rows_with_their_hashes_and_parameters(every, real_data: Path):
     with np.load(real_data / "nb101_all_cells.npz") as file:
         official = Cells(file["num_vertices"], file["bits"], file["ops"])

@@ -97,6 +97,7 @@ def reference_of(matrix: np.ndarray, labels: np.ndarray, output: int) -> Cell | 
         return None
 
 
+@pytest.mark.long
 def test_a_batch_is_its_singles_in_numpy_and_in_jax(every, index):
     rows = sample(every, 20)
     matrix, labels = unpack(every, rows)

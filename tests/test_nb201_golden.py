@@ -92,6 +92,7 @@ def test_searches_on_class_scene(
     agree(searched(from_table(tables["tnb101-class_scene"]), agent, **options), means, runs=300)
 
 
+@pytest.mark.long
 def test_the_autoencoder_by_its_final_validation(
     tables: dict[str, Table], real_data: Path, tmp_path: Path
 ) -> None:

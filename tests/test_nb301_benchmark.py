@@ -138,6 +138,7 @@ def test_a_distilled_network_ranks_what_it_never_saw():
     assert exact[half:].mean() > exact[:half].mean() + exact[:half].std() / 2
 
 
+@pytest.mark.long
 def test_distill_command_names_its_product_and_comparisons_refuse_it(cache, capsys):
     save_invented()
     # A surrogate of its own right has to be there: let the invented file say that it imitates

@@ -191,6 +191,7 @@ def test_the_wrong_packed_file_is_refused(tmp_path: Path) -> None:
         open_ensemble(paths["xgb_v1.0"])
 
 
+@pytest.mark.long
 def test_it_opens_as_a_benchmark_with_noise_and_can_be_distilled(
     tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_order_of_a_nodes_inputs_means_nothing(arch, random):
     )
 
 
+@pytest.mark.long
 @given(ARCHS)
 @settings(max_examples=40, deadline=None)
 def test_neighbours_are_exactly_those_one_edit_away(arch):
@@ -185,6 +186,7 @@ def test_samples_are_uniform_in_every_digit():
         assert np.abs(share - 1 / size).max() < 5 * np.sqrt(1 / size / len(archs))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [5, 100, 130])
 def test_drawn_neighbours_are_distinct_real_ones_and_a_batch_equals_singles(n):
     draw = jax.jit(SPACE.neighbours, static_argnums=2)

@@ -181,6 +181,7 @@ def test_everything_that_can_be_pressed_is_reached_by_keyboard(shown: Browser) -
     assert shown.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
+@pytest.mark.long
 def test_lines_differ_without_colour(shown: Browser) -> None:
     all_of = "return [...document.querySelectorAll(arguments[0])]"
     dashes = f"{all_of}.map((s) => s.getAttribute(arguments[1]))"

@@ -91,6 +91,7 @@ def test_a_weighted_agent_begins_anew_with_other_weights() -> None:
     assert state.width[:2].tolist() == pytest.approx([0.7, 7.0])
 
 
+@pytest.mark.long
 def test_what_a_weighted_agent_is() -> None:
     plain, fast = (parse(f"weighted:agent=reinforce:lr={lr}")[1] for lr in (0.1, 0.5))
     assert identity_of(plain) != identity_of(fast)

@@ -97,6 +97,7 @@ def test_nothing_to_draw(
     assert not (tmp_path / "drawn").exists()
 
 
+@pytest.mark.long
 def test_report_reports_every_kind(runs: list[str], tmp_path: Path, capsys: Said) -> None:
     capsys.readouterr()
     assert cli.main(["report", *runs, "--out", str(tmp_path / "drawn")]) == 0

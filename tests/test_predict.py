@@ -167,6 +167,7 @@ def test_names_of_naslib(here: Path) -> None:
     assert said.startswith(first)
 
 
+@pytest.mark.long
 def test_the_command(here: Path, capsys: Any) -> None:
     words = [
         "predict",

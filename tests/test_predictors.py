@@ -74,6 +74,7 @@ def test_each_learns(word: str) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
 def test_what_needs_no_training() -> None:
     space, archs, vals, _ = world()
     found = {word: programs.see(registry.parse(word), space, archs) for word in ("params", "flops")}

@@ -251,6 +251,7 @@ def test_answers_turn_the_slope(sign: int, expected: Any) -> None:
     assert sign * (high - low) > 0.5
 
 
+@pytest.mark.long
 def test_without_a_prior_searches_are_those_of_before() -> None:
     """The architectures asked, by the code before there were priors."""
     config = GP(fresh=20, points=16, memory=64)

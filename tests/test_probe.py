@@ -91,6 +91,7 @@ def test_one_that_is_blind_asks_the_same_whatever_it_hears(tmp_path):
     assert found.row(CHANCE).same < 0.1
 
 
+@pytest.mark.long
 def test_one_that_reads_falls_under_wrong_answers(tmp_path):
     """It climbs; told that up is down, it stays where it began or goes below."""
     benchmark = from_table(rising())
@@ -113,6 +114,7 @@ def test_one_that_reads_falls_under_wrong_answers(tmp_path):
     assert found.difference(PERMUTED, AS_IT_IS).value == pytest.approx((permuted - own).mean())
 
 
+@pytest.mark.long
 def test_every_run_permutes_by_itself(tmp_path):
     """Were it one permutation for all, all would be drawn to the same cell."""
     found = made(Reader(), from_table(rising()), tmp_path, budget=60, seeds=20)

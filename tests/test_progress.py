@@ -109,6 +109,7 @@ def test_a_bar_moves_where_it_can(kind: type[io.StringIO], monkeypatch: pytest.M
     assert "\rtrain: 100%|" in stream.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "small"),
     [

@@ -121,6 +121,7 @@ def lists(elements: st.SearchStrategy) -> st.SearchStrategy[list]:
     return st.sampled_from([1, 12]).flatmap(lambda n: st.lists(elements, min_size=n, max_size=n))
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(lists(st.integers(0, 6)))
 def test_first_seen_equals_a_set(rows):

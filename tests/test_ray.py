@@ -225,6 +225,7 @@ def test_what_is_no_cluster_is_one_line(
     assert line.startswith(f"rlnas: error: {reason}")
 
 
+@pytest.mark.long
 def test_without_ray_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"ray is not installed; `pip install 'rlnas\[cluster\]'`"):

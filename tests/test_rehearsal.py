@@ -87,6 +87,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*COMMANDS, "train", "ablate"])
 def test_commands_take_it_where_that_is_asked_for_and_say_what_it_is(
     name: str, rehearsal: Path, tmp_path: Path, capsys: pytest.CaptureFixture
@@ -110,6 +111,7 @@ def test_only_what_is_declared_is_a_rehearsal() -> None:
     assert called({"name": "x", "values": "predicted"}) == f"x ({NOT})"
 
 
+@pytest.mark.long
 def test_too_few_cells_are_refused(tmp_path):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra `retrain`)")
     small_table(4).save(tmp_path / "few.npz")

@@ -37,6 +37,7 @@ def there(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_name_and_latest_stand_for_folders_everywhere(there: Path) -> None:
     short, last = run_folder(Path("short")), run_folder(Path(LATEST))
     assert short.name.startswith("compare-") and last.name.startswith("compare-") and short != last

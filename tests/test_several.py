@@ -173,6 +173,7 @@ def aggregate(command: Compare) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_each_benchmark_is_run_as_alone(done: Compare) -> None:
     """What the first comparison ran is not run again (see `done`), its own folder is the same one;
     then all of them together, in a folder of its own."""

@@ -65,6 +65,7 @@ def test_a_number_is_an_architecture_of_a_table(table: Path) -> None:
     assert look_up("7", str(table), 4).text == bench.load(str(table)).space.format(7)
 
 
+@pytest.mark.long
 def test_cells_of_nas_bench_201(monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = invented_cells()
     opened(benchmark, monkeypatch)

@@ -49,6 +49,7 @@ def test_two_sentences() -> None:
     ]
 
 
+@pytest.mark.long
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     small_table(4).save("small.npz")

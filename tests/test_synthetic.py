@@ -43,6 +43,7 @@ def test_a_name_is_a_table_and_another_number_another():
     assert first.name == "synthetic-tnb101-3" and not is_inventive(first)
 
 
+@pytest.mark.long
 def test_only_the_supply_draws_others():
     supply, digits = bench.load("synthetic-tnb101"), bench.load("nb101-digits")
     assert is_inventive(supply) and not is_inventive(digits)
@@ -187,6 +188,7 @@ def test_a_graph_network_says_the_same_of_isomorphic_graphs_and_tells_others_apa
     assert len(np.unique(mine.round(3))) > 500
 
 
+@pytest.mark.long
 def test_a_trend_may_be_all_there_is():
     """At the end of its range it decides; at zero it is not there."""
     known = coded("tnb101")

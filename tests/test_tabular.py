@@ -127,6 +127,7 @@ def test_metaqnn_asks_again_where_all_is_known() -> None:
     assert set(archs.tolist()) == {0, 1, 2}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
     [
@@ -145,6 +146,7 @@ def rises(before: np.ndarray, after: np.ndarray) -> float:
     return float(rise.mean() / rise.std(ddof=1) * np.sqrt(len(rise)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shaped", [True, False])
 def test_a_shaped_reward_adds_up_along_the_way(shaped: bool) -> None:
     settings = BlockQNN(alpha=1.0, initial=0.0, replay=16, shaped=shaped)
@@ -185,6 +187,7 @@ def test_quick_trainings_overtake_slow_ones() -> None:
     assert speed_up(np.array([1.0, 2.0]), 1) == 1
 
 
+@pytest.mark.long
 def test_what_workers_and_predictor_are_worth_is_said() -> None:
     keys = seed_keys(0, 4)
     settings = BlockQNN(predictor=True, replay=1, workers=2)
@@ -198,6 +201,7 @@ def test_what_workers_and_predictor_are_worth_is_said() -> None:
     assert BlockQNN().remarks(GRID, keys, history) == ()
 
 
+@pytest.mark.long
 def test_the_predictor_ranks_and_sorts_out() -> None:
     keys = seed_keys(0, 8)
     predicted, answered = predictions(BlockQNN(predictor=True, replay=1), GRID, 60, keys)

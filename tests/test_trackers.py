@@ -60,6 +60,7 @@ def untimed(folder: Path) -> Any:
     return kept, files, [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
+@pytest.mark.long
 def test_a_training_that_is_logged_is_the_same_training(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
     kept = Kept()

@@ -67,6 +67,7 @@ def test_a_step_is_the_mdps_own(mdp: Any) -> None:
         np.testing.assert_array_equal(step["seen"], observe(mdp, step["after"]))
 
 
+@pytest.mark.long
 @BOTH
 def test_episodes_begin_anew_and_the_last_observation_is_told(mdp: Any) -> None:
     env, ends = GymnaxView(mdp), "terminated" if mdp is SEARCH else "truncated"
