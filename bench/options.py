@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from rlnas.bench.errors import UserError
 
@@ -20,6 +21,13 @@ def words_of(options: Sequence[str]) -> list[str]:
 def asked(options: Sequence[str]) -> dict[str, str]:
     """word -> the word behind it, so `["--name"]` is what the option is given."""
     return dict(pairwise(words_of(options)))
+
+
+def preset_of(options: Sequence[str], presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings that `--preset` in `options` stands for, its name among them; none for a name
+    that is not there: the parser tells."""
+    name = asked(options).get("--preset", "default")
+    return {"preset": name, **presets[name]} if name in presets else {}
 
 
 def gathered(words: Sequence[str], lists: Collection[str]) -> list[str]:

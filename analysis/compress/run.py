@@ -17,9 +17,8 @@ from rlnas.analysis.compress.settings import CompressSettings
 from rlnas.analysis.compress.write import write
 from rlnas.analysis.morph.data import kept_record, record, row_in
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
 from rlnas.bench.code import code_of
-from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
 from rlnas.bench.nb101.reductions import Student
 from rlnas.bench.nb101.space import CellSpace, make_space
@@ -27,7 +26,6 @@ from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.objective_rewards import N2N
 from rlnas.bench.objectives import PARAMS
 from rlnas.bench.progress import bar
-from rlnas.bench.retrain import datasets
 
 CODE = (
     "rlnas.analysis.compress.search",
@@ -44,12 +42,7 @@ def finish(config: CompressSettings) -> None:
     path = find(config.benchmark)
     table = Table.load(path)
     truth, recipe = truth_of(table, config.max_vertices), recipe_of(table)
-    data = datasets.load(config.dataset)
-    if data.splits != table.meta["splits"]:
-        raise UserError(
-            f"{table.name} was trained on images split as {table.meta['splits']}, "
-            f"{config.dataset} is {data.splits}; choose the table's own with --dataset"
-        )
+    data = images_of(config.dataset, table)
     space = make_space(truth.rows, config.max_vertices)
     trainer = Trainer.here(recipe, data)
     identity: dict[str, Any] = {

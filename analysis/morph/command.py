@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlnas.analysis.morph.settings import PRESETS, MorphSettings
-from rlnas.bench.options import asked
+from rlnas.bench.options import preset_of
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,7 @@ class Morph(MorphSettings):
     @classmethod
     def for_options(cls, options: Sequence[str]) -> Morph:
         """The defaults that `--preset` in `options` asks for."""
-        preset = asked(options).get("--preset", "default")
-        if preset not in PRESETS:  # tyro will tell what is wrong with it
-            return cls()
-        return cls(preset=preset, **PRESETS[preset])  # type: ignore[arg-type]
+        return cls(**preset_of(options, PRESETS))
 
     def run(self) -> None:
         """Train what is missing, compare, write the files, print the tables and where they lie."""

@@ -34,7 +34,7 @@ from rlnas.analysis.morph.search import (
 from rlnas.analysis.morph.settings import MorphSettings
 from rlnas.analysis.morph.trainings import Trainer
 from rlnas.analysis.morph.write import write
-from rlnas.analysis.oneshot.data import Truth, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
@@ -42,7 +42,6 @@ from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.space import CellSpace, make_space
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
-from rlnas.bench.retrain import datasets
 
 CODE = tuple(f"rlnas.analysis.morph.{name}" for name in ("data", "search", "trainings"))
 """The modules that decide what comes of it."""
@@ -55,12 +54,7 @@ def finish(config: MorphSettings) -> None:
     path = find(config.benchmark)
     table = Table.load(path)
     truth, recipe = truth_of(table, config.max_vertices), recipe_of(table)
-    data = datasets.load(config.dataset)
-    if data.splits != table.meta["splits"]:
-        raise UserError(
-            f"{table.name} was trained on images split as {table.meta['splits']}, "
-            f"{config.dataset} is {data.splits}; choose the table's own with --dataset"
-        )
+    data = images_of(config.dataset, table)
     space = make_space(truth.rows, config.max_vertices)
     start = space.cell(space.row(config.start))
     trainer = Trainer.here(recipe, data)

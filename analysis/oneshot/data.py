@@ -20,6 +20,8 @@ from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.table import Table
 from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.repeats import repeat_mean
+from rlnas.bench.retrain import datasets
+from rlnas.bench.retrain.datasets import Dataset
 
 SCORED = ("rlnas-oneshot-scores", 1)
 SCORED_ARRAYS = {
@@ -199,6 +201,17 @@ def recipe_of(table: Table) -> Recipe:
             f"{table.name} does not say how its cells were trained; expected a table made by "
             "`rlnas bench tabulate`"
         ) from None
+
+
+def images_of(dataset: str, table: Table) -> Dataset:
+    """The images of that name; `UserError` where they are not split as the table's were."""
+    images = datasets.load(dataset)
+    if images.splits != table.meta["splits"]:
+        raise UserError(
+            f"{table.name} was trained on images split as {table.meta['splits']}, "
+            f"{dataset} is {images.splits}; choose the table's own with --dataset"
+        )
+    return images
 
 
 def read_scored(path: Path, seed: int, cells: int) -> Scored:

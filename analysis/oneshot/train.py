@@ -17,6 +17,7 @@ import numpy as np
 from rlnas.analysis import store
 from rlnas.analysis.oneshot.data import (
     Scored,
+    images_of,
     read_scored,
     recipe_of,
     truth_of,
@@ -41,7 +42,7 @@ from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
 from rlnas.bench.reading import read_json, write_json
-from rlnas.bench.retrain import datasets, networks
+from rlnas.bench.retrain import networks
 from rlnas.bench.retrain.datasets import Dataset
 from rlnas.bench.retrain.fit import Fit
 from rlnas.bench.retrain.presets import Settings
@@ -61,7 +62,7 @@ def finish(config: OneShotSettings) -> None:
     table = Table.load(path)
     truth = truth_of(table, config.max_vertices)
     recipe = recipe_of(table)
-    images = images_of(config, table)
+    images = images_of(config.dataset, table)
     kept = ("dataset", "max_vertices", "epochs", "steps", "learning_rate")
     identity = {
         "format": "rlnas-oneshot",
@@ -87,18 +88,6 @@ def finish(config: OneShotSettings) -> None:
         png, svg = save(figure(report, truth, scored, config.score, table.name), folder)
         store.write_json(folder / SUMMARY, summary)
         tell(text(report, table.name), folder, {"figure": png, "": svg, **files})
-
-
-def images_of(config: OneShotSettings, table: Table) -> Dataset:
-    """The data set, split as the table's was."""
-    images = datasets.load(config.dataset)
-    if images.splits != table.meta["splits"]:
-        raise UserError(
-            f"{table.name} was trained on images split as {table.meta['splits']}, "
-            f"{config.dataset} is {images.splits}; "
-            "choose the table's own with --dataset"
-        )
-    return images
 
 
 @dataclass(frozen=True)
@@ -157,7 +146,7 @@ def train_one(task: Task, told: Tell) -> Scored:
     check_same(config.benchmark, {"sha256": sha256(path)}, task.about)
     table = Table.load(path)
     cells, recipe = truth_of(table, config.max_vertices).cells, recipe_of(table)
-    images = images_of(config, table)
+    images = images_of(config.dataset, table)
     schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
     task.folder.mkdir(parents=True, exist_ok=True)
     with bar(f"seed {seed}: train", config.epochs, unit="epoch") as shown:
