@@ -33,6 +33,7 @@ from rlnas.bench.nb101.table import Table
 from rlnas.bench.rewards import Exponential
 from rlnas.bench.table_benchmark import TableBenchmark
 from tables import small_benchmark
+from worker_tasks import act, run_here
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +157,30 @@ def test_what_ray_costs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         by_tasks, "seconds", lambda small, workers, where: took[where.executor, workers]
     )
+    monkeypatch.setattr(by_tasks, "reckoned", lambda spent, trainings: [])
     cost, gain = by_tasks.measure(small=False)
     assert (cost.ours, cost.reference, gain.ours, gain.reference) == (11, 10, 11, 18)
     assert cost.note.endswith("2 workers: +10% on local processes")
     assert gain.note.endswith("efficiency 0.82")
+
+
+def test_what_many_machines_bring_by_hand() -> None:
+    assert by_tasks.makespan(10, [1, 1, 1], 1) == 13
+    assert by_tasks.makespan(10, [4, 1, 1, 1], 2) == 14  # the others are done meanwhile
+    assert by_tasks.makespan(10, [4, 1], 100) == 14 and by_tasks.makespan(10, [], 2) == 0
+    found = by_tasks.reckoned(np.array([25.0, 5.0, 5.0, 8.0]), trainings=5)
+    assert [m.name for m in found[:3]] == ["this grid, 1", "this grid, 10", "this grid, 100"]
+    # 20 s until a worker begins, then 5, 5, 5 and 8; the full grid: 40 tasks of 4 x 5.75.
+    assert [m.ours for m in found] == [33, 28, 28, 20 + 20 * 23, 20 + 2 * 23, 20 + 23]
+    assert [m.reference for m in found] == [33] * 3 + [480] * 3
+    assert "40 tasks of 23 s on 10 machines of 2 cores, 20 s until" in found[4].note
+
+
+def test_the_ends_of_tasks_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlnas.bench.workers.run_all", run_here)
+    watched, ends = by_tasks.Watched(), list[Any]()
+    watched.run_all(act, ["a", "b"], 1, lambda *told: None, lambda *end: ends.append(end))
+    assert len(ends) == 2 and 0 <= watched.ended[0] <= watched.ended[1]
 
 
 def test_a_grid_is_timed_with_nothing_compiled_before(monkeypatch: pytest.MonkeyPatch) -> None:
