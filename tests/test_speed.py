@@ -174,6 +174,14 @@ def test_what_many_machines_bring_by_hand() -> None:
     assert [m.ours for m in found] == [33, 28, 28, 20 + 20 * 23, 20 + 2 * 23, 20 + 23]
     assert [m.reference for m in found] == [33] * 3 + [480] * 3
     assert "40 tasks of 23 s on 10 machines of 2 cores, 20 s until" in found[4].note
+    measured = [
+        Measure("Ray", 110.0, 100.0, "s", ""),
+        Measure("Ray, 2 workers", 110.0, 200.0, "s", ""),
+    ]
+    said = by_tasks.told([vars(one) for one in (*measured, *found)])
+    assert "two workers: 110 s, +10% on local processes" in said and "to two 0.91. Reckoned" in said
+    assert "takes 33 s on 1 machine, 28 s on 10 machines, 28 s on 100 machines; a full" in said
+    assert "20 trainings each) 8 min on 1 machine, 66 s on 10" in said and "so 20 machines" in said
 
 
 def test_the_ends_of_tasks_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,33 @@ def makespan(begin: float, tasks: Sequence[float] | np.ndarray, workers: int) ->
         first = min(range(len(ends)), key=ends.__getitem__)
         ends[first] = (ends[first] or begin) + float(task)
     return max(ends, default=0.0)
+
+
+def told(measures: Sequence[Mapping[str, Any]]) -> str:
+    """What they come to, for a page of results. measures: of a record of `rlnas speed --json`."""
+    found = {one["name"]: one for one in measures}
+    ray, two = found["Ray"], found["Ray, 2 workers"]
+    grids = {name: [clock(found[f"{name}, {n}"]["ours"]) for n in MACHINES]
+             for name in ("this grid", "full grid")}  # fmt: skip
+    counts = [f"{n} machines" if n > 1 else "1 machine" for n in MACHINES]
+    per = ", ".join(f"{t} on {n}" for t, n in zip(grids["this grid"], counts, strict=True))
+    full = ", ".join(f"{t} on {n}" for t, n in zip(grids["full grid"], counts, strict=True))
+    tasks = FULL["alphas"] * FULL["neighbours"]
+    return (
+        f"`rlnas ablate`'s default grid on Ray, two workers: {clock(ray['ours'])}, "
+        f"{ray['ours'] / ray['reference'] - 1:+.0%} on local processes; efficiency from one worker "
+        f"to two {two['reference'] / two['ours'] / 2:.2f}. Reckoned from the seconds of its tasks, "
+        f"machines of {CORES} cores: this grid takes {per}; a full one ({FULL['alphas']} alphas, "
+        f"{FULL['neighbours']} N, {FULL['trainings']} trainings each) {full}. A task is one alpha "
+        f"with one N, so {-(-tasks // CORES)} machines are all that the {tasks} of the full grid "
+        "can use."
+    )
+
+
+def clock(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def seconds(small: bool, workers: int, where: Executor) -> float:
