@@ -3,6 +3,7 @@ machines; each in its own folder, to the bytes of one that is alone."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -127,7 +128,10 @@ def train_apart(task: Task, tell: Tell) -> dict[str, bytes]:
     check_same(str(task), found, task.identity)
     with silent():
         if task.files is None:
-            train(config, benchmark, [*named(config.log), Telling(tell, sends=False)])
+            try:
+                train(config, benchmark, [*named(config.log), Telling(tell, sends=False)])
+            except KeyboardInterrupt:  # of the process that ends this one; the state is saved
+                sys.exit(1)
             return {}
         with tempfile.TemporaryDirectory(prefix="rlnas-") as place:
             there = replace(config, out=Path(place))
