@@ -165,9 +165,13 @@ def test_what_ray_costs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_many_machines_bring_by_hand() -> None:
-    assert by_tasks.makespan(10, [1, 1, 1], 1) == 13
-    assert by_tasks.makespan(10, [4, 1, 1, 1], 2) == 14  # the others are done meanwhile
-    assert by_tasks.makespan(10, [4, 1], 100) == 14 and by_tasks.makespan(10, [], 2) == 0
+    for begin, tasks, workers, end in (
+        (10.0, [1.0, 1.0, 1.0], 1, 13),
+        (10.0, [4.0, 1.0, 1.0, 1.0], 2, 14),  # the others are done meanwhile
+        (10.0, [4.0, 1.0], 100, 14),
+        (10.0, [], 2, 0),
+    ):
+        assert by_tasks.makespan(begin, tasks, workers) == end
     found = by_tasks.reckoned(np.array([25.0, 5.0, 5.0, 8.0]), trainings=5)
     assert [m.name for m in found[:3]] == ["this grid, 1", "this grid, 10", "this grid, 100"]
     # 20 s until a worker begins, then 5, 5, 5 and 8; the full grid: 40 tasks of 4 x 5.75.
