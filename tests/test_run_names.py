@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from rlnas.analysis import load_runs
+from rlnas.analysis.runs.data import files_in, results
+from rlnas.analysis.runs.remove import remove
+from rlnas.bench.errors import UserError
 from rlnas.bench.run_names import LATEST, NAMES, named, names_in, newest, remember, run_folder
 from said import called
 
@@ -116,6 +119,33 @@ def test_what_a_comparison_needs_stays(there: Path) -> None:
     assert not folder.exists() and not any(part.exists() for part in parts)
     assert "short" not in str(names_in(Path("runs")))
     assert not list(Path("runs").glob(".removed*"))
+
+
+def test_a_run_by_seconds_stays_while_a_comparison_by_seconds_needs_it(there: Path) -> None:
+    run, user = Path("runs") / f"timed-{'0' * 16}", Path("runs") / f"seconds-{'1' * 16}"
+    for folder in (run, user):
+        folder.mkdir()
+    (user / "seconds.json").write_text(f'{{"runs": [{{"hash": "{run.name}", "agent": "x"}}]}}')
+    with pytest.raises(UserError, match=f"is a part of runs/{user.name}"):
+        remove([run])
+    remove([run, user])
+    assert not run.exists() and not user.exists()
+
+
+def test_files_that_go_while_they_are_listed_are_no_error(
+    there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = there / "runs" / f"{'0' * 16}-5x20" / "part-000000-000010-x.npz"
+    listed = Path.rglob
+
+    def rglob(self: Path, pattern: str) -> list[Path]:
+        found = list(listed(self, pattern))
+        part.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "rglob", rglob)
+    assert not files_in(part.parent)
+    assert next(one for one in results(there / "runs") if one.folder == part.parent).size == 0
 
 
 def test_nothing_but_runs_is_removed(there: Path) -> None:

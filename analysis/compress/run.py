@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.analysis import store
-from rlnas.analysis.compress.data import FORMAT, RULES, VERSION, write_all
+from rlnas.analysis.compress.data import RULES, STUDY
 from rlnas.analysis.compress.search import METHODS, Lengths, Outcome, policy_of, search
 from rlnas.analysis.compress.settings import CompressSettings
 from rlnas.analysis.compress.write import write
-from rlnas.analysis.morph.data import kept_record, record, row_in
+from rlnas.analysis.morph.data import row_in
 from rlnas.analysis.morph.trainings import Trainer
 from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
-from rlnas.bench.code import code_of
+from rlnas.analysis.study import kept_record, record
 from rlnas.bench.files import sha256
 from rlnas.bench.nb101.reductions import Student
 from rlnas.bench.nb101.space import CellSpace, make_space
@@ -45,15 +45,10 @@ def finish(config: CompressSettings) -> None:
     data = images_of(config.dataset, table)
     space = make_space(truth.rows, config.max_vertices)
     trainer = Trainer.here(recipe, data)
-    identity: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "benchmark": {"name": table.name, "sha256": sha256(path)},
-        "numerics": trainer.engine.numerics(),
-    }
-    kept = {name: value for name, value in asdict(config).items() if name not in OPEN}
-    identity |= kept | {"code": code_of(*CODE)}
-    folder = store.folder_of(config.out, "compress", identity)
+    facts = {"name": table.name, "sha256": sha256(path)}
+    numerics = trainer.engine.numerics()
+    identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)
+    folder = store.folder_of(config.out, STUDY.command, identity)
     rows = np.argsort(-truth.val.mean(1), kind="stable")[: config.teachers].tolist()
     lines: list[dict[str, Any]] = []
     teachers, seconds = [], {"students": 0.0, "scratch": 0.0, "trained": 0.0}
@@ -73,7 +68,7 @@ def finish(config: CompressSettings) -> None:
         "seconds": seconds,
         "versions": store.versions() | {"torch": version("torch")},
     }
-    write_all(folder, lines, manifest)
+    STUDY.write(folder, manifest, lines)
     write(folder)
 
 

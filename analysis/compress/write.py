@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlnas.analysis.compress.data import MANIFEST, STUDENTS, read
+from rlnas.analysis.compress.data import STUDY, read
 from rlnas.analysis.compress.figure import figure
 from rlnas.analysis.compress.measures import report
 from rlnas.analysis.compress.text import text
@@ -19,5 +19,5 @@ def write(folder: Path) -> None:
     numbers = report(found)
     with at_once():
         png, svg = save(figure(numbers, found), folder)
-        files = {"students": folder / STUDENTS, "all": folder / MANIFEST}
-        tell(text(numbers, found.manifest), folder, {"figure": png, "": svg} | files)
+        paths = {"figure": png, "": svg} | STUDY.paths(folder)
+        tell(text(numbers, found.manifest), folder, paths)

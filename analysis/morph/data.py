@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rlnas.analysis.folders import kind_of
-from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
+from rlnas.analysis.study import Study
+from rlnas.bench.checks import Each, Fields, Number, Text, Whole
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path, sha256
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.edits import KINDS, Edit, Grown, edits_of
 from rlnas.bench.nb101.space import CellSpace
-from rlnas.bench.reading import UNREADABLE, read_json, reason, write_json
 
-FORMAT, VERSION = "rlnas-morph", 1
-PAIRS, NETS, MANIFEST = "pairs.parquet", "nets.parquet", "manifest.json"
-AGAIN = "run `rlnas morph` again"
 _CURVE = Each(Number(0, 1))
 PAIR_RULES = Fields(
     {
@@ -42,8 +37,11 @@ NET_RULES = Fields(
         "seconds": Number(0),
     }
 )
-MANIFEST_RULES = Fields(
-    {
+STUDY = Study(
+    command="morph",
+    version=1,
+    tables=("pairs", "nets"),
+    rules={
         "benchmark": Fields({"name": Text()}),
         "epochs": Whole(1),
         "parent_epochs": Whole(1),
@@ -53,9 +51,7 @@ MANIFEST_RULES = Fields(
         ),
         "reach": Fields({"cells": Whole(1), "val": Number(0, 1), "test": Number(0, 1)}, null=True),
         "seconds": Fields({"start": Number(0), "nets": Number(0), "scratch": Number(0)}),
-        "pairs_sha256": Text(),
-        "nets_sha256": Text(),
-    }
+    },
 )
 
 
@@ -103,64 +99,16 @@ def row_in(space: CellSpace, cell: Cell) -> int | None:
         return None
 
 
-def kept_record(path: Path, rules: Fields, **expected: Any) -> dict[str, Any] | None:
-    """What was recorded of a training; None where nothing was. `UserError` for what is damaged."""
-    if not path.exists():
-        return None
-    hint = "delete it and run again"
-    record = check(read_json(path, hint=hint), rules, path, hint)
-    if any(record[name] != value for name, value in expected.items()):
-        raise UserError(f"{path} is the record of another training; {hint}")
-    return record
-
-
-def record(path: Path, **values: Any) -> None:
-    """Of a training that is done, whole or not at all."""
-    write_json(path, values)
-
-
-def write_all(
-    folder: Path,
-    pairs: Sequence[Mapping[str, Any]],
-    nets: Sequence[Mapping[str, Any]],
-    manifest: Mapping[str, Any],
-) -> None:
-    """The manifest last. Accuracies are fractions; a line a pair, and a line a choice of a search.
-    Seconds, which no two runs share, stand in the manifest."""
-    for name, rows in ((PAIRS, pairs), (NETS, nets)):
-        with atomic_path(folder / name) as temporary:
-            pd.DataFrame(rows).to_parquet(temporary, index=False)
-    sums = {"pairs_sha256": sha256(folder / PAIRS), "nets_sha256": sha256(folder / NETS)}
-    write_json(folder / MANIFEST, {**manifest, **sums})
-
-
 class Finished(NamedTuple):
-    """A finished folder. pairs, nets: as `write_all` was given them."""
+    """A finished folder. pairs: a line a pair; nets: a line a choice of a search. Accuracies are
+    fractions."""
 
     manifest: dict[str, Any]
     pairs: pd.DataFrame
     nets: pd.DataFrame
 
 
-def is_morph(folder: Path) -> bool:
-    """Whether a finished study of `rlnas morph` lies there."""
-    return kind_of(folder) == "morph" and (folder / MANIFEST).is_file()
-
-
 def read(folder: Path) -> Finished:
     """`UserError` names the file that is not what was written."""
-    path = folder / MANIFEST
-    manifest = read_json(path, hint=AGAIN)
-    if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
-        raise UserError(f"{path} is of another version; {AGAIN}")
-    check(manifest, MANIFEST_RULES, path, AGAIN)
-    frames = []
-    for name, key in ((PAIRS, "pairs_sha256"), (NETS, "nets_sha256")):
-        try:
-            if sha256(folder / name) != manifest[key]:
-                raise ValueError(f"it is not what {MANIFEST} says")
-            frames.append(pd.read_parquet(folder / name))
-        except UNREADABLE as error:
-            where = folder / name
-            raise UserError(f"{where} is missing or damaged ({reason(error)}); {AGAIN}") from None
-    return Finished(manifest, *frames)
+    manifest, tables = STUDY.read(folder)
+    return Finished(manifest, *tables)

@@ -11,17 +11,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.analysis import store
-from rlnas.analysis.morph.data import (
-    FORMAT,
-    NET_RULES,
-    PAIR_RULES,
-    VERSION,
-    Pair,
-    drawn_pairs,
-    kept_record,
-    record,
-    write_all,
-)
+from rlnas.analysis.morph.data import NET_RULES, PAIR_RULES, STUDY, Pair, drawn_pairs
 from rlnas.analysis.morph.search import (
     METHODS,
     Edits,
@@ -35,7 +25,7 @@ from rlnas.analysis.morph.settings import MorphSettings
 from rlnas.analysis.morph.trainings import Trainer
 from rlnas.analysis.morph.write import write
 from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
-from rlnas.bench.code import code_of
+from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import sha256
 from rlnas.bench.nb101.cell import Cell
@@ -58,15 +48,10 @@ def finish(config: MorphSettings) -> None:
     space = make_space(truth.rows, config.max_vertices)
     start = space.cell(space.row(config.start))
     trainer = Trainer.here(recipe, data)
-    identity: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "benchmark": {"name": table.name, "sha256": sha256(path)},
-        "numerics": trainer.engine.numerics(),
-    }
-    kept = {name: value for name, value in asdict(config).items() if name not in OPEN}
-    identity |= kept | {"code": code_of(*CODE)}
-    folder = store.folder_of(config.out, "morph", identity)
+    facts = {"name": table.name, "sha256": sha256(path)}
+    numerics = trainer.engine.numerics()
+    identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)
+    folder = store.folder_of(config.out, STUDY.command, identity)
     edits = Edits(space, config.max_vertices)
     if not edits.of(start):
         raise UserError(
@@ -99,7 +84,7 @@ def finish(config: MorphSettings) -> None:
         manifest["reach"] = best_of(truth, np.array(sorted(reach)))
     for pair in pairs:
         del pair["seconds"]
-    write_all(folder, pairs, lines, manifest)
+    STUDY.write(folder, manifest, pairs, lines)
     write(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlnas.analysis.morph.data import MANIFEST, NETS, PAIRS, read
+from rlnas.analysis.morph.data import STUDY, read
 from rlnas.analysis.morph.figure import figure
 from rlnas.analysis.morph.measures import report
 from rlnas.analysis.morph.text import text
@@ -19,6 +19,5 @@ def write(folder: Path) -> None:
     numbers = report(found)
     with at_once():
         png, svg = save(figure(numbers, found), folder)
-        files = {"pairs": PAIRS, "nets": NETS, "all": MANIFEST}
-        paths = {"figure": png, "": svg} | {what: folder / name for what, name in files.items()}
+        paths = {"figure": png, "": svg} | STUDY.paths(folder)
         tell(text(numbers, found.manifest), folder, paths)

@@ -10,10 +10,10 @@ from rlnas.analysis.comparison.plot import plot
 from rlnas.analysis.comparison.runs import SUMMARY, collect, is_of_several, reference_in
 from rlnas.analysis.comparison.several.write import write as write_several
 from rlnas.analysis.comparison.write import write
-from rlnas.analysis.compress.data import is_compression
+from rlnas.analysis.compress.data import STUDY as COMPRESSION
 from rlnas.analysis.compress.write import write as write_compression
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
-from rlnas.analysis.morph.data import is_morph
+from rlnas.analysis.morph.data import STUDY as MORPH
 from rlnas.analysis.morph.write import write as write_morph
 from rlnas.analysis.retrain.data import is_retraining
 from rlnas.analysis.retrain.write import write as write_retraining
@@ -56,9 +56,9 @@ def reported(folder: Path) -> bool:
     there is nothing to report."""
     if is_retraining(folder):
         write_retraining(folder)
-    elif is_compression(folder):
+    elif COMPRESSION.is_finished(folder):
         write_compression(folder)
-    elif is_morph(folder):
+    elif MORPH.is_finished(folder):
         write_morph(folder)
     elif is_comparison(folder):
         again = write_several if is_of_several(folder) else write

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from rlnas.analysis.folders import PARTS, REPORTED, kind_of
@@ -72,23 +74,37 @@ def result_of(word: Path) -> Result:
 
 def result_in(folder: Path, names: tuple[str, ...] = ()) -> Result:
     """What a folder of ours is."""
-    files = [path.stat() for path in files_in(folder)]
+    files = files_in(folder)
     single, kind = bool(SINGLE.fullmatch(folder.name)), kind_of(folder)
     part = single or kind in PARTS
     return Result(
         folder,
         "run" if single else kind,
         what(folder)[:LONGEST],
-        max((stat.st_mtime for stat in files), default=folder.stat().st_mtime),
-        sum(stat.st_size for stat in files),
+        max((at.changed for at in files), default=folder.stat().st_mtime),
+        sum(at.size for at in files),
         kind in PARTS or any((folder / name).is_file() for name in DONE),
         part,
         names,
     )
 
 
-def files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+class File(NamedTuple):
+    """changed: seconds since 1970. size: bytes."""
+
+    path: Path
+    changed: float
+    size: int
+
+
+def files_in(folder: Path) -> list[File]:
+    """Of some command's that is at work files may go while they are looked at."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            if S_ISREG((stat := path.lstat()).st_mode):
+                found.append(File(path, stat.st_mtime, stat.st_size))
+    return found
 
 
 def what(folder: Path) -> str:
@@ -120,9 +136,10 @@ def of_json(said: Mapping[str, Any]) -> str:
 
 
 def users_of(result: Result) -> list[Path]:
-    """The comparisons that are made of a run."""
+    """The comparisons that are made of a run, of whole trainings or of any."""
     found = []
-    for path in result.folder.parent.glob("compare-*/summary.json"):
+    beside = result.folder.parent
+    for path in sorted([*beside.glob("*/summary.json"), *beside.glob("*/seconds.json")]):
         try:
             listed = read_json(path, seal=None).get("runs", [])
             if any(entry["hash"] == result.folder.name for entry in listed):

@@ -63,9 +63,9 @@ def told(word: Path) -> str:
         lines.append(["part of", " ".join(map(quoted, users))])
     if (result.folder / COMMAND).is_file():
         lines.append(["repeat", repeated(result.folder / COMMAND)])
-    for i, path in enumerate(files_in(result.folder)):
-        size = size_of(path.stat().st_size)
-        lines.append(["" if i else "files", f"{path.relative_to(result.folder)}  {size}"])
+    for i, file in enumerate(files_in(result.folder)):
+        name = file.path.relative_to(result.folder)
+        lines.append(["" if i else "files", f"{name}  {size_of(file.size)}"])
     return "\n".join(f"{name:8} {value}".rstrip() for name, value in lines)
 
 
