@@ -89,7 +89,7 @@ _rlnas() {{
     *)
       [ "$COMP_CWORD" -eq 2 ] && COMPREPLY=($(compgen -W "$below" -- "$current"))
       COMPREPLY+=($(compgen -W "$(ls {names} 2>/dev/null) {latest}" -- "$current"))
-      local IFS=$'\n'  # file names may hold spaces
+      local IFS=$'\\n'  # file names may hold spaces
       COMPREPLY+=($(compgen -f -- "$current"))
       ;;
   esac
