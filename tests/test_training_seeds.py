@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from averages import AGENT
-from rlnas.analysis.training import several
+from rlnas.analysis.training import loop, several
 from rlnas.analysis.training.data import STATE
 from rlnas.bench.executor import LOCAL, Executor
 from said import called
@@ -105,8 +105,17 @@ def test_trainings_elsewhere_are_the_same_and_go_on_from_the_last_evaluation(
         patch.setattr(several, "keep", until_the_second)
         assert train(table, *TWO, *ON_RAY, out=tmp_path).returncode == 130
     assert STATE in kept[2] and not list(tmp_path.rglob("manifest.json"))
+    load, loaded = loop.load_state, list[int]()
+
+    def load_state(path: Path, like: Any) -> Any:
+        found = load(path, like)
+        loaded.append(len(found.rows))
+        return found
+
+    monkeypatch.setattr(loop, "load_state", load_state)
     done = train(table, *TWO, *ON_RAY, "--log", "tensorboard", out=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert loaded == [1]  # what it saved last before it told of its second evaluation
     half, new = sent[-2:]
     assert STATE in (half.files or {}) and new.files == {}
     logs = list(tmp_path.glob("*/tensorboard"))
