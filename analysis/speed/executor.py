@@ -116,7 +116,7 @@ def told(measures: Sequence[Mapping[str, Any]]) -> str:
         f"{ray['ours'] / ray['reference'] - 1:+.0%} on local processes; efficiency from one worker "
         f"to two {two['reference'] / two['ours'] / 2:.2f}. Reckoned from the seconds of its tasks, "
         f"machines of {CORES} cores: this grid takes {per}; a full one ({FULL['alphas']} alphas, "
-        f"{FULL['neighbours']} N, {FULL['trainings']} trainings each) {full}. A task is one alpha "
+        f"{FULL['neighbours']} N, {FULL['trainings']} trainings each, as long as here) {full}. A task is one alpha "
         f"with one N, so {-(-tasks // CORES)} machines are all that the {tasks} of the full grid "
         "can use."
     )
