@@ -184,11 +184,8 @@ def test_what_many_machines_bring_by_hand() -> None:
     ]
     said = by_tasks.told([vars(one) for one in (*measured, *found)])
     assert "two workers: 110 s, +10% on local processes" in said and "to two 0.91. Reckoned" in said
-    assert "takes 33 s on 1 machine, 28 s on 10 machines, 28 s on 100 machines; a full" in said
-    assert (
-        "20 trainings each, as long as here) 8 min on 1 machine, 66 s on 10" in said
-        and "so 20 machines" in said
-    )
+    assert "takes 33 s on 1, 28 s on 10, 28 s on 100; one of 8 alphas, 5 N, 20 tr" in said
+    assert "as here, 8 min on 1, 66 s on 10, 43 s on 100. A" in said and "so 20 machines" in said
 
 
 def test_the_ends_of_tasks_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,20 +105,18 @@ def told(measures: Sequence[Mapping[str, Any]]) -> str:
     """What they come to, for a page of results. measures: of a record of `rlnas speed --json`."""
     found = {one["name"]: one for one in measures}
     ray, two = found["Ray"], found["Ray, 2 workers"]
-    grids = {name: [clock(found[f"{name}, {n}"]["ours"]) for n in MACHINES]
-             for name in ("this grid", "full grid")}  # fmt: skip
-    counts = [f"{n} machines" if n > 1 else "1 machine" for n in MACHINES]
-    per = ", ".join(f"{t} on {n}" for t, n in zip(grids["this grid"], counts, strict=True))
-    full = ", ".join(f"{t} on {n}" for t, n in zip(grids["full grid"], counts, strict=True))
-    tasks = FULL["alphas"] * FULL["neighbours"]
+    this, full = (
+        ", ".join(f"{clock(found[f'{grid}, {n}']['ours'])} on {n}" for n in MACHINES)
+        for grid in ("this grid", "full grid")
+    )
+    alphas, neighbours, trainings = FULL.values()
     return (
         f"`rlnas ablate`'s default grid on Ray, two workers: {clock(ray['ours'])}, "
         f"{ray['ours'] / ray['reference'] - 1:+.0%} on local processes; efficiency from one worker "
         f"to two {two['reference'] / two['ours'] / 2:.2f}. Reckoned from the seconds of its tasks, "
-        f"machines of {CORES} cores: this grid takes {per}; a full one ({FULL['alphas']} alphas, "
-        f"{FULL['neighbours']} N, {FULL['trainings']} trainings each, as long as here) {full}. A task is one alpha "
-        f"with one N, so {-(-tasks // CORES)} machines are all that the {tasks} of the full grid "
-        "can use."
+        f"on machines of {CORES} cores: this grid takes {this}; one of {alphas} alphas, "
+        f"{neighbours} N, {trainings} trainings each, as long as here, {full}. A task is one alpha "
+        f"with one N, so {-(-alphas * neighbours // CORES)} machines are all that it can use."
     )
 
 
