@@ -85,9 +85,10 @@ def train_several(
 
     def on_message(number: int, told: tuple[int, Mapping[str, bytes]]) -> None:
         step, files = told
-        keep(tasks[number].folder, files)
-        shown.update(max(0, step - reached[number]))  # one that was begun again is behind
-        reached[number] = max(step, reached[number])
+        if step > reached[number]:  # one that was begun again is behind what is here
+            keep(tasks[number].folder, files)
+            shown.update(step - reached[number])
+            reached[number] = step
 
     def on_done(number: int, result: Any) -> None:
         task = tasks[number]
