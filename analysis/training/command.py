@@ -30,7 +30,8 @@ class Train(TrainSettings):
     Without any training (cold), the agent's name alone in `rlnas compare` learns inside its budget.
 
     `--seeds 5` makes five, of this and the next seeds, each to the bytes of `--seed` alone; what is
-    done is left as it is. --workers and --executor ray say how many at once, and where.
+    done is left as it is. --workers and --executor ray say how many at once, and where; --name N
+    names them N-0 to N-4.
 
     Examples:
       rlnas train
