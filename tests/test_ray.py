@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,22 @@ def test_what_is_no_cluster_is_one_line(
     assert said.out == "" and not list(tmp_path.rglob("*.json"))
     (line,) = [x for x in said.err.splitlines() if not x.startswith("ablate: ")]
     assert line.startswith(f"rlnas: error: {reason}")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_token_of_a_cluster_is_sent_where_there_is_one(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ray start` asks for one unless told otherwise, and leaves it in the home folder."""
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("rlnas.bench.ray_tasks.connected", lambda where: nullcontext())
+    if there:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("secret")
+    with Executor("ray", "127.0.0.1:6379").opened():
+        assert os.environ.pop("RAY_AUTH_MODE", "") == ("token" if there else "")
 
 
 @pytest.mark.long
