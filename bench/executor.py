@@ -69,9 +69,9 @@ class Executor:
             return None
         if self.executor == "local":
             return pool.run_all(function, tasks, workers or cores(), on_message, on_done)
-        from rlnas.bench import ray_tasks
-
         with self.opened(workers, threads):
+            from rlnas.bench import ray_tasks
+
             where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
             return ray_tasks.run_all(function, tasks, where, on_message, on_done)
 
