@@ -177,7 +177,7 @@ def test_what_many_machines_bring_by_hand() -> None:
     # 20 s until a worker begins, then 5, 5, 5 and 8; the full grid: 40 tasks of 4 x 5.75.
     assert [m.ours for m in found] == [33, 28, 28, 20 + 20 * 23, 20 + 2 * 23, 20 + 23]
     assert [m.reference for m in found] == [33] * 3 + [480] * 3
-    assert "40 tasks of 23 s on 10 machines of 2 cores, 20 s until" in found[4].note
+    assert "40 tasks of 23 s, 20 s until a worker" in found[4].note
     measured = [
         Measure("Ray", 110.0, 100.0, "s", ""),
         Measure("Ray, 2 workers", 110.0, 200.0, "s", ""),

@@ -83,8 +83,8 @@ def reckoned(spent: np.ndarray, trainings: int) -> list[Measure]:
         Measure(
             f"{name}, {machines}", makespan(begin, tasks, CORES * machines),
             makespan(begin, tasks, CORES), "s",
-            f"reckoned: {len(tasks)} tasks of {tasks.mean():.0f} s on {machines} machines of "
-            f"{CORES} cores, {begin:.0f} s until a worker begins; reference: 1 machine",
+            f"reckoned: {len(tasks)} tasks of {tasks.mean():.0f} s, {begin:.0f} s until a worker "
+            f"begins; machines of {CORES} cores: {machines}; reference: 1",
         )
         for name, tasks in grids.items()
         for machines in MACHINES
