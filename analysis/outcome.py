@@ -37,11 +37,16 @@ def under_way(asked: Asked) -> Iterator[None]:
         _ASKED.reset(token)
 
 
-def finished(folder: Path) -> None:
+def finished(folder: Path, settings: Any = None, suffix: str = "") -> None:
     """Every command says so of the folder with its result. Nothing happens in Python, where there
-    is no command that could be repeated."""
+    is no command that could be repeated. settings, suffix: of a command with several results, those
+    that make this one alone, and what is put behind its name."""
     if (asked := _ASKED.get()) is None:
         return
+    asked = asked._replace(
+        settings=asked.settings if settings is None else settings,
+        name=asked.name and asked.name + suffix,
+    )
     path, text = folder / COMMAND, to_toml(asked.command, asked.settings)
     if not is_file(path) or path.read_bytes() != text.encode():
         with atomic_path(path) as temporary:

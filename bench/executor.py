@@ -83,11 +83,20 @@ class Executor:
             yield
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
+        if self.address and has_token():  # Ray looks when it is imported
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         from rlnas.bench import ray_tasks
 
         where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
         with ray_tasks.connected(where):
             yield
+
+
+def has_token() -> bool:
+    """Whether Ray finds a token here, in its variables or where `ray start` leaves one; it then
+    needs to be told to send it to a HOST:PORT, and clusters that ask for none take it."""
+    given = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return given or os.path.isfile(os.path.expanduser("~/.ray/auth_token"))
 
 
 LOCAL = Executor()

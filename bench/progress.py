@@ -6,6 +6,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
@@ -32,12 +35,26 @@ def bar(
     total: in `unit`s; None: unknown. initial: done before. unit_scale: 20.0k for 20,000. leave: a
     bar stays when it is done. shown: False for nothing at all.
     """
+    shown = shown and not _SILENT.get()
     if not shown or watched():
         return tqdm(
             desc=desc, total=total, unit=unit, initial=initial, unit_scale=unit_scale, leave=leave,
             disable=not shown,
         )  # fmt: skip
     return Lines(desc, total, unit, initial, unit_scale)
+
+
+_SILENT: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Within, no bar is shown: another process tells how far this one is."""
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
 
 
 def watched() -> bool:

@@ -140,8 +140,8 @@ def _start(where: Where) -> None:
         ray.init(address=where.address, runtime_env=environment, **quiet)
     except FAILED as error:
         raise UserError(
-            f"no Ray cluster lets us in at {where.address}: {_first(error)}; {expected}; one that "
-            "asks for a token needs RAY_AUTH_MODE=token here, too"
+            f"no Ray cluster lets us in at {where.address}: {_first(error)}; {expected}; the token "
+            "of one that asks for it is to be in RAY_AUTH_TOKEN, or in ~/.ray/auth_token"
         ) from error
 
 

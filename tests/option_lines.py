@@ -56,12 +56,13 @@ LINES: dict[str, list[str]] = {
         "--learning-starts 32 --n-step 1 --batch-size 8 "
         "--updates 2 --capacity 256 --priority-alpha 0.5 --priority-beta 0.5 "
         "--learning-rate 0.001 --gradient-clip 1 --target-every 16",
-        f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1",
+        f"{AVERAGES} {TRAIN} --shown-vertices 3 --rollout 3 --rate 0.4 --spread 0.1 --seeds 2",
         f"incontext {INVENTED} {NETWORK} --network.dropout 0.1 --alpha 2 "
         "--horizon 9 --read 8 --fresh 12 --parents 2 --near 3 --current 2 --no-history "
         "--no-surrogate --steps 48 --actors 4 --passes 1 --batches 2 "
         "--learning-rate 0.01 --gradient-clip 2 --clip 0.1 --trace 0.5 --entropy 0.02 "
         "--sharpness 2 --anytime 0.5 --algorithm double_q --gamma 0.9 --n-step 2 --target-rate 0.5",
+        f"--workers 2 {ON_RAY}",
     ],
     "landscape": [
         "--benchmark table.npz --walks 20 --length 12 --lags 4 --alphas 2 8 --seed 1 --epochs 4 "

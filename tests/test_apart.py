@@ -67,6 +67,33 @@ def test_a_comparison(table: Path, tmp_path: Path, done: list[str]) -> None:
     assert len(here) == 4 and here == histories(tmp_path / "there")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"seconds": 900.0}, "seeds from 50"),
+        ({"any_fidelity": True}, "seeds from 50"),
+        ({"objectives": ("accuracy", "params")}, "seeds from 10"),
+    ],
+    ids=["seconds", "any-fidelity", "objectives"],
+)
+def test_comparisons_with_more_than_accuracy(
+    given: dict[str, Any], named: str, table: Path, tmp_path: Path, done: list[str]
+) -> None:
+    """Of half-length last blocks, too. An agent outside JAX stays here."""
+    outside = ("bridge:outside_searchers:Draws:workers=0",) if "objectives" not in given else ()
+    config = Compare(
+        (str(table),), ("random_search", "evolution:population=4,tournament=2", *outside),
+        budget=6, seeds=12 if "objectives" in given else 55, out=tmp_path / "here", **given,
+    )  # fmt: skip
+    config.run()
+    assert not done
+    replace(config, out=tmp_path / "there", where=ON_RAY).run()
+    assert len(done) == 4 and done[1] == f"random_search on {table}, {named}"
+    here = histories(tmp_path / "here")
+    assert len(here) == 2 + len(outside) and here == histories(tmp_path / "there")
+
+
 def test_another_table_of_that_name_is_refused(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

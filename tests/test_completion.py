@@ -1,60 +1,131 @@
-"""`rlnas completion`, as bash itself completes with it."""
+"""`rlnas completion`, as the shells themselves complete with it."""
 
 from __future__ import annotations
 
+import os
+import re
+import select
 import shlex
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from option_lines import LINES
 from rlnas.analysis import cli
+from rlnas.analysis.completion.command import Shell
 from rlnas.analysis.completion.script import options_of
 from rlnas.bench.run_names import remember
 from said import called
 
+EXPECTED = {
+    "rlnas comp": {"compare", "completion", "compress"},
+    "rlnas bench inf": {"info"},
+    "rlnas compare --bud": {"--budget"},
+    "rlnas compare --seeds 3 --na": {"--name"},
+    "rlnas bench tabulate --recipe.epo": {"--recipe.epochs"},
+    "rlnas runs --al": {"--all"},
+    "rlnas runs clean --y": {"--yes"},
+    "rlnas runs s": {"show"},
+    "rlnas plot mi": {"mine", "mine.npz"},
+    "rlnas report la": {"latest"},
+    "rlnas plot a": {"a b.npz"},
+}
+"""What shells offer for the last word of a line; in a folder with a run `mine`, and files."""
+
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("completion") / "script"
-    path.write_text(called("completion").stdout, encoding="utf-8")
-    return path
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("completion")
+    for shell in get_args(Shell):
+        (folder / f".{shell}").write_text(called("completion", shell).stdout, encoding="utf-8")
+    run = folder / "runs" / "compare-1"
+    run.mkdir(parents=True)
+    remember(run, "mine")
+    for name in ("mine.npz", "a b.npz"):
+        (folder / name).write_text("")
+    return folder
 
 
-def completed(script: Path, line: str, cwd: Path) -> set[str]:
-    """What bash offers for the last word of a line."""
-    if not shutil.which("bash"):
-        pytest.skip("no bash here")
+def program(shell: str) -> str:
+    return shutil.which(shell) or pytest.skip(f"no {shell} here")
+
+
+def said(words: list[str], cwd: Path) -> list[str]:
+    done = subprocess.run(words, capture_output=True, text=True, cwd=cwd)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("line", EXPECTED)
+def test_bash(line: str, world: Path) -> None:
     words = line.split(" ")
     code = (
-        f"source {shlex.quote(str(script))}; COMP_WORDS=({' '.join(map(shlex.quote, words))}); "
+        f"source .bash; COMP_WORDS=({' '.join(map(shlex.quote, words))}); "
         f'COMP_CWORD={len(words) - 1}; _rlnas; printf "%s\\n" "${{COMPREPLY[@]}}"'
     )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=cwd)
-    assert (done.returncode, done.stderr) == (0, "")
-    return set(done.stdout.split())
+    assert set(said([program("bash"), "-c", code], world)) == EXPECTED[line]
 
 
-def test_commands_and_options_are_completed(script: Path, tmp_path: Path) -> None:
-    assert completed(script, "rlnas comp", tmp_path) == {"compare", "completion", "compress"}
-    assert completed(script, "rlnas bench inf", tmp_path) == {"info"}
-    assert completed(script, "rlnas compare --bud", tmp_path) == {"--budget"}
-    assert completed(script, "rlnas compare --seeds 3 --na", tmp_path) == {"--name"}
-    assert completed(script, "rlnas bench tabulate --recipe.epo", tmp_path) == {"--recipe.epochs"}
-    assert completed(script, "rlnas runs --al", tmp_path) == {"--all"}
-    assert completed(script, "rlnas runs clean --y", tmp_path) == {"--yes"}
-    assert completed(script, "rlnas runs s", tmp_path) == {"show"}
+@pytest.mark.parametrize("line", EXPECTED)
+def test_fish(line: str, world: Path) -> None:
+    code = f"source .fish; complete -C {shlex.quote(line)}"
+    assert set(said([program("fish"), "--no-config", "-c", code], world)) == EXPECTED[line]
 
 
-def test_names_of_runs_and_files_are_completed(script: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "runs" / "compare-1"
-    folder.mkdir(parents=True)
-    remember(folder, "mine")
-    (tmp_path / "mine.txt").write_text("")
-    assert completed(script, "rlnas plot mi", tmp_path) == {"mine", "mine.txt"}
-    assert completed(script, "rlnas report la", tmp_path) == {"latest"}
+@pytest.mark.parametrize("line", EXPECTED)
+def test_zsh_in_a_terminal(line: str, world: Path) -> None:
+    """Only a line that is edited completes. Several words are listed below it."""
+    with Terminal([program("zsh"), "-f", "-i"], world) as terminal:
+        terminal.types("PS1='ready'; source .zsh; rlnas() { print -r -- \"<${(j:|:)@}>\" }\n")
+        terminal.shows(r"[\r\nm]ready")
+        terminal.types(f"{line}\t")
+        found = EXPECTED[line]
+        if len(found) == 1:
+            (word,) = found
+            terminal.types("\n")
+            terminal.shows(re.escape(f"<{'|'.join([*line.split()[1:-1], word])}>"))
+        else:
+            terminal.types("\t")
+            for word in found:
+                terminal.shows(rf"[\s\x07]{re.escape(word)}\s")
+
+
+class Terminal:
+    """A program in a pseudo terminal."""
+
+    def __init__(self, words: list[str], cwd: Path) -> None:
+        pty = pytest.importorskip("pty", reason="no pseudo terminals here")
+        self.seen = ""
+        master, slave = pty.openpty()
+        self.file = master
+        self.process = subprocess.Popen(
+            words, cwd=cwd, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env={"PATH": os.environ["PATH"], "TERM": "dumb", "HOME": str(cwd), "COLUMNS": "200"},
+        )  # fmt: skip
+        os.close(slave)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.file)
+
+    def types(self, text: str) -> None:
+        os.write(self.file, text.encode())
+
+    def shows(self, pattern: str, seconds: float = 30.0) -> None:
+        """Wait until it does."""
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.seen):
+            assert time.monotonic() < end, self.seen
+            if select.select([self.file], [], [], 0.1)[0]:
+                self.seen += os.read(self.file, 65536).decode(errors="replace")
 
 
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in ("train",)])
@@ -65,7 +136,3 @@ def test_every_option_is_there(name: str) -> None:
     if name == "bench import-csv":  # the family says which
         known = {"--family"}
     assert known <= offered
-
-
-def test_zsh_reads_it_by_its_own_help() -> None:
-    assert called("completion", "zsh").stdout.startswith("autoload -U +X bashcompinit")

@@ -180,7 +180,7 @@ def made(args: list[str], pattern: str) -> str:
 ELSEWHERE = {"train 2": "test_training_invented"} | dict.fromkeys(
     [
         *("ablate 1", "bench distill 1", "bench tabulate 1", "compare 3", "oneshot 1"),
-        "retrain 1",
+        *("retrain 1", "train 3"),
     ],
     "test_ray",
 )

@@ -6,11 +6,13 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +29,13 @@ from rlnas.analysis import cli  # noqa: E402
 from rlnas.analysis.ablation import jobs  # noqa: E402
 from rlnas.analysis.ablation.command import Ablate  # noqa: E402
 from rlnas.analysis.ablation.plan import Row, plan  # noqa: E402
+from rlnas.analysis.interrupts import SAID  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.executor import LOCAL, Executor  # noqa: E402
 from rlnas.bench.workers import Failure  # noqa: E402
 from tables import small_table  # noqa: E402
+from test_training_seeds import SIZE, TWO  # noqa: E402
+from test_training_seeds import files as trainings  # noqa: E402
 from worker_tasks import act, die_once, run_here  # noqa: E402
 
 ON_RAY = ("--executor", "ray")
@@ -144,8 +149,9 @@ TABULATE = (
 
 
 @pytest.mark.long
-def test_a_driver_that_is_killed_leaves_nobody_and_the_next_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_a_driver_that_is_stopped_leaves_nobody_and_the_next_goes_on(
+    stop: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trainings of a Ray of its own, then of this process; all as without Ray, but for times."""
     pytest.importorskip("torch", reason="the extra `retrain` is not installed")
@@ -160,9 +166,13 @@ def test_a_driver_that_is_killed_leaves_nobody_and_the_next_goes_on(
         assert first.poll() is None, first.communicate()
         started = below(first.pid)
         assert len(started) > 2
+        first.send_signal(stop)
+        _, said = first.communicate(timeout=60)
     finally:
         first.kill()
         first.communicate()
+    if stop == signal.SIGINT:
+        assert first.returncode == 130 and said.decode().endswith(f"{SAID}\n")
     before = records.read_text().splitlines()
     assert 1 <= len(before) < 7, "it ended before it could be killed"
     assert until(lambda: not any(map(there, started)))  # Ray's agents look now and then
@@ -174,6 +184,16 @@ def test_a_driver_that_is_killed_leaves_nobody_and_the_next_goes_on(
             assert cli.main(TABULATE.split()) == 0
     assert records.read_text().splitlines()[: len(before)] == before
     assert numbers(records) == numbers(tmp_path / "alone" / "folder" / "records.jsonl")
+
+
+@pytest.mark.long
+def test_trainings_of_several_seeds_are_the_same_bytes(address: str, tmp_path: Path) -> None:
+    small_table().save(tmp_path / "small.npz")
+    words = ["train", AGENT, "--benchmark", str(tmp_path / "small.npz"), *SIZE.split()]
+    for out, where in (("here", ()), ("there", (*ON_RAY, "--address", address))):
+        assert cli.main([*words, *TWO, "--out", str(tmp_path / out), *where]) == 0
+    here = trainings(tmp_path / "here")
+    assert len(here) == 14 and here == trainings(tmp_path / "there")
 
 
 def holds_a_line(file: Path) -> bool:
@@ -223,6 +243,22 @@ def test_what_is_no_cluster_is_one_line(
     assert said.out == "" and not list(tmp_path.rglob("*.json"))
     (line,) = [x for x in said.err.splitlines() if not x.startswith("ablate: ")]
     assert line.startswith(f"rlnas: error: {reason}")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_token_of_a_cluster_is_sent_where_there_is_one(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ray start` asks for one unless told otherwise, and leaves it in the home folder."""
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("rlnas.bench.ray_tasks.connected", lambda where: nullcontext())
+    if there:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("secret")
+    with Executor("ray", "127.0.0.1:6379").opened():
+        assert os.environ.pop("RAY_AUTH_MODE", "") == ("token" if there else "")
 
 
 @pytest.mark.long

@@ -33,6 +33,7 @@ from rlnas.bench.nb101.table import Table
 from rlnas.bench.rewards import Exponential
 from rlnas.bench.table_benchmark import TableBenchmark
 from tables import small_benchmark
+from worker_tasks import act, run_here
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +157,42 @@ def test_what_ray_costs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         by_tasks, "seconds", lambda small, workers, where: took[where.executor, workers]
     )
+    monkeypatch.setattr(by_tasks, "reckoned", lambda spent, trainings: [])
     cost, gain = by_tasks.measure(small=False)
     assert (cost.ours, cost.reference, gain.ours, gain.reference) == (11, 10, 11, 18)
     assert cost.note.endswith("2 workers: +10% on local processes")
     assert gain.note.endswith("efficiency 0.82")
+
+
+def test_what_many_machines_bring_by_hand() -> None:
+    for begin, tasks, workers, end in (
+        (10.0, [1.0, 1.0, 1.0], 1, 13),
+        (10.0, [4.0, 1.0, 1.0, 1.0], 2, 14),  # the others are done meanwhile
+        (10.0, [4.0, 1.0], 100, 14),
+        (10.0, [], 2, 0),
+    ):
+        assert by_tasks.makespan(begin, tasks, workers) == end
+    found = by_tasks.reckoned(np.array([25.0, 5.0, 5.0, 8.0]), trainings=5)
+    assert [m.name for m in found[:3]] == ["this grid, 1", "this grid, 10", "this grid, 100"]
+    # 20 s until a worker begins, then 5, 5, 5 and 8; the full grid: 40 tasks of 4 x 5.75.
+    assert [m.ours for m in found] == [33, 28, 28, 20 + 20 * 23, 20 + 2 * 23, 20 + 23]
+    assert [m.reference for m in found] == [33] * 3 + [480] * 3
+    assert "40 tasks of 23 s on 10 machines of 2 cores, 20 s until" in found[4].note
+    measured = [
+        Measure("Ray", 110.0, 100.0, "s", ""),
+        Measure("Ray, 2 workers", 110.0, 200.0, "s", ""),
+    ]
+    said = by_tasks.told([vars(one) for one in (*measured, *found)])
+    assert "two workers: 110 s, +10% on local processes" in said and "to two 0.91. Reckoned" in said
+    assert "takes 33 s on 1, 28 s on 10, 28 s on 100; one of 8 alphas, 5 N, 20 tr" in said
+    assert "as here, 8 min on 1, 66 s on 10, 43 s on 100. A" in said and "so 20 machines" in said
+
+
+def test_the_ends_of_tasks_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlnas.bench.workers.run_all", run_here)
+    watched, ends = by_tasks.Watched(), list[Any]()
+    watched.run_all(act, ["a", "b"], 1, lambda *told: None, lambda *end: ends.append(end))
+    assert len(ends) == 2 and 0 <= watched.ended[0] <= watched.ended[1]
 
 
 def test_a_grid_is_timed_with_nothing_compiled_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from notebooks import NOTEBOOKS, code_cells, read
@@ -186,13 +185,15 @@ def test_ppo_as_purejaxrls_learns_on_it() -> None:
     """The one that notebook 08 shows, on a line of 16 architectures, each worth more than the one
     before: what it gains a step is nothing by chance, and near all there is in the end."""
     notebook = read(next(path for path in NOTEBOOKS if path.name.startswith("08")))
-    (source,) = (x.source for x in code_cells(notebook) if "def make_train(" in x.source)
-    names: dict[str, Any] = {"jax": jax, "jnp": jnp, "optax": optax}
-    exec(source, names)
     rows = 16
     line = table([[j for j in (i - 1, i + 1) if 0 <= j < rows] for i in range(rows)],
                  np.arange(rows) / 32)  # fmt: skip
     env, params = make(line, shaping=Linear(32.0), neighbours=2, horizon=8)
-    _, gained = jax.jit(names["make_train"](env, params, updates=30))(jax.random.key(0))
+    cells = [cell.source for cell in code_cells(notebook)]
+    names: dict[str, Any] = {}
+    for source in (cells[0].removeprefix("%matplotlib inline\n"), *cells[2:4]):
+        exec(source, names)  # imports; the network; what trains it
+        names |= {"env": env, "params": params, "smoke": False}
+    gained = jax.jit(names["train"])(jax.random.key(0))
     assert abs(float(gained[0])) < 0.25
     assert float(gained[-5:].mean()) > 0.5

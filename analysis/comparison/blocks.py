@@ -27,12 +27,14 @@ class Source:
     epochs: int | None = None
     noise: str = "mean"
     reward: str = ""
+    objectives: tuple[str, ...] = ()
 
 
 @cache  # one copy a worker process
 def opened(source: Source) -> Benchmark:
     found = bench.load(source.name, epochs=source.epochs, noise=source.noise)
-    return asked_for(found, (), source.reward) if source.reward else found
+    asked = source.objectives or source.reward
+    return asked_for(found, source.objectives, source.reward) if asked else found
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,13 @@ def run_block(block: Block, tell: Tell) -> History:
 
 
 def run_apart(
-    blocks: Sequence[Block], where: Executor, made: Callable[[int, History], None]
+    blocks: Sequence[Any],
+    where: Executor,
+    made: Callable[[int, Any], None],
+    function: Callable[[Any, Tell], Any] = run_block,
 ) -> None:
-    """made: told of each block's start and history as soon as it is there. `PluginError` at the
-    end for those that failed."""
+    """made: told of each block's start and history as soon as it is there. function: does a block.
+    `PluginError` at the end for those that failed."""
     failures: dict[int, str] = {}
 
     def done(number: int, found: Any) -> None:
@@ -78,7 +83,7 @@ def run_apart(
         else:
             made(blocks[number].start, found)
 
-    where.run_all(run_block, blocks, None, lambda number, told: None, done)
+    where.run_all(function, blocks, None, lambda number, told: None, done)
     if failures:
         raise PluginError(
             f"{len(failures)} of {len(blocks)} tasks failed, first {failures[min(failures)]}; the "

@@ -102,8 +102,8 @@ class Compare:
     reported, too."""
 
     where: OmitArgPrefixes[Executor] = LOCAL
-    """Where blocks of ten seeds run; comparisons by --seconds, --any-fidelity or --objectives, and
-    agents outside JAX, run on this machine."""
+    """Where blocks of ten seeds run, of fifty with --seconds or --any-fidelity; agents outside JAX
+    run on this machine."""
 
     out: Folder = Path("runs")
     """Folder of all runs."""
@@ -120,11 +120,6 @@ class Compare:
 
         self.where.check()
         by_fidelity = self.seconds is not None or self.any_fidelity
-        if self.where.executor != "local" and (by_fidelity or self.objectives):
-            raise UserError(
-                "--executor ray is given with --seconds, --any-fidelity or --objectives, which run "
-                "on this machine; leave one out"
-            )
         if by_fidelity:
             return self.with_fidelities()
         others = ("seconds", "any_fidelity")
@@ -133,9 +128,9 @@ class Compare:
             from rlnas.analysis.fronts.run import compare_fronts
 
             agents = options.pop("agents")
-            options.pop("where")
-            for name in options.pop("benchmark"):
-                compare_fronts(name, agents, objectives, **options)
+            with self.where.opened():
+                for name in options.pop("benchmark"):
+                    compare_fronts(name, agents, objectives, **options)
             return None
         if len(self.benchmark) != 1:
             with self.where.opened():
@@ -162,15 +157,18 @@ class Compare:
                 f"{given} is given with --objectives or --reward; expected a budget of queries, "
                 "--budget, of whole trainings for these"
             )
+        from rlnas.analysis.comparison.blocks import Source
         from rlnas.analysis.seconds.write import opened, run
 
-        for name in self.benchmark:
-            there = opened(name, self.epochs, self.noise, self.rehearsal)
-            run(
-                there, self.agents, kind="seconds" if by_seconds else "fidelities",
-                seconds=self.seconds, queries=self.budget, seeds=self.seeds, seed=self.seed,
-                out=self.out, redo=self.redo, reference=self.reference,
-            )  # fmt: skip
+        with self.where.opened():
+            for name in self.benchmark:
+                there = opened(name, self.epochs, self.noise, self.rehearsal)
+                run(
+                    there, self.agents, kind="seconds" if by_seconds else "fidelities",
+                    seconds=self.seconds, queries=self.budget, seeds=self.seeds, seed=self.seed,
+                    out=self.out, redo=self.redo, reference=self.reference, where=self.where,
+                    source=Source(name, self.epochs, self.noise),
+                )  # fmt: skip
 
 
 @dataclass(frozen=True)

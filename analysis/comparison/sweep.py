@@ -113,7 +113,7 @@ def compare(
         searched = asked_for(searched, (), reward)
     if isinstance(benchmark, str):
         source = Source(benchmark, epochs, noise)
-    if source:
+    if source and reward:
         source = dataclasses.replace(source, reward=reward)
     runs = []
     total = seeds * len(entered)

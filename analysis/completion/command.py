@@ -7,6 +7,8 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+Shell = Literal["bash", "zsh", "fish"]
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -16,9 +18,10 @@ class Completion:
     Examples:
       source <(rlnas completion)
       rlnas completion zsh > ~/.rlnas-completion; echo 'source ~/.rlnas-completion' >> ~/.zshrc
+      rlnas completion fish > ~/.config/fish/completions/rlnas.fish
     """
 
-    shell: Positional[Literal["bash", "zsh"]] = "bash"
+    shell: Positional[Shell] = "bash"
     """For which."""
 
     def run(self) -> None:

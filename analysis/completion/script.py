@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rlnas.analysis import cli
@@ -38,34 +38,39 @@ def spelled(settings: Any, prefix: str = "") -> Iterator[str]:
 
 
 def script(shell: str) -> str:
-    """bash's; zsh reads it, too."""
-    lines = [f"    {quoted(name)}) words={quoted(' '.join(options_of(name)))} ;;"
-             for name in cli.COMMANDS]  # fmt: skip
-    tops = dict.fromkeys(name.split()[0] for name in cli.COMMANDS)
-    below = {
-        group: " ".join(name.split()[1] for name in cli.COMMANDS if name.startswith(f"{group} "))
-        for group in dict.fromkeys(name.split()[0] for name in cli.COMMANDS if " " in name)
-    }
-    groups = [f"    {quoted(name)}) below={quoted(words)} ;;" for name, words in below.items()]
-    head = "autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else ""
-    return head + TEMPLATE.format(
-        tops=quoted(" ".join(tops)), groups="\n".join(groups), commands="\n".join(lines),
-        names=f"{RUNS}/{NAMES}", latest=LATEST,
-    )  # fmt: skip
+    """The function that completes, in the language of a shell."""
+    branch, template = SHELLS[shell]
+    groups: dict[str, list[str]] = {}
+    for name in cli.COMMANDS:
+        if " " in name:
+            groups.setdefault(name.split()[0], []).append(name.split()[1])
+    options = {name: options_of(name) for name in cli.COMMANDS}
+    return template.format(
+        tops=" ".join(dict.fromkeys(name.split()[0] for name in cli.COMMANDS)),
+        groups=branches(branch, "below", groups),
+        commands=branches(branch, "options", options),
+        names=f"{RUNS}/{NAMES}",
+        latest=LATEST,
+    )
 
 
-def quoted(text: str) -> str:
-    return f'"{text}"'
+def branches(form: str, variable: str, words: Mapping[str, Sequence[str]]) -> str:
+    """A case for each key, which sets a variable."""
+    return "\n".join(
+        form.format(key=key, variable=variable, words=" ".join(found))
+        for key, found in words.items()
+    )
 
 
-TEMPLATE = """\
+POSIX = '    "{key}") {variable}="{words}" ;;'
+BASH = """\
 # rlnas completion: source it
 _rlnas() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" first="${{COMP_WORDS[1]}}" words="" below=""
+  local current="${{COMP_WORDS[COMP_CWORD]}}" first="${{COMP_WORDS[1]}}" options="" below=""
   local command="$first"
   COMPREPLY=()
   if [ "$COMP_CWORD" -le 1 ]; then
-    COMPREPLY=($(compgen -W {tops} -- "$current"))
+    COMPREPLY=($(compgen -W "{tops}" -- "$current"))
     return
   fi
   case "$first" in
@@ -79,15 +84,80 @@ _rlnas() {{
   case "$command" in
 {commands}
   esac
-  [ "$COMP_CWORD" -eq 2 ] && words="$words $below"
   case "$current" in
-    -*) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
+    -*) COMPREPLY=($(compgen -W "$options" -- "$current")) ;;
     *)
       [ "$COMP_CWORD" -eq 2 ] && COMPREPLY=($(compgen -W "$below" -- "$current"))
       COMPREPLY+=($(compgen -W "$(ls {names} 2>/dev/null) {latest}" -- "$current"))
+      local IFS=$'\\n'  # file names may hold spaces
       COMPREPLY+=($(compgen -f -- "$current"))
       ;;
   esac
 }}
 complete -o filenames -F _rlnas rlnas
 """
+ZSH = """\
+# rlnas completion: source it
+_rlnas() {{
+  local first="${{words[2]}}" command="${{words[2]}}" options="" below=""
+  if (( CURRENT <= 2 )); then
+    compadd -- {tops}
+    return
+  fi
+  case "$first" in
+{groups}
+  esac
+  if (( CURRENT > 3 )) && [[ -n "$below" && " $below " == *" ${{words[3]}} "* ]]; then
+    command="$first ${{words[3]}}"
+  fi
+  case "$command" in
+{commands}
+  esac
+  if [[ "$PREFIX" == -* ]]; then
+    compadd -- ${{=options}}
+    return
+  fi
+  (( CURRENT == 3 )) && compadd -- ${{=below}}
+  compadd -- {latest} {names}/*(N:t)
+  _files
+}}
+(( $+functions[compdef] )) || {{ autoload -U compinit && compinit -i -D }}
+compdef _rlnas rlnas
+"""
+FISH = """\
+# rlnas completion: source it
+function __rlnas_words
+    set -l line (commandline -opc)
+    set -l below
+    set -l options
+    if test (count $line) -le 1
+        string split ' ' -- "{tops}"
+        return
+    end
+    set -l command $line[2]
+    switch $line[2]
+{groups}
+    end
+    if test (count $line) -gt 2; and contains -- $line[3] $below
+        set command "$line[2] $line[3]"
+    end
+    switch $command
+{commands}
+    end
+    if string match -q -- '-*' (commandline -ct)
+        printf '%s\\n' $options
+        return
+    end
+    test (count $line) -eq 2; and printf '%s\\n' $below
+    echo {latest}
+    command ls {names} 2>/dev/null
+end
+complete -c rlnas -n 'test (count (commandline -opc)) -le 1' -f
+complete -c rlnas -a '(__rlnas_words)'
+"""
+SHELLS = {
+    "bash": (POSIX, BASH),
+    "zsh": (POSIX, ZSH),
+    "fish": ('        case "{key}"\n            set {variable} {words}', FISH),
+}
+"""A case, and the whole."""

@@ -11,6 +11,7 @@ import numpy as np
 from rlnas import bench
 from rlnas.agents.reward_words import asked_for
 from rlnas.analysis import store
+from rlnas.analysis.comparison.blocks import Source
 from rlnas.analysis.comparison.measures import listed
 from rlnas.analysis.comparison.sweep import compare
 from rlnas.analysis.comparison.write import histories
@@ -46,7 +47,8 @@ def compare_fronts(
     check_rehearsal(found, options.get("rehearsal", False))
     searched = asked_for(found, objectives, reward)
     who = AGENTS if tuple(agents) == BASELINES else agents
-    runs = compare(searched, who, out=out, **options)
+    source = Source(benchmark, epochs, noise, reward, tuple(objectives))
+    runs = compare(searched, who, out=out, source=source, **options)
     draw(runs, searched, out, reference)
     histories(runs)
 

@@ -17,24 +17,24 @@ import numpy as np
 
 from rlnas.agents.fidelity import AsksFidelity, parts
 from rlnas.agents.protocol import AgentConfig, Outside, seed_keys
-from rlnas.agents.timed import TimedHistory, run_timed
-from rlnas.agents.timed_outside import run_timed_outside
+from rlnas.agents.timed import TimedHistory
 from rlnas.analysis import store
+from rlnas.analysis.comparison.blocks import Source, run_apart
 from rlnas.analysis.comparison.sweep import Contender, contenders, facts, identity_of
 from rlnas.analysis.seconds import keep
+from rlnas.analysis.seconds.blocks import TimedBlock, about, run_block, run_keys, runner
 from rlnas.analysis.store import Run
 from rlnas.bench.benchmark import Indexed
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.fidelity import Fidelities
-from rlnas.bench.jax_setup import pinned
+from rlnas.bench.jax_setup import configuration, pinned
 from rlnas.bench.progress import bar
 
 BLOCK = 50
 """Seeds that run side by side, always so many: no run depends on how many there are."""
 DRAWS, ALL = 1024, 1 << 20
 """Architectures that tell what queries cost; of numbered spaces up to the second size, all do."""
-MOST = 1 << 18
-"""Queries of a run; look-ups without an answer cost nothing, and an agent might make no others."""
 
 
 class Costs(NamedTuple):
@@ -98,10 +98,13 @@ def compare(
     out: Path,
     redo: bool = False,
     left: list[str] | None = None,
+    where: Executor = LOCAL,
+    source: Source | None = None,
 ) -> list[Run]:
     """Every agent's run under a budget of seconds, or without one of queries; loaded from `out`
     when it is there and whole. left: takes why an agent cannot search here, and the others go on;
-    else that is a `UserError`."""
+    else that is a `UserError`. where: blocks of agents that are JAX run there. source: how other
+    machines open the benchmark."""
     costs = None if seconds is None else check_seconds(fidelities, seconds)
     limit = Limit(seconds, queries, costs)
     entered = contenders(agents)
@@ -119,7 +122,9 @@ def compare(
                     progress.write(f"rlnas: redoing {contender.label}: {error}", file=sys.stderr)
             try:
                 started = time.monotonic()
-                history = histories(contender, fidelities, limit, seeds, seed, progress.update)
+                history = histories(
+                    contender, fidelities, limit, seeds, seed, progress.update, where, source
+                )
             except UserError as error:
                 if left is None or len(entered) == 1:
                     raise
@@ -163,11 +168,6 @@ class Limit(NamedTuple):
         return 1 << max(6, math.ceil(math.log2(1.5 * whole)))
 
 
-def runner(config: AgentConfig) -> Any:
-    """Who makes the runs of an agent."""
-    return run_timed_outside if isinstance(config, Outside) else run_timed
-
-
 def _place(
     contender: Contender, fidelities: Fidelities, limit: Limit, seeds: int, seed: int, out: Path
 ) -> tuple[Path, dict[str, Any]]:
@@ -191,31 +191,38 @@ def histories(
     seeds: int,
     seed: int,
     progress: Any,
+    where: Executor = LOCAL,
+    source: Source | None = None,
 ) -> TimedHistory:
-    """Of all seeds, as long as the longest. An agent that finds cheaper architectures than usual
-    makes more queries than there was room for: then the block runs again with twice the room, and
-    begins as before."""
-    config = contender.config
-    run, most = runner(config), limit.room(config)
-    padded = seeds if isinstance(config, Outside) else -(-seeds // BLOCK) * BLOCK
-    keys = seed_keys(seed, padded)
-    found: list[TimedHistory] = []
-    start = 0
-    while start < seeds:
-        block = run(config, fidelities, limit.high, keys[start : start + BLOCK], most)
-        part = TimedHistory._make(np.asarray(x) for x in block)
-        if limit.seconds is not None and part.made[:, -1].any():
-            if most >= MOST:
-                raise UserError(
-                    f"{contender.label} makes more than {MOST:,} queries in {limit.seconds:g} s of "
-                    f"{fidelities.benchmark.name}; give fewer --seconds"
-                )
-            most *= 2
-            continue
+    """Of all seeds, as long as the longest. where, source: as of `compare`."""
+    config, room = contender.config, limit.room(contender.config)
+    outside = isinstance(config, Outside)
+    starts = range(0, seeds, BLOCK)
+    parts: dict[int, TimedHistory] = {}
+
+    def made(start: int, part: TimedHistory) -> None:
         wanted = min(BLOCK, seeds - start)
-        found.append(TimedHistory._make(x[:wanted] for x in part))
-        start += BLOCK
+        parts[start] = TimedHistory._make(x[:wanted] for x in part)
         progress(wanted)
+
+    if where.executor == "local" or source is None or outside:
+        keys = seed_keys(seed, seeds if outside else starts[-1] + BLOCK)
+        for start in starts:
+            part, room = run_keys(
+                contender.label, config, fidelities, limit.seconds, keys[start : start + BLOCK],
+                room,
+            )  # fmt: skip
+            made(start, part)
+    else:
+        apart = [
+            TimedBlock(
+                contender.label, config, source, limit.seconds, room, seed, start, BLOCK,
+                about(fidelities), configuration(),
+            )
+            for start in starts
+        ]  # fmt: skip
+        run_apart(apart, where, made, run_block)
+    found = [parts[start] for start in starts]
     length = max(int(part.made.sum(1).max()) for part in found)
     if not length:
         raise UserError(

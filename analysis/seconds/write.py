@@ -10,6 +10,7 @@ from typing import Any
 
 from rlnas import bench
 from rlnas.analysis import store
+from rlnas.analysis.comparison.blocks import Source
 from rlnas.analysis.fidelity import text as of_fidelities
 from rlnas.analysis.fidelity.measures import Agreement
 from rlnas.analysis.rehearsal import check_rehearsal
@@ -25,6 +26,7 @@ from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
 from rlnas.bench.checks import Each, Fields, Number, Text, Whole, check
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 from rlnas.bench.fidelity import Fidelities
 from rlnas.bench.files import at_once, expanded, quoted
 from rlnas.bench.reading import read_json, write_json
@@ -79,9 +81,11 @@ def run(
     reference: str,
     agreement: Sequence[Agreement] = (),
     lenient: bool = False,
+    where: Executor = LOCAL,
+    source: Source | None = None,
 ) -> None:
-    """Run what is missing, and write and say what came of it. seconds, queries: as of `compare`.
-    lenient: agents that cannot search here are left out, and that is said."""
+    """Run what is missing, and write and say what came of it. seconds, queries, where, source: as
+    of `compare`. lenient: agents that cannot search here are left out, and that is said."""
     check_at_least(2, ", an interval needs them", seeds=seeds)
     check_seed(seed)
     out = Path(expanded(str(out)))
@@ -89,7 +93,7 @@ def run(
     left: list[str] = []
     runs = compare(
         fidelities, agents, seconds=seconds, queries=queries, seeds=seeds, seed=seed, out=out,
-        redo=redo, left=left if lenient else None,
+        redo=redo, left=left if lenient else None, where=where, source=source,
     )  # fmt: skip
     identity: list[Any] = [[run.manifest["hash"], run.label] for run in runs]
     folder = store.folder_of(

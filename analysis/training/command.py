@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from rlnas import agents, bench
@@ -28,8 +29,13 @@ class Train(TrainSettings):
     table, budget or repeat (transfer).
     Without any training (cold), the agent's name alone in `rlnas compare` learns inside its budget.
 
+    `--seeds 5` makes five, of this and the next seeds, each to the bytes of `--seed` alone; what is
+    done is left as it is. --workers and --executor ray say how many at once, and where; --name N
+    names them N-0 to N-4.
+
     Examples:
       rlnas train
+      rlnas train --seeds 5
       rlnas train --preset smoke
       rlnas train --shown 0.25 --alpha 8 --neighbours 10
       rlnas train --shown 0.5 --shown-region
@@ -78,14 +84,23 @@ class Train(TrainSettings):
         """Train, evaluating and saving at intervals; print what came of it and where it lies."""
         from rlnas.analysis.outcome import finished
         from rlnas.analysis.trackers import named
-        from rlnas.analysis.training.loop import train
-        from rlnas.analysis.training.text import summary
+        from rlnas.analysis.training.several import train_several
+        from rlnas.analysis.training.text import summary, summary_of
 
         self.check()
         trackers = named(self.log)
         benchmark = bench.load(self.benchmark, epochs=self.epochs, noise=self.noise)
         check_rehearsal(benchmark, self.rehearsal)
+
+        def made(alone: TrainSettings, folder: Path) -> None:
+            finished(folder, alone, "" if self.seeds == 1 else f"-{alone.seed}")
+
         with blamed(f"agent {self.agent}", agents.config(self.agent)):
-            folder = train(self, benchmark, trackers)
-        finished(folder)
-        print(summary(folder))
+            folders, failures = train_several(self, benchmark, trackers, made)
+        if folders:
+            print(summary(folders[0]) if self.seeds == 1 else summary_of(folders))
+        if failures:
+            raise UserError(
+                f"{len(failures)} of {self.seeds} trainings failed, first {failures[0]}; the same "
+                "command goes on with them"
+            )

@@ -11,8 +11,9 @@ import tyro
 from rlnas.agents import registry
 from rlnas.analysis.settings import check_at_least, check_folder, check_seed
 from rlnas.analysis.trackers import Name
-from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within
+from rlnas.bench.bounds import Epochs, Folder, Queries, Seed, Within, Workers
 from rlnas.bench.errors import UserError
+from rlnas.bench.executor import LOCAL, Executor
 
 QUERIES = (10, 20, 50)
 """The query counts that trained agents are judged at unless told otherwise."""
@@ -58,6 +59,13 @@ class TrainSettings:
     """Which random share, or region, `--shown` is; trainings of other seeds see the same."""
     seed: Seed = 0
     """Root of all randomness."""
+    seeds: Annotated[int, Within(1, 10_000)] = 1
+    """Trainings: of --seed and the seeds behind it, each in a folder of its own, as alone."""
+    workers: Workers | None = None
+    """Trainings at once, each in a process of its own; default: one after another in this one, on
+    Ray as many as the cluster has room for."""
+    where: tyro.conf.OmitArgPrefixes[Executor] = LOCAL
+    """Where the trainings run."""
     evaluate_every: Annotated[int | None, Within(1)] = None
     """Environment steps between evaluations; None: an eighth of the training."""
     evaluation_seeds: Annotated[int, Within(1, 100000)] = 20
@@ -91,6 +99,7 @@ class TrainSettings:
             evaluate_every=1 if self.evaluate_every is None else self.evaluate_every,
             evaluation_seeds=self.evaluation_seeds,
             judging_seeds=self.judging_seeds,
+            seeds=self.seeds,
         )
         if not self.evaluation_queries or list(self.evaluation_queries) != sorted(
             {max(1, q) for q in self.evaluation_queries}
@@ -100,5 +109,7 @@ class TrainSettings:
                 f"--evaluation-queries is {found!r}; expected ascending numbers of at least 1"
             )
         check_seed(self.seed)
+        check_seed(self.seed + self.seeds - 1, "seed + --seeds - 1")
+        self.where.check()
         check_seed(self.shown_seed, "shown-seed")
         check_folder(self.out)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.analysis.rehearsal import called
@@ -55,6 +57,38 @@ def summary(folder: Path) -> str:
     lines += [
         f"checkpoint  {quoted(folder)}",
         f"            rlnas compare --agents random_search {quoted(f'{agent}:{folder}')}",
+    ]
+    return "\n".join(lines)
+
+
+def summary_of(folders: Sequence[Path]) -> str:
+    """What trainings that differ by their seeds came to: a line each, their mean, and the means of
+    the baselines over all their searches."""
+    found = [read(folder)[0] for folder in folders]
+    facts = [Checkpoint.load(folder).facts for folder in folders]
+    first, queries = found[0], counts(found[0]["curve"][-1])
+    agent, about = first["agent"], first["benchmark"]
+    lines = [
+        f"{len(found)} trainings of {agent}, tested on {called(about)}{trained_on(facts[0])}:",
+        f"validation accuracy of the incumbent, then {about['reports']} (%), means of "
+        f"{first['judged_by']} searches each",
+        f"{'queries':16}{'looked up before':>17}" + 2 * "".join(f"{q:>8}" for q in queries),
+    ]
+    for manifest, fact in zip(found, facts, strict=True):
+        before = f"{fact['lookups']:,}"
+        lines.append(line(f"seed {manifest['seed']}", before, manifest["judged"][agent]))
+    for name in first["judged"]:
+        each = [manifest["judged"][name] for manifest in found]
+        mean = {key: np.mean([one[key] for one in each], axis=0) for key in ("val", "reported")}
+        lines.append(line(f"mean, {agent}" if name == agent else name,
+                          "" if name == agent else "0", mean))  # fmt: skip
+    if all(fact["same_queries"] == 1 for fact in facts):
+        lines += ["", f"all are {BLIND}"]
+    words = " ".join(quoted(f"{agent}:{folder}") for folder in folders)
+    lines += [
+        "",
+        *(f"{'' if i else 'checkpoints':12}{quoted(f)}" for i, f in enumerate(folders)),
+        f"            rlnas compare --agents random_search {words}",
     ]
     return "\n".join(lines)
 
