@@ -13,6 +13,8 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.compress.data import is_compression
 from rlnas.analysis.compress.write import write as write_compression
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
+from rlnas.analysis.maskconnect.data import is_maskconnect
+from rlnas.analysis.maskconnect.write import write as write_maskconnect
 from rlnas.analysis.morph.data import is_morph
 from rlnas.analysis.morph.write import write as write_morph
 from rlnas.analysis.retrain.data import is_retraining
@@ -60,6 +62,8 @@ def reported(folder: Path) -> bool:
         write_compression(folder)
     elif is_morph(folder):
         write_morph(folder)
+    elif is_maskconnect(folder):
+        write_maskconnect(folder)
     elif is_comparison(folder):
         again = write_several if is_of_several(folder) else write
         again(collect([folder]), folder, reference_in(folder))
