@@ -26,11 +26,12 @@ class IRLAS(BlockQNN):
     for each choice that says how alike the expert's the topology becomes; the accuracy is learned
     from as before.
 
-    From the paper: the reward is linear in features of a state, with weights from inverse
-    reinforcement learning by feature counts (Abbeel and Ng 2004), learned before the search and
-    without a training. No code of it could be had. Ours: the features, of each layer its type, its
-    kernel and each predecessor, one-hot; the projection method (`rlnas.agents.apprenticeship`); the
-    scale; experts that fit the spaces (the paper's is a ResNeXt). weight=0 is `blockqnn`.
+    From the paper: the reward is linear in features of a state (type, kernel and predecessors of a
+    layer), learned by inverse reinforcement learning so that the expert's feature counts are
+    matched. No code of it could be had. Ours: one-hot features of each layer; Abbeel and Ng's
+    projection method (2004, `rlnas.agents.apprenticeship`), before the search and without a
+    training; the scale; experts that fit the spaces (the paper's is a ResNeXt). weight=0 is
+    `blockqnn`.
     """
 
     expert: str = "resnet"
@@ -41,7 +42,7 @@ class IRLAS(BlockQNN):
     """What the expert's whole topology is worth, as accuracy (a fraction), above uniform
     choices."""
 
-    discount: Annotated[float, Within(0, 1)] = 0.9
+    discount: Annotated[float, Within(0, 1)] = 0.97
     """Of the feature counts, a step."""
 
     def stimuli(self, decisions: Decisions) -> Float32[np.ndarray, "T K"] | None:

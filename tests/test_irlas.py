@@ -175,26 +175,24 @@ def test_what_is_no_expert_is_refused_in_a_line() -> None:
 
 
 def test_without_weight_it_is_blockqnn_to_the_last_byte() -> None:
-    keys = seed_keys(0, 3)
-    plain = run_seeds(BlockQNN(replay=4, schedule=30), GRID, 30, keys)
-    without = run_seeds(IRLAS(replay=4, schedule=30, weight=0.0), GRID, 30, keys)
+    keys = seed_keys(0, 2)
+    plain = run_seeds(BlockQNN(replay=2, schedule=20), GRID, 20, keys)
+    without = run_seeds(IRLAS(replay=2, schedule=20, weight=0.0), GRID, 20, keys)
     for a, b in zip(plain, without, strict=True):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
-    other = run_seeds(IRLAS(replay=4, schedule=30, weight=0.5), GRID, 30, keys)
-    assert not np.array_equal(plain.arch, other.arch)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("expert", ["resnet", "inception"])
 def test_what_is_sampled_comes_near_the_expert(expert: str) -> None:
-    benchmark, keys = load("nb101-digits"), seed_keys(0, 12)
+    benchmark, keys = load("synthetic-tnb101-0"), seed_keys(0, 12)
     late = []
-    for weight in (0.0, 0.3):
+    for weight in (0.0, 1.0):
         settings = IRLAS(expert=expert, weight=weight, schedule=80, alpha=0.05, replay=32)
         moves = moves_to_expert(benchmark, expert, run_seeds(settings, benchmark, 80, keys).arch)
         late.append(moves[:, 64:].mean(1))
     nearer = late[0] - late[1]
-    assert nearer.mean() > 0.5
+    assert nearer.mean() > 1
     assert nearer.mean() > 4 * nearer.std(ddof=1) / np.sqrt(len(nearer))
 
 
@@ -205,6 +203,7 @@ def test_moves_are_counted() -> None:
     np.testing.assert_array_equal(moves_from(offsets, flat, 4), [1, 2, 2, 3, 0])
 
 
+@pytest.mark.long
 def test_the_report_says_how_near_it_asks() -> None:
     benchmark, keys = load("nb101-digits"), seed_keys(0, 2)
     settings = IRLAS(replay=1)
