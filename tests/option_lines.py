@@ -94,7 +94,8 @@ LINES: dict[str, list[str]] = {
     ],
     "maskconnect": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --vertices 4 --active 1 "
-        "--sets 2 --seeds 1 --seed 2 --epochs 1 --score-rate 0.1 --out out"
+        "--sets 2 --seeds 1 --seed 2 --epochs 1 "
+        "--score-optimiser adam --score-rate 0.1 --out out"
     ],
     "morph": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --pairs 1 "

@@ -133,8 +133,9 @@ def train(
     """One training. val, test: of the trained network itself with the chosen mask."""
     settings = replace(trainer.recipe.settings, epochs=config.epochs)
     data, plan = trainer.data, MaskedPlan(ops, config.active)
+    adam = config.score_optimiser == "adam"
     network, _ = networks.make(plan, settings, data.channels, data.classes, seed)
-    fit = MaskedFit(network, config.score_rate, data, settings, seed, trainer.engine)
+    fit = MaskedFit(network, config.score_rate, adam, data, settings, seed, trainer.engine)
     seconds = 0.0
     while not fit.done:
         seconds += trainer.epoch(fit, "--score-rate")

@@ -42,8 +42,10 @@ class MaskConnectSettings:
     """Of the first training."""
     epochs: Annotated[int, Within(1, 100000)] = 20
     """Of a training. Its optimiser is the table's own recipe."""
+    score_optimiser: Literal["sgd", "adam"] = "sgd"
+    """Of the scores: plain gradient descent, or Adam, which makes more of small gradients."""
     score_rate: Annotated[float, Within(0, 100)] = 0.05
-    """Of the scores' Adam; at 0 nothing is learned of them."""
+    """Of that optimiser; at 0 nothing is learned of them."""
     out: Folder = Path("runs")
     """Folder of all runs; results go to its folder maskconnect-<hash of the settings>."""
 

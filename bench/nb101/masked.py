@@ -7,7 +7,7 @@ the inactive inputs, too. Scores and weights are learned together. No code of it
 
 Ours, besides: one set of scores for all cells of the network, so that they make one cell; parts are
 added up at the output, too, where NAS-Bench-101 concatenates, and every vertex is as wide as the
-cell, so that the shapes do not depend on the mask; Adam for the scores.
+cell, so that the shapes do not depend on the mask; the scores' optimiser.
 """
 
 from __future__ import annotations
@@ -151,14 +151,16 @@ class MaskedPlan:
 class MaskedFit(Fit):
     """A training with a new mask every step, in which the scores learn, too.
 
-    rate: of their Adam; at 0 they stay, and every mask of the size is as likely all along.
+    rate: of their optimiser; at 0 they stay, and every mask of the size is as likely all along.
+    adam: instead of plain gradient descent.
     """
 
-    def __init__(self, network: MaskedNetwork, rate: float, *args: Any) -> None:
+    def __init__(self, network: MaskedNetwork, rate: float, adam: bool, *args: Any) -> None:
         weights = [w for name, w in network.named_parameters() if name != "scores"]
         super().__init__(network, weights, *args)
         self.masked = network
-        self.chooser = torch.optim.Adam([network.scores], lr=rate)
+        kind = torch.optim.Adam if adam else torch.optim.SGD
+        self.chooser: torch.optim.Optimizer = kind([network.scores], lr=rate)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         net = self.masked
