@@ -41,8 +41,8 @@ def finding(report: Report, found: Finished) -> str:
     learned = report.of["learned"]
     return (
         f"{found.manifest['benchmark']['name']}: learned inputs are better than "
-        f"{learned.beats.value:.0%} of the masks of their size, by {100 * learned.val.value:.2f} "
-        "points above their mean"
+        f"{learned.beats.value:.0%} of the other masks of their size, "
+        f"{100 * learned.val.value:.2f} points above the mean"
     )
 
 
@@ -86,7 +86,9 @@ def draw_masks(axes: Axes, found: Finished) -> None:
     axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 14 else 0)
     axes.set(xlabel="operations", ylabel="validation less the masks' mean (points)")
     axes.set_title("a   connectivity in the table", loc="left", fontweight="bold")
-    axes.legend(fontsize=8, loc="lower right")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.12 * (high - low))  # the legend's
+    axes.legend(fontsize=8, loc="upper left", ncols=3)
     axes.grid(axis="y")
 
 

@@ -155,7 +155,8 @@ class MaskedFit(Fit):
     adam: instead of plain gradient descent.
     """
 
-    def __init__(self, network: MaskedNetwork, rate: float, adam: bool, *args: Any) -> None:
+    def __init__(self, network: nn.Module, rate: float, adam: bool, *args: Any) -> None:
+        assert isinstance(network, MaskedNetwork)
         weights = [w for name, w in network.named_parameters() if name != "scores"]
         super().__init__(network, weights, *args)
         self.masked = network
