@@ -50,6 +50,7 @@ COMMANDS: dict[str, str] = {
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
     "morph": "rlnas.analysis.morph.command:Morph",
     "compress": "rlnas.analysis.compress.command:Compress",
+    "maskconnect": "rlnas.analysis.maskconnect.command:MaskConnect",
     "stability": "rlnas.analysis.stability.command:Stability",
     "transfer": "rlnas.analysis.transfer.command:Transfer",
     "predict": "rlnas.analysis.predict.command:Predict",

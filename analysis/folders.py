@@ -18,6 +18,7 @@ REPORTED = {
     "oneshot": "one-shot studies",
     "morph": "studies of inherited weights",
     "compress": "compressions",
+    "maskconnect": "studies of learned inputs",
     "probe": "probes",
     "fronts": "fronts",
     "fidelity": "studies of fidelities",

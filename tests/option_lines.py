@@ -93,6 +93,11 @@ LINES: dict[str, list[str]] = {
         "--batches 1 --rollouts 3 --epochs 2 --learning-rate 0.1 --policy-rate 0.1 --entropy 0.1 "
         "--tolerance 0.2 --seed 2 --out out"
     ],
+    "maskconnect": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --vertices 4 --active 1 "
+        "--sets 2 --seeds 1 --seed 2 --epochs 1 "
+        "--score-optimiser adam --score-rate 0.1 --out out"
+    ],
     "morph": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --pairs 1 "
         "--parent-epochs 1 --epochs 1 --learning-rate 0.1 --edits 2 --episodes 1 --nets 1 "

@@ -100,6 +100,11 @@ CASES = (
         needs=("torch", "sklearn"),
     ),
     Case(
+        "maskconnect",
+        line("maskconnect --preset smoke --seeds 2 --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
         "distill",
         line(
             "bench distill nb301-soak --labels 2048 --rounds 1 --width 16 --steps 400 --out far.npz"

@@ -33,10 +33,11 @@ from surrogates import invented_benchmark
 from tables import small_table
 
 TRAINS = (
-    *("ablate", "bench synthetic", "bench tabulate", "compress", "morph", "oneshot", "retrain"),
+    *("ablate", "bench synthetic", "bench tabulate", "compress", "maskconnect", "morph"),
+    *("oneshot", "retrain"),
     *("scale", "train", "transfer"),
 )
-TORCH = ("retrain", "oneshot", "morph", "compress", "bench tabulate")
+TORCH = ("retrain", "oneshot", "morph", "compress", "maskconnect", "bench tabulate")
 TORCH += ("bench latency", "bench proxies")
 
 
