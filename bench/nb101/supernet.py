@@ -47,16 +47,11 @@ FORMAT = "rlnas-supernet-2"
 ABOUT = Fields({"identity": Fields(), "done": Each(Number(0), 3)})
 
 
-class SharedConv(nn.Module):
-    """Convolution, BatchNorm, ReLU, of which a cell uses the first channels."""
+class Normalised(nn.Module):
+    """BatchNorm and ReLU of channels, of which a cell uses the first."""
 
-    def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, channels_out: int) -> None:
         super().__init__()
-        spread = math.sqrt(2 / (kernel * kernel * channels_out))  # as nasbench-pytorch draws them
-        shape = (channels_out, channels_in, kernel, kernel)
-        self.weight = nn.Parameter(torch.randn(shape, generator=generator) * spread)
         self.scale = nn.Parameter(torch.ones(channels_out))
         self.shift = nn.Parameter(torch.zeros(channels_out))
         self.mean: torch.Tensor
@@ -64,10 +59,11 @@ class SharedConv(nn.Module):
         self.register_buffer("mean", torch.zeros(channels_out))
         self.register_buffer("variance", torch.ones(channels_out))
 
-    def forward(self, x: torch.Tensor, channels: int) -> torch.Tensor:
-        """x [n, c, h, w] -> [n, channels, h, w]. Training normalises by the batch, and keeps its
-        statistics (momentum 1); evaluation normalises by those that were kept last."""
-        x = F.conv2d(x, self.weight[:channels, : x.shape[1]], padding=self.weight.shape[-1] // 2)
+    def after(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Behind a convolution, x [n, c, h, w] -> [n, out, h, w], weight [out, c, k, k]. Training
+        normalises by the batch, and keeps its statistics (momentum 1); evaluation normalises by
+        those that were kept last."""
+        x, channels = F.conv2d(x, weight, padding=weight.shape[-1] // 2), len(weight)
         kept = self.mean[:channels], self.variance[:channels]
         own = self.scale[:channels], self.shift[:channels]
         return F.batch_norm(
@@ -75,33 +71,76 @@ class SharedConv(nn.Module):
         ).relu_()
 
 
+class SharedConv(Normalised):
+    """With a convolution before, of which a cell uses the first channels too."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator
+    ) -> None:
+        super().__init__(channels_out)
+        self.weight = nn.Parameter(drawn((), channels_in, channels_out, kernel, generator))
+
+    def forward(self, x: torch.Tensor, channels: int) -> torch.Tensor:
+        """x [n, c, h, w] -> [n, channels, h, w]."""
+        return self.after(x, self.weight[:channels, : x.shape[1]])
+
+
+def drawn(
+    many: tuple[int, ...],
+    channels_in: int,
+    channels_out: int,
+    kernel: int,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """[*many, out, in, kernel, kernel], as nasbench-pytorch draws the weights of convolutions."""
+    spread = math.sqrt(2 / (kernel * kernel * channels_out))
+    shape = (*many, channels_out, channels_in, kernel, kernel)
+    return torch.randn(shape, generator=generator) * spread
+
+
+Convs = Callable[..., Normalised]
+"""Makes the convolutions of a module: name (`projection`, or an operation), channels_in,
+channels_out, kernel, generator -> a convolution."""
+
+
+def shared(name: str, *sizes: Any) -> SharedConv:
+    """With weights of its own."""
+    return SharedConv(*sizes)
+
+
 class SharedModule(nn.Module):
     """All cells with at most `positions` interior vertices, at one place of the network."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, positions: int, generator: torch.Generator
+        self,
+        channels_in: int,
+        channels_out: int,
+        positions: int,
+        generator: torch.Generator,
+        conv: Convs = shared,
     ) -> None:
         super().__init__()
         self.channels_in, self.channels_out = channels_in, channels_out
         self.projections = nn.ModuleList(
-            SharedConv(channels_in, channels_out, 1, generator) for _ in range(positions + 1)
+            conv("projection", channels_in, channels_out, 1, generator)
+            for _ in range(positions + 1)
         )
         """To the interior positions, and last to the output."""
         self.operations = nn.ModuleList(
             nn.ModuleDict(
                 {
-                    op: SharedConv(channels_out, channels_out, k, generator)
+                    op: conv(op, channels_out, channels_out, k, generator)
                     for op, k in KERNELS.items()
                 }
             )
             for _ in range(positions)
         )
 
-    def projection(self, cell: Cell, vertex: int) -> SharedConv:
+    def projection(self, cell: Cell, vertex: int) -> Normalised:
         """What leads from the input of `cell` to a vertex of it."""
         return self.projections[-1 if vertex == cell.num_vertices - 1 else vertex - 1]  # type: ignore[return-value]
 
-    def operation(self, cell: Cell, vertex: int) -> SharedConv:
+    def operation(self, cell: Cell, vertex: int) -> Normalised:
         """The convolution of an interior vertex (not of a pooling one)."""
         return self.operations[vertex - 1][cell.ops[vertex]]  # type: ignore[index,return-value]
 
@@ -148,7 +187,7 @@ class Supernet(nn.Module):
             for _ in range(recipe.modules)
         ]
         self.body = nn.ModuleList(
-            SharedModule(width_in, width, max_vertices - 2, generator)
+            SharedModule(width_in, width, max_vertices - 2, generator, self.convs())
             for width_in, width in zip([widths[0], *widths], widths, strict=False)
         )
         self.classifier = nn.utils.skip_init(
@@ -159,6 +198,22 @@ class Supernet(nn.Module):
                 torch.randn(self.classifier.weight.shape, generator=generator) * 0.01
             )
             self.classifier.bias.zero_()
+
+    def convs(self) -> Convs:
+        """What makes the convolutions of the next module."""
+        return shared
+
+    def optimiser(self, recipe: Recipe, learning_rate: float) -> torch.optim.Optimizer:
+        """The table's own."""
+        return torch.optim.RMSprop(
+            self.parameters(),
+            lr=learning_rate,
+            alpha=recipe.decay,
+            eps=recipe.epsilon,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            foreach=True,
+        )
 
     def forward(self, images: torch.Tensor, cell: Cell) -> torch.Tensor:
         """images [n, c, h, w] -> logits [n, classes] of `cell`."""
@@ -207,16 +262,17 @@ def train(
     seed: int,
     checkpoint: Path,
     report: Callable[[Progress], None] = lambda progress: None,
+    make: type[Supernet] = Supernet,
 ) -> tuple[Supernet, float]:
-    """The trained supernet and the seconds it took; one thread, the same numbers for the same
-    arguments.
+    """The trained supernet, of class `make`, and the seconds it took; one thread, the same numbers
+    for the same arguments.
 
     After every epoch the whole state goes to `checkpoint` (safetensors); a call that finds one goes
     on from there and ends with the very same weights. Raises `UserError` when the checkpoint is of
     another training.
     """
     torch.set_num_threads(1)  # the tensors are small; and threads would change the sums' order
-    net = Supernet(
+    net = make(
         recipe,
         in_channels=dataset.channels,
         max_vertices=max(cell.num_vertices for cell in cells),
@@ -224,18 +280,11 @@ def train(
         classes=dataset.classes,
     )
     weights = dict(net.named_parameters())
-    optimiser = torch.optim.RMSprop(
-        weights.values(),
-        lr=schedule.learning_rate,
-        alpha=recipe.decay,
-        eps=recipe.epsilon,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        foreach=True,
-    )
+    optimiser = net.optimiser(recipe, schedule.learning_rate)
     draws = torch.Generator().manual_seed(seed)
     identity = {
         "format": FORMAT,
+        "network": make.__name__,
         "cells": len(cells),
         "seed": seed,
         "recipe": asdict(recipe),
