@@ -23,7 +23,7 @@ from rlnas.analysis.oneshot import text as oneshot_text  # noqa: E402
 from rlnas.analysis.oneshot.command import OneShot  # noqa: E402
 from rlnas.analysis.oneshot.data import Scored, Truth, truth_of  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
-from rlnas.bench.nb101 import supernet  # noqa: E402
+from rlnas.bench.nb101 import supernet, supernet_training  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.supernet import Supernet  # noqa: E402
 from rlnas.bench.nb101.table import Table, find  # noqa: E402
@@ -194,7 +194,7 @@ def test_finished_seeds_are_kept_and_more_may_come(
         checkpoint.touch()
         return Supernet(recipe, in_channels=1, max_vertices=4, seed=seed), 1.0
 
-    monkeypatch.setattr(supernet, "train", fake)
+    monkeypatch.setattr(supernet_training, "train", fake)
     monkeypatch.setattr(
         supernet, "score", lambda net, cells, images, tell: (np.ones(91), np.arange(91.0))
     )

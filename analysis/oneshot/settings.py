@@ -38,9 +38,14 @@ class OneShotSettings:
     epochs: Annotated[int, Within(1, 1000000)] = 10
     """Length of the supernet's training; a checkpoint is written after each."""
     steps: Annotated[int, Within(1, 10000000)] = 1000
-    """Batches an epoch, each of one cell drawn uniformly."""
+    """Batches an epoch."""
     learning_rate: Annotated[float, Within(0, 10, open=True)] = 0.015
     """At first; cosine to 0. The rest of the optimiser is the table's own recipe."""
+    sampling: Literal["uniform", "fair", "sandwich"] = "uniform"
+    """Cells that a batch trains: one, drawn uniformly; three of one graph, so that every operation
+    is trained equally often at every position; or one, the largest and the smallest."""
+    split: Literal["none", "graph"] = "none"
+    """Cells that share weights: all, or those of the same graph, each in a supernet of its own."""
     seeds: Annotated[int, Within(1, 10000)] = 3
     """Supernets to train, each from its own seed."""
     seed: Seed = 1
