@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rlnas.bench.nb101.assemble import cell_list
-from rlnas.bench.nb101.cell import OPS, trainable_parameters
+from rlnas.bench.nb101.cell import OPS, Cell, trainable_parameters, vertex_channels
 from rlnas.bench.nb101.sharing import parts, sampler
 
 CELLS = cell_list(5)[1]
@@ -22,13 +22,22 @@ def drawn(seed: int) -> Callable[[int], int]:
 
 def test_parts_share_nothing_and_are_all() -> None:
     assert parts(CELLS, "none") == [list(range(len(CELLS)))]
-    graphs = parts(CELLS, "graph")
-    assert len(graphs) == 110
-    assert sorted(place for part in graphs for place in part) == list(range(len(CELLS)))
-    matrices = [{CELLS[place].matrix for place in part} for part in graphs]
-    assert all(len(found) == 1 for found in matrices)
-    assert len(set.union(*matrices)) == 110
-    assert max(map(len, graphs)) == 27 and all(part == sorted(part) for part in graphs)
+
+    def same_operations(cell: Cell) -> object:
+        channels = vertex_channels(cell, 16, 16)
+        feeding = [channels[v] for v in range(1, cell.num_vertices) if cell.matrix[v][-1]]
+        return cell.ops, tuple(feeding)
+
+    for split, what, count, largest in (
+        ("graph", lambda cell: cell.matrix, 110, 27),
+        ("operations", same_operations, 103, 46),
+    ):
+        found = parts(CELLS, split)  # type: ignore[arg-type]
+        assert len(found) == count and max(map(len, found)) == largest
+        assert sorted(place for part in found for place in part) == list(range(len(CELLS)))
+        assert all(part == sorted(part) for part in found)
+        alike = [{what(CELLS[place]) for place in part} for part in found]
+        assert all(len(one) == 1 for one in alike) and len(set.union(*alike)) == count
 
 
 def test_a_fair_step_has_every_operation_once_at_every_position() -> None:

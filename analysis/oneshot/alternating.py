@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,7 +97,7 @@ class Search:
         }
 
     def drawn(self, count: int, purpose: int) -> np.ndarray:
-        """[count]: places of cells drawn from the controller as it is. purpose: another key each."""
+        """[count]: places of cells drawn from the controller as it is. purpose: a key each."""
         key = jax.random.fold_in(self.key, purpose)
         return np.asarray(self._cells_of(self.state.learner.params, key, count))
 
@@ -175,7 +175,8 @@ class Search:
             raise UserError(f"{path} holds another controller; {HINT}")
         self.training.restore(tensors, done, path)
         self.state = jax.tree.unflatten(
-            shape, [jnp.asarray(x.numpy(), leaf.dtype) for x, leaf in zip(found, leaves)]
+            shape,
+            [jnp.asarray(x.numpy(), leaf.dtype) for x, leaf in zip(found, leaves, strict=True)],
         )
         self.rewards = tensors["rewards"].numpy()
         self.controller_seconds = float(tensors["controller_seconds"])

@@ -1,8 +1,9 @@
 """Which cells share their weights, and which of them a step of a supernet's training takes.
 
 Split: few-shot NAS (Zhao et al. 2021, arXiv 2006.06863) has several supernets of parts of the
-space, so that fewer cells pull at the same weights. Ours is its extreme: one for each graph, whose
-cells differ in their operations alone.
+space, so that fewer cells pull at the same weights. Which parts is ours: cells with the same
+operations at the same positions, and as many vertices that the output concatenates, so that a
+weight is always used, and with all its channels; or cells of the same graph.
 
 Sampling: uniform (Guo et al. 2020, arXiv 1904.00420); strictly fair (FairNAS, Chu et al. 2021,
 arXiv 1907.01845), every operation once at every position before the weights are moved; sandwich
@@ -13,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 from rlnas.bench.nb101.cell import INPUT, OPS, OUTPUT, Cell, trainable_parameters
 
 Sampling = Literal["uniform", "fair", "sandwich"]
-Split = Literal["none", "graph"]
+Split = Literal["none", "operations", "graph"]
 Whole = Callable[[int], int]
 """n -> a drawn whole number from 0 to n - 1."""
 ORDERS = tuple(permutations(OPS))
@@ -27,13 +28,15 @@ ORDERS = tuple(permutations(OPS))
 def parts(cells: Sequence[Cell], split: Split) -> list[list[int]]:
     """The places of the cells that share their weights; none in two parts, each part ascending.
 
-    graph: cells of the same matrix. Canonical cells of isomorphic graphs have the same.
+    operations: cells with the same operations at their positions, and as many vertices (but the
+    input) before the output, which decide the channels. graph: cells of the same matrix; canonical
+    cells of isomorphic graphs have the same.
     """
-    if split == "none":
-        return [list(range(len(cells)))]
-    found: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    found: dict[Any, list[int]] = {}
     for place, cell in enumerate(cells):
-        found.setdefault(cell.matrix, []).append(place)
+        before = sum(row[-1] for row in cell.matrix[1:])
+        alike = {"none": None, "operations": (cell.ops, before), "graph": cell.matrix}[split]
+        found.setdefault(alike, []).append(place)
     return list(found.values())
 
 

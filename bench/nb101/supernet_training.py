@@ -1,4 +1,4 @@
-"""How a supernet is trained: on single paths, an epoch at a time, so that it can be stored and go on.
+"""How a supernet is trained: on single paths, by epochs after which it can be stored.
 
 Guo et al. 2020, "Single path one-shot neural architecture search with uniform sampling", arXiv
 1904.00420: every step draws one cell uniformly and trains it alone, on the weights it shares with
