@@ -22,7 +22,8 @@ from rlnas.bench.nb101.hypernet import (  # noqa: E402
     PredictedConv,
 )
 from rlnas.bench.nb101.recipe import Recipe  # noqa: E402
-from rlnas.bench.nb101.supernet import Schedule, SharedConv, Supernet  # noqa: E402
+from rlnas.bench.nb101.supernet import SharedConv, Supernet  # noqa: E402
+from rlnas.bench.nb101.supernet_training import Progress, Schedule, train  # noqa: E402
 from rlnas.bench.retrain import datasets  # noqa: E402
 from torch_fixtures import one_thread  # noqa: E402, F401
 
@@ -116,7 +117,7 @@ def test_the_loss_falls_also_for_cells_never_seen(digits: datasets.Dataset, tmp_
     seen, held = CELLS[20:80], CELLS[80:91]
     fresh = network(0)
     before = supernet.score(fresh, held, digits)[1].mean()
-    net, _ = supernet.train(
+    net, _ = train(
         seen, digits, RECIPE, Schedule(1, 150, 0.003), 0, tmp_path / "x", make=GraphHyperNetwork
     )
     after = supernet.score(net, held, digits)[1].mean()
@@ -129,19 +130,17 @@ def test_resuming_is_not_stopping(digits: datasets.Dataset, tmp_path: Path) -> N
     class Stop(Exception):
         pass
 
-    def stop(done: supernet.Progress) -> None:
+    def stop(done: Progress) -> None:
         if done.epoch == 1:
             raise Stop
 
-    def train(path: Path, **report: object) -> Supernet:
+    def trained(path: Path, **report: object) -> Supernet:
         cells = CELLS[:91]
-        return supernet.train(
-            cells, digits, RECIPE, schedule, 5, path, make=GraphHyperNetwork, **report
-        )[0]
+        return train(cells, digits, RECIPE, schedule, 5, path, make=GraphHyperNetwork, **report)[0]
 
-    straight = train(tmp_path / "straight")
+    straight = trained(tmp_path / "straight")
     with pytest.raises(Stop):
-        train(tmp_path / "stopped", report=stop)
-    resumed = train(tmp_path / "stopped")
+        trained(tmp_path / "stopped", report=stop)
+    resumed = trained(tmp_path / "stopped")
     for (name, one), other in zip(straight.named_parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other), name

@@ -1,8 +1,6 @@
 """One network that holds the weights of every NAS-Bench-101 cell: trained once, it scores them all.
 
-Trained on single paths (Guo et al. 2020, "Single path one-shot neural architecture search with
-uniform sampling", arXiv 1904.00420): every step draws one cell uniformly and trains it alone, on
-the weights it shares with the others.
+How it is trained: `rlnas.bench.nb101.supernet_training`.
 
 What is shared is ours. A module of the supernet has, for every interior position of a cell, a 3 x 3
 and a 1 x 1 convolution, and for every position and the output a projection from the module's input:
@@ -19,32 +17,20 @@ are measured.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load as tensors_of
-from safetensors.torch import save as bytes_of
 from torch import nn
 from torch.nn import functional as F
 
-from rlnas.bench.arguments import shown
-from rlnas.bench.checks import Each, Fields, Number, check
-from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell, vertex_channels
 from rlnas.bench.nb101.recipe import Recipe
-from rlnas.bench.reading import to_json
 from rlnas.bench.retrain.datasets import Dataset
-from rlnas.bench.tensors import read_tensors, save_tensors
 
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 EPSILON = 1e-5  # BatchNorm's, as nasbench-pytorch has it
-FORMAT = "rlnas-supernet-2"
-ABOUT = Fields({"identity": Fields(), "done": Each(Number(0), 3)})
 
 
 class Normalised(nn.Module):
@@ -204,7 +190,7 @@ class Supernet(nn.Module):
         return shared
 
     def optimiser(self, recipe: Recipe, learning_rate: float) -> torch.optim.Optimizer:
-        """The table's own."""
+        """The recipe's own, at another rate."""
         return torch.optim.RMSprop(
             self.parameters(),
             lr=learning_rate,
@@ -231,100 +217,6 @@ class Supernet(nn.Module):
                 x = F.max_pool2d(x, 2)
             x = module(x, cell)
         return self.classifier(x.mean((2, 3)))
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long the supernet is trained; the rest of the optimiser is the table's own (`Recipe`).
-
-    epochs: checkpoints, of `steps` batches each. learning_rate: at first; cosine to 0.
-    """
-
-    epochs: int
-    steps: int
-    learning_rate: float
-
-
-class Progress(NamedTuple):
-    """After an epoch. seconds: of training so far, in all processes. loss: mean over the last
-    epoch's batches."""
-
-    epoch: int
-    seconds: float
-    loss: float
-
-
-def train(
-    cells: Sequence[Cell],
-    dataset: Dataset,
-    recipe: Recipe,
-    schedule: Schedule,
-    seed: int,
-    checkpoint: Path,
-    report: Callable[[Progress], None] = lambda progress: None,
-    make: type[Supernet] = Supernet,
-) -> tuple[Supernet, float]:
-    """The trained supernet, of class `make`, and the seconds it took; one thread, the same numbers
-    for the same arguments.
-
-    After every epoch the whole state goes to `checkpoint` (safetensors); a call that finds one goes
-    on from there and ends with the very same weights. Raises `UserError` when the checkpoint is of
-    another training.
-    """
-    torch.set_num_threads(1)  # the tensors are small; and threads would change the sums' order
-    net = make(
-        recipe,
-        in_channels=dataset.channels,
-        max_vertices=max(cell.num_vertices for cell in cells),
-        seed=seed,
-        classes=dataset.classes,
-    )
-    weights = dict(net.named_parameters())
-    optimiser = net.optimiser(recipe, schedule.learning_rate)
-    draws = torch.Generator().manual_seed(seed)
-    identity = {
-        "format": FORMAT,
-        "network": make.__name__,
-        "cells": len(cells),
-        "seed": seed,
-        "recipe": asdict(recipe),
-    } | asdict(schedule)
-    done = _read(checkpoint, identity, weights, optimiser, draws)
-    images, labels = dataset.scale(dataset.train.images), dataset.train.labels
-    steps = schedule.epochs * schedule.steps
-    order = torch.empty(0, dtype=torch.int64)
-    net.train()
-    while done.epoch < schedule.epochs:
-        start = time.perf_counter()
-        total = torch.zeros(())
-        for step in range(done.epoch * schedule.steps, (done.epoch + 1) * schedule.steps):
-            if step % schedule.steps == 0 or not len(
-                order
-            ):  # an epoch begins with a pass of its own: it can resume
-                order = torch.randperm(len(labels), generator=draws)
-            batch, order = order[: recipe.batch_size], order[recipe.batch_size :]
-            cell = cells[int(torch.randint(len(cells), (), generator=draws))]
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
-            loss = F.cross_entropy(net(images[batch], cell), labels[batch])
-            # Weights that the cell does not use have no gradient: neither decay nor momentum moves
-            # them.
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(weights.values(), recipe.gradient_clip, foreach=True)
-            optimiser.step()
-            total += loss.detach()
-        mean = (total / schedule.steps).item()
-        if not math.isfinite(mean):
-            raise UserError(
-                f"the supernet's loss is {mean} in epoch {done.epoch + 1}; choose a smaller "
-                "learning rate than "
-                f"{schedule.learning_rate:g}"
-            )
-        done = Progress(done.epoch + 1, done.seconds + time.perf_counter() - start, mean)
-        _write(checkpoint, identity, weights, optimiser, draws, done)
-        report(done)
-    return net, done.seconds
 
 
 @torch.no_grad()
@@ -356,55 +248,3 @@ def score(
         loss[i] = F.cross_entropy(logits, labels).item()
         report(1)
     return accuracy, loss
-
-
-def _write(
-    path: Path,
-    identity: dict[str, Any],
-    weights: dict[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    draws: torch.Generator,
-    done: Progress,
-) -> None:
-    tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
-    tensors |= {
-        f"optimiser/{name}/{key}": value
-        for name, weight in weights.items()
-        for key, value in optimiser.state.get(weight, {}).items()
-    }
-    tensors["draws"] = draws.get_state()
-    save_tensors(path, tensors, {"identity": identity, "done": done}, bytes_of)
-
-
-def _read(
-    path: Path,
-    identity: dict[str, Any],
-    weights: dict[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    draws: torch.Generator,
-) -> Progress:
-    """How far `path` had got, its state put into the arguments; nothing done when there is no such
-    file."""
-    if not path.exists():
-        return Progress(0, 0.0, math.nan)
-    hint = "delete it and run again"
-    tensors, facts = read_tensors(path, tensors_of, hint)
-    check(facts, ABOUT, path, hint)
-    if facts["identity"] != to_json(identity):
-        raise UserError(
-            f"{path} is the checkpoint of another training ({shown(facts['identity'])}); {hint}"
-        )
-    shapes = {f"weight/{name}": weight.shape for name, weight in weights.items()}
-    if shapes != {key: x.shape for key, x in tensors.items() if key.startswith("weight/")}:
-        raise UserError(f"{path} holds the weights of another supernet; {hint}")
-    epoch, seconds, loss = facts["done"]
-    done = Progress(int(epoch), seconds, loss)
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(tensors[f"weight/{name}"])
-    for key, value in tensors.items():
-        if key.startswith("optimiser/"):
-            _, name, part = key.split("/")
-            optimiser.state[weights[name]][part] = value
-    draws.set_state(tensors["draws"])
-    return done
