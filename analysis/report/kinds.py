@@ -13,6 +13,8 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.compress.data import STUDY as COMPRESSION
 from rlnas.analysis.compress.write import write as write_compression
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
+from rlnas.analysis.ghn.data import STUDY as GHN
+from rlnas.analysis.ghn.write import write as write_ghn
 from rlnas.analysis.morph.data import STUDY as MORPH
 from rlnas.analysis.morph.write import write as write_morph
 from rlnas.analysis.retrain.data import is_retraining
@@ -60,6 +62,8 @@ def reported(folder: Path) -> bool:
         write_compression(folder)
     elif MORPH.is_finished(folder):
         write_morph(folder)
+    elif GHN.is_finished(folder):
+        write_ghn(folder)
     elif is_comparison(folder):
         again = write_several if is_of_several(folder) else write
         again(collect([folder]), folder, reference_in(folder))
