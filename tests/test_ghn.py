@@ -88,4 +88,5 @@ def test_gone_on_with_it_is_the_same(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_presets() -> None:
     assert Ghn.for_options([]) == Ghn()
-    assert Ghn.for_options(["--preset", "smoke", "--held", "25"]).held == 25
+    smoke = Ghn.for_options(["--preset", "smoke", "--held", "25"])
+    assert (smoke.preset, smoke.held, smoke.seeds) == ("smoke", 30, 1)
