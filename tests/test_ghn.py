@@ -48,6 +48,7 @@ def test_measures_by_hand() -> None:
                 lines.append(
                     pd.DataFrame(
                         {"seed": seed, "network": name, "held": held, "accuracy": scores}
+                        | {"loss": np.where(scores == 0, np.nan, 1 - scores)}
                         | {"table_val": truth, "params": (100 * (1 - truth)).astype(int)}
                     )
                 )
@@ -55,6 +56,7 @@ def test_measures_by_hand() -> None:
     report = measures.report(Finished({}, frame))
     assert report.of[PREDICTED, True].every.value == pytest.approx(1)
     assert report.of[PREDICTED, True].top.value == pytest.approx(1)
+    assert report.of[measures.BY_ACCURACY, True].every.value == pytest.approx(1)
     assert report.of[measures.PARAMETERS, False].every.value == pytest.approx(-1)
     each = [
         float(spearman(one["accuracy"].to_numpy(), one["table_val"].to_numpy()))

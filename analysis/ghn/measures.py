@@ -15,6 +15,9 @@ from rlnas.bench.rank import spearman
 TOP = 0.1
 REPLICATES = 500
 PARAMETERS = "parameters"
+BY_ACCURACY = f"{NETWORKS[0]}, by accuracy"
+RANKERS = (*NETWORKS, BY_ACCURACY, PARAMETERS)
+"""By the validation loss with these weights, where nothing else is said."""
 
 
 class Agreement(NamedTuple):
@@ -47,12 +50,12 @@ def report(found: Finished) -> Report:
     of = {}
     for held in (True, False):
         ranked = ranked_in(found, held)
-        for ranker in (*NETWORKS, PARAMETERS):
+        for ranker in RANKERS:
             of[ranker, held] = Agreement(
                 over(ranked, lambda one, at, who=ranker: agreement(one, at, who)),
                 over(top_of(ranked), lambda one, at, who=ranker: agreement(one, at, who)),
             )
-    ranked, (predicted, *others) = ranked_in(found, True), (*NETWORKS, PARAMETERS)
+    ranked, predicted, others = ranked_in(found, True), NETWORKS[0], (NETWORKS[1], PARAMETERS)
     ahead = {
         other: over(
             ranked,
@@ -73,7 +76,8 @@ def ranked_in(found: Finished, held: bool) -> list[Ranked]:
     for _, one in lines.groupby("seed"):
         networks = {name: one[one["network"] == name] for name in NETWORKS}
         first = networks[NETWORKS[0]]
-        scores = {name: mine["accuracy"].to_numpy() for name, mine in networks.items()}
+        scores = {name: -mine["loss"].fillna(np.inf).to_numpy() for name, mine in networks.items()}
+        scores[BY_ACCURACY] = first["accuracy"].to_numpy()
         scores[PARAMETERS] = first["params"].to_numpy().astype(float)
         ranked.append(Ranked(scores, first["table_val"].to_numpy()))
     return ranked

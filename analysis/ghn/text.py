@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlnas.analysis.ghn.data import NETWORKS
-from rlnas.analysis.ghn.measures import PARAMETERS, Report
+from rlnas.analysis.ghn.measures import RANKERS, Report
 from rlnas.analysis.morph.text import shown
 from rlnas.analysis.text import aligned, humanise, percent
 
@@ -14,7 +14,7 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
     """What is printed."""
     rows: list[tuple[str, ...]] = [("ranked by", "cells", "Spearman, all", "within the best tenth")]
     for held, cells in ((True, "held out"), (False, "trained on")):
-        for ranker in (*NETWORKS, PARAMETERS):
+        for ranker in RANKERS:
             found = report.of[ranker, held]
             rows.append((ranker, cells, shown(found.every), shown(found.top)))
     ahead = ", ".join(f"than {other} {shown(gain)}" for other, gain in report.ahead.items())
@@ -37,8 +37,8 @@ def text(report: Report, manifest: dict[str, Any]) -> str:
             "",
             aligned(rows, set()),
             "",
-            f"Cells held out are ranked better by predicted weights {ahead} (difference of "
-            "Spearman).",
+            "Networks rank by the validation loss with their weights. Cells held out are ranked "
+            f"better by predicted weights {ahead} (difference of Spearman).",
             f"Their mean accuracy is {percent(mine)} % with predicted weights, {percent(table)} % "
             "in the table.",
             f"Training every cell once takes {humanise(real)} of one thread here; training a "
