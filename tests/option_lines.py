@@ -84,9 +84,14 @@ LINES: dict[str, list[str]] = {
     ],
     "oneshot": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
-        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 "
-        "--out out",
+        "--steps 3 --learning-rate 0.01 --sampling sandwich --split graph --seeds 1 --seed 2 "
+        "--score accuracy --trainings 1 --out out",
         ON_RAY,
+    ],
+    "oneshot ghn": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --held 25 "
+        "--epochs 1 --steps 3 --learning-rate 0.01 --shared-rate 0.01 --seeds 1 --seed 2 "
+        "--trainings 1 --out out",
     ],
     "compress": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --teachers 2 "

@@ -90,6 +90,11 @@ CASES = (
         needs=("torch", "sklearn"),
     ),
     Case(
+        "ghn",
+        line("oneshot ghn --preset smoke --steps 20 --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
         "morph",
         line("morph --preset smoke --max-vertices 4 --pairs 3 --parent-epochs 1 --out out"),
         needs=("torch", "sklearn"),

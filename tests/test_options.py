@@ -34,10 +34,9 @@ from tables import small_table
 
 TRAINS = (
     *("ablate", "bench synthetic", "bench tabulate", "compress", "maskconnect", "morph"),
-    *("oneshot", "retrain"),
-    *("scale", "train", "transfer"),
+    *("oneshot", "oneshot ghn", "retrain", "scale", "train", "transfer"),
 )
-TORCH = ("retrain", "oneshot", "morph", "compress", "maskconnect", "bench tabulate")
+TORCH = ("retrain", "oneshot", "oneshot ghn", "morph", "compress", "maskconnect", "bench tabulate")
 TORCH += ("bench latency", "bench proxies")
 
 

@@ -13,6 +13,8 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.compress.data import STUDY as COMPRESSION
 from rlnas.analysis.compress.write import write as write_compression
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
+from rlnas.analysis.ghn.data import STUDY as GHN
+from rlnas.analysis.ghn.write import write as write_ghn
 from rlnas.analysis.maskconnect.data import STUDY as MASKCONNECT
 from rlnas.analysis.maskconnect.write import write as write_maskconnect
 from rlnas.analysis.morph.data import STUDY as MORPH
@@ -29,6 +31,7 @@ from rlnas.bench.run_names import run_folder
 
 STUDIES = (
     (COMPRESSION, write_compression),
+    (GHN, write_ghn),
     (MASKCONNECT, write_maskconnect),
     (MORPH, write_morph),
 )
