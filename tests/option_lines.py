@@ -87,6 +87,11 @@ LINES: dict[str, list[str]] = {
         "--score accuracy --trainings 1 --out out",
         ON_RAY,
     ],
+    "oneshot enas": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
+        "--steps 3 --learning-rate 0.01 --controller-steps 1 --samples 10 --seeds 1 --seed 2 "
+        "--trainings 1 --out out",
+    ],
     "compress": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --teachers 2 "
         "--batches 1 --rollouts 3 --epochs 2 --learning-rate 0.1 --policy-rate 0.1 --entropy 0.1 "
