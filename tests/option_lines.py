@@ -82,9 +82,9 @@ LINES: dict[str, list[str]] = {
         f"--cells CELL {ON_RAY}",
     ],
     "oneshot": [
-        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 2 "
         "--steps 3 --learning-rate 0.01 --sampling sandwich --split graph --seeds 1 --seed 2 "
-        "--score accuracy --trainings 1 --out out",
+        "--score loss --trainings 1 --out out",
         ON_RAY,
     ],
     "oneshot enas": [

@@ -90,6 +90,11 @@ CASES = (
         needs=("torch", "sklearn"),
     ),
     Case(
+        "oneshot enas",
+        line("oneshot enas --preset smoke --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
         "morph",
         line("morph --preset smoke --max-vertices 4 --pairs 3 --parent-epochs 1 --out out"),
         needs=("torch", "sklearn"),

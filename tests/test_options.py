@@ -34,9 +34,9 @@ from tables import small_table
 
 TRAINS = (
     *("ablate", "bench synthetic", "bench tabulate", "compress", "morph", "oneshot", "retrain"),
-    *("scale", "train", "transfer"),
+    *("oneshot enas", "scale", "train", "transfer"),
 )
-TORCH = ("retrain", "oneshot", "morph", "compress", "bench tabulate")
+TORCH = ("retrain", "oneshot", "oneshot enas", "morph", "compress", "bench tabulate")
 TORCH += ("bench latency", "bench proxies")
 
 
