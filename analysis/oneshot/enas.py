@@ -54,6 +54,11 @@ def finish(config: EnasSettings) -> None:
     benchmark = from_table(table, noise="sample").restrict(
         np.flatnonzero(np.isin(table.row, truth.rows))
     )
+    if len(truth.rows) < benchmark.space.whole:
+        raise UserError(
+            f"{table.name} has {len(truth.rows):,} of {benchmark.space.whole:,} cells; expected "
+            "all, as the controller may draw any"
+        )
     identity = {"format": "rlnas-enas", "version": 1}
     identity |= {"benchmark": {"name": table.name, "sha256": sha256(path)}}
     identity |= {name: getattr(config, name) for name in (*KEPT, "samples")}
