@@ -48,6 +48,7 @@ COMMANDS: dict[str, str] = {
     "ablate": "rlnas.analysis.ablation.command:Ablate",
     "retrain": "rlnas.analysis.retrain.command:Retrain",
     "oneshot": "rlnas.analysis.oneshot.command:OneShot",
+    "oneshot enas": "rlnas.analysis.oneshot.command:Enas",
     "oneshot ghn": "rlnas.analysis.ghn.command:Ghn",
     "morph": "rlnas.analysis.morph.command:Morph",
     "compress": "rlnas.analysis.compress.command:Compress",

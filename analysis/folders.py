@@ -16,6 +16,7 @@ REPORTED = {
     "scale": "the figure of `rlnas scale`",
     "retrain": "retrainings",
     "oneshot": "one-shot studies",
+    "enas": "searches with shared weights",
     "ghn": "studies of predicted weights",
     "morph": "studies of inherited weights",
     "compress": "compressions",

@@ -83,10 +83,15 @@ LINES: dict[str, list[str]] = {
         f"--cells CELL {ON_RAY}",
     ],
     "oneshot": [
-        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 2 "
         "--steps 3 --learning-rate 0.01 --sampling sandwich --split graph --seeds 1 --seed 2 "
-        "--score accuracy --trainings 1 --out out",
+        "--score loss --trainings 1 --out out",
         ON_RAY,
+    ],
+    "oneshot enas": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
+        "--steps 3 --learning-rate 0.01 --controller-steps 1 --samples 10 --seeds 1 --seed 2 "
+        "--trainings 1 --out out",
     ],
     "oneshot ghn": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --held 25 "

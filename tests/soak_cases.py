@@ -90,7 +90,12 @@ CASES = (
         needs=("torch", "sklearn"),
     ),
     Case(
-        "ghn",
+        "oneshot enas",
+        line("oneshot enas --preset smoke --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
+        "oneshot ghn",
         line("oneshot ghn --preset smoke --steps 20 --out out"),
         needs=("torch", "sklearn"),
     ),

@@ -34,9 +34,10 @@ from tables import small_table
 
 TRAINS = (
     *("ablate", "bench synthetic", "bench tabulate", "compress", "maskconnect", "morph"),
-    *("oneshot", "oneshot ghn", "retrain", "scale", "train", "transfer"),
+    *("oneshot", "oneshot enas", "oneshot ghn", "retrain", "scale", "train", "transfer"),
 )
-TORCH = ("retrain", "oneshot", "oneshot ghn", "morph", "compress", "maskconnect", "bench tabulate")
+TORCH = ("retrain", "oneshot", "oneshot enas", "oneshot ghn", "morph", "compress", "maskconnect")
+TORCH += ("bench tabulate",)
 TORCH += ("bench latency", "bench proxies")
 
 

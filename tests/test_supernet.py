@@ -210,6 +210,36 @@ def test_training_draws_nothing_globally_and_lowers_the_loss(
     assert seen[-1].loss < seen[0].loss - 0.05
 
 
+def test_a_step_of_several_cells_takes_the_mean_of_their_gradients(
+    digits: datasets.Dataset,
+) -> None:
+    """And their batch norms are each cell's own."""
+    some = [CELLS[place] for place in RANDOM[:3]]
+    made = supernet_training.Training(digits, RECIPE, TINY, 5, 0)
+    made.recipe = replace(RECIPE, gradient_clip=1e9)
+    batch = torch.arange(20)
+    loss = made._step(batch, some, 0.0)
+    expected: dict[str, torch.Tensor] = {}
+    losses = []
+    for cell in some:
+        net = Supernet(RECIPE, in_channels=1, max_vertices=5, seed=0).train()
+        own = torch.nn.functional.cross_entropy(
+            net(digits.train.images[batch], cell), digits.train.labels[batch]
+        )
+        own.backward()
+        losses.append(own.item())
+        for name, weight in net.named_parameters():
+            if weight.grad is not None:
+                expected[name] = expected.get(name, 0) + weight.grad / 3  # type: ignore[operator]
+    assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
+    for name, weight in made.weights.items():
+        if name in expected:
+            assert weight.grad is not None
+            torch.testing.assert_close(weight.grad, expected[name], rtol=1e-3, atol=1e-5)
+        else:
+            assert weight.grad is None
+
+
 def test_a_loss_that_is_none_stops(digits: datasets.Dataset, tmp_path: Path) -> None:
     broken = replace(
         digits, train=datasets.Part(digits.train.images * torch.nan, digits.train.labels)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any, NamedTuple
 
 import jax
@@ -43,14 +43,14 @@ class Turns:
 class Found(NamedTuple):
     """Of a search. places [samples]: the cells drawn at the end. accuracy, loss: float32 [samples],
     with the shared weights, on all validation images. rewards: float32 [epochs], mean over the
-    epoch's. Seconds on the clock: of the shared weights, of the controller with its rewards, and of
-    scoring."""
+    epoch's. seconds: float64 [3], processor time of the shared weights, of the controller with its
+    rewards, and of scoring."""
 
     places: np.ndarray
     accuracy: np.ndarray
     loss: np.ndarray
     rewards: np.ndarray
-    seconds: tuple[float, float, float]
+    seconds: np.ndarray
 
 
 class Search:
@@ -81,7 +81,7 @@ class Search:
         self.state = agent.init(jax.random.fold_in(self.key, 0))
         self.ask, self.tell = jax.jit(agent.ask), jax.jit(agent.tell)
         self.rewards = np.zeros(0, np.float32)
-        self.controller_seconds = 0.0
+        self.seconds = np.zeros(2)
 
         def cells_of(params: Any, key: Any, count: int) -> Any:
             one = lambda key: policy.decisions.build(draw(policy, params, key).taken)  # noqa: E731
@@ -104,9 +104,10 @@ class Search:
     def epoch(self) -> None:
         """The shared weights, then the controller."""
         done, schedule = self.training.done.epoch, self.turns.schedule
+        start = process_time()
         places = iter(self.drawn(schedule.steps, 2 * done + 2).tolist())
         self.training.epoch(lambda: [self.cells[next(places)]])
-        start = time.perf_counter()
+        turn = process_time()
         key = jax.random.fold_in(self.key, 2 * done + 3)
         rewards = []
         asks = jax.random.split(key, self.turns.controller_steps * self.batch)
@@ -119,7 +120,7 @@ class Search:
             )
             self.state = self.tell(self.state, place, result)
         self.rewards = np.append(self.rewards, np.float32(np.mean(rewards)))
-        self.controller_seconds += time.perf_counter() - start
+        self.seconds = self.seconds + np.array([turn - start, process_time() - turn])
 
     def _minibatches(self, count: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Passes over the validation images, each mixed anew."""
@@ -141,15 +142,11 @@ class Search:
 
     def finish(self) -> Found:
         """Draw the last cells and score them."""
-        start = time.perf_counter()
+        start = process_time()
         places = self.drawn(self.turns.samples, 1)
         some = [self.cells[place] for place in places.tolist()]
         accuracy, loss = supernet.score(self.training.net, some, self.dataset)
-        seconds = (
-            self.training.done.seconds,
-            self.controller_seconds,
-            time.perf_counter() - start,
-        )
+        seconds = np.append(self.seconds, process_time() - start)
         return Found(places, accuracy, loss, self.rewards, seconds)
 
     # --- storing and going on --------------------------------------------------------------------
@@ -161,7 +158,7 @@ class Search:
             for i, leaf in enumerate(jax.tree.leaves(self.state))
         }
         tensors["rewards"] = torch.from_numpy(self.rewards)
-        tensors["controller_seconds"] = torch.tensor(self.controller_seconds, dtype=torch.float64)
+        tensors["seconds"] = torch.from_numpy(self.seconds)
         supernet_training.write(path, self.identity, tensors, self.training.done)
 
     def read(self, path: Path) -> None:
@@ -179,4 +176,4 @@ class Search:
             [jnp.asarray(x.numpy(), leaf.dtype) for x, leaf in zip(found, leaves, strict=True)],
         )
         self.rewards = tensors["rewards"].numpy()
-        self.controller_seconds = float(tensors["controller_seconds"])
+        self.seconds = tensors["seconds"].numpy()

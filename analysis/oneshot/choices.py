@@ -89,7 +89,7 @@ def report_of(
     ranks = []
     for one in found:
         _, first_of = np.unique(one.places, return_index=True)
-        ranks.append(spearman(-one.loss[first_of], val[one.places[first_of]]))
+        ranks.append(float(spearman(-one.loss[first_of], val[one.places[first_of]])))
     return Report(
         choices,
         float(test.max()),

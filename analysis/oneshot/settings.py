@@ -88,3 +88,58 @@ class OneShotSettings:
         check_seed(self.seed)
         check_folder(self.out)
         require()
+
+
+ENAS_PRESETS: dict[str, dict[str, Any]] = {
+    # As the supernet of all cells (`single`); the controller's steps as in ENAS' code.
+    "default": {},
+    # Seconds, for tests and first looks.
+    "smoke": {
+        **{"max_vertices": 4, "epochs": 2, "steps": 10, "controller_steps": 2, "samples": 12},
+        **{"seeds": 1, "trainings": 1},
+    },
+}
+
+
+@dataclass(frozen=True)
+class EnasSettings:
+    """What to search, and where it goes."""
+
+    benchmark: str = "nb101-digits"
+    """The table to compare with, of cells trained by `rlnas bench tabulate`: a name, or the path of
+    a file."""
+    dataset: str = "digits"
+    """The images the table was trained on."""
+    preset: Literal["default", "smoke"] = "default"
+    """Settings to start from; options given beside it go before it."""
+    max_vertices: Annotated[int, Within(3, 7)] = 5
+    """Only the cells with at most so many vertices."""
+    epochs: Annotated[int, Within(1, 1000000)] = 10
+    """Turns of the shared weights and the controller; a checkpoint is written after each."""
+    steps: Annotated[int, Within(1, 10000000)] = 1000
+    """Batches of the shared weights a turn, each of one cell that the controller draws."""
+    learning_rate: Annotated[float, Within(0, 10, open=True)] = 0.015
+    """Of the shared weights, at first; cosine to 0. The rest of the optimiser is the table's own
+    recipe."""
+    controller_steps: Annotated[int, Within(1, 1000000)] = 30
+    """Updates of the controller a turn, each from the rewards of 10 cells."""
+    samples: Annotated[int, Within(1, 1000000)] = 100
+    """Cells drawn from the controller at the end, scored with the shared weights; the best 10 are
+    trained for real."""
+    seeds: Annotated[int, Within(1, 10000)] = 3
+    """Searches, each from its own seed. More may be added later."""
+    seed: Seed = 1
+    """The first one."""
+    trainings: Annotated[int, Within(1, 1000000)] = 5
+    """Cells, drawn uniformly, that are really trained here for their time, as the table's was
+    another machine's."""
+    out: Folder = Path("runs")
+    """Folder of all runs; results go to its folder enas-<hash of the settings>."""
+
+    def check(self) -> None:
+        """`UserError` without what it needs."""
+        if not 3 <= self.max_vertices <= 7:
+            raise UserError(f"--max-vertices is {self.max_vertices}; expected 3 to 7")
+        check_seed(self.seed)
+        check_folder(self.out)
+        require()

@@ -224,19 +224,6 @@ def time_apart(
     drawn = np.random.default_rng(0).integers(len(cells), size=config.trainings)
     schedule = schedule_of(config, 1, SAMPLE)
 
-    def seconds_of(work: Callable[[], Any]) -> float:
-        start = process_time()
-        work()
-        return process_time() - start
-
-    def really(cell: Cell, settings: Settings) -> None:
-        """Train one cell for real and measure it."""
-        plan, channels, classes = CellNetwork(cell), images.channels, images.classes
-        fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
-        while not fit.done:
-            fit.epoch()
-        fit.measure()
-
     with tempfile.TemporaryDirectory() as scratch:
 
         def train() -> Any:
@@ -245,17 +232,33 @@ def time_apart(
 
         if len(found) < config.trainings:
             net = train()  # what a first time costs is not counted
-            really(cells[0], replace(recipe.settings, epochs=1))
+            really(cells[0], images, replace(recipe.settings, epochs=1))
         rng = np.random.default_rng(1)
         left = drawn[len(found) :].tolist()
         with bar("timing", len(left), unit="training") as shown:
             for place in left:
                 (Path(scratch) / "state").unlink()
                 some = [cells[i] for i in rng.integers(len(cells), size=SAMPLE).tolist()]
-                real = seconds_of(lambda place=place: really(cells[place], recipe.settings))  # type: ignore[misc]
+                real = seconds_of(lambda place=place: really(cells[place], images, recipe.settings))  # type: ignore[misc]
                 step = seconds_of(train) / SAMPLE
                 scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
                 found.append((real, step, scoring))
                 write_json(path, {"seconds": found})
                 shown.update()
     return found[: config.trainings]
+
+
+def really(cell: Cell, images: Dataset, settings: Settings) -> None:
+    """Train one cell for real and measure it."""
+    plan, channels, classes = CellNetwork(cell), images.channels, images.classes
+    fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
+    while not fit.done:
+        fit.epoch()
+    fit.measure()
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Processor time."""
+    start = process_time()
+    work()
+    return process_time() - start
