@@ -17,7 +17,7 @@ from rlnas.agents.asynchronous import Workers
 from rlnas.agents.block_predictor import Predictor
 from rlnas.agents.protocol import Agent, History
 from rlnas.agents.tabular import Log, Sample
-from rlnas.bench.benchmark import Arch, Benchmark, Costed, QueryResult, SearchSpace
+from rlnas.bench.benchmark import Arch, Benchmark, Costed, Decisions, QueryResult, SearchSpace
 from rlnas.bench.decisions import decisions_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pinned
@@ -114,19 +114,28 @@ class BlockQNN:
     def __post_init__(self) -> None:
         for name in ("schedule", "blocks", "replay", "memory", "tries", "workers"):
             if (value := getattr(self, name)) < 1:
-                raise UserError(f"blockqnn has {name}={value}; expected at least 1")
+                raise UserError(f"{self._name} has {name}={value}; expected at least 1")
         if not 0 < self.alpha <= 1:
-            raise UserError(f"blockqnn has alpha={self.alpha}; expected above 0 and at most 1")
+            raise UserError(f"{self._name} has alpha={self.alpha}; expected above 0 and at most 1")
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__.lower()
+
+    def stimuli(self, decisions: Decisions) -> Float32[np.ndarray, "T K"] | None:
+        """What each choice is rewarded with besides; nothing here."""
+        return None
 
     def build(self, space: SearchSpace) -> Agent:
-        decisions = decisions_of(space, "blockqnn")
+        decisions = decisions_of(space, self._name)
         if (self.mu or self.rho) and not isinstance(space, Costed):
             raise UserError(
-                f"blockqnn has mu={self.mu}, rho={self.rho}, but {type(space).__name__} tells no "
-                "FLOPs and no density; leave both out"
+                f"{self._name} has mu={self.mu}, rho={self.rho}, but {type(space).__name__} tells "
+                "no FLOPs and no density; leave both out"
             )
         width = max(decisions.sizes)
         share = 1 / len(decisions.sizes) if self.shaped else 0.0
+        further = self.stimuli(decisions)
 
         def init(key: Key[Array, ""]) -> State:
             log = tabular.empty(space, decisions, self.memory)
@@ -147,7 +156,7 @@ class BlockQNN:
             replay_key, fit_key = jax.random.split(key)
             nothing = log._replace(total=jnp.int32(0))
             replayed = tabular.replays(replay_key, log, nothing, self.replay)
-            q = tabular.sweep(q, replayed, self.alpha, share)
+            q = tabular.sweep(q, replayed, self.alpha, share, further)
             if predictor is not None:
                 predictor = block_predictor.fit(predictor, width, log, fit_key)
             return q, predictor

@@ -17,6 +17,7 @@ REGISTRY = Registry(
         "enas_controller": "rlnas.agents.enas_controller:EnasController",
         "metaqnn": "rlnas.agents.metaqnn:MetaQNN",
         "blockqnn": "rlnas.agents.blockqnn:BlockQNN",
+        "irlas": "rlnas.agents.irlas:IRLAS",
         "gp": "rlnas.agents.gp:GP",
         "bananas": "rlnas.agents.bananas:Bananas",
         "alphax": "rlnas.agents.alphax:AlphaX",

@@ -138,22 +138,28 @@ def sample(
 
 
 def sweep(
-    q: Float32[Array, "S K"], samples: Sample, alpha: float, share: float = 0.0
+    q: Float32[Array, "S K"],
+    samples: Sample,
+    alpha: float,
+    share: float = 0.0,
+    further: Any = None,
 ) -> Float32[Array, "S K"]:
     """The table after the samples [n], one after the other, each from its last choice backwards.
 
     The value of the last choice moves by `alpha` towards the accuracy r, those before it towards
     share * r + the largest value of what was allowed next. Samples without a value teach nothing.
+    further: float32 [T, K], a reward that each choice brings besides; None is none.
     """
     n, steps = samples.slots.shape
     width = q.shape[1]
 
     def update(carry: Any, step: Any) -> tuple[Any, None]:
         values, following = carry
-        slot, allowed, r, last = step
+        slot, allowed, r, last, *more = step
         choice = slot % width
         row = jax.lax.dynamic_slice(values, (slot - choice,), (width,))
         target = jnp.where(last, r, jnp.float32(share) * r + following)
+        target = sum(more, target)
         taught = (jnp.arange(width) == choice) & ~jnp.isnan(r)
         row = jnp.where(taught, row + jnp.float32(alpha) * (target - row), row)
         values = jax.lax.dynamic_update_slice(values, row, (slot - choice,))
@@ -165,7 +171,9 @@ def sweep(
 
     r = jnp.repeat(samples.val, steps)
     last = jnp.tile(jnp.arange(steps) == 0, n)
-    xs = (backwards(samples.slots), backwards(samples.allowed), r, last)
+    xs = [backwards(samples.slots), backwards(samples.allowed), r, last]
+    if further is not None:
+        xs.append(backwards(jnp.asarray(further)[jnp.arange(steps), samples.slots % width]))
     (values, _), _ = jax.lax.scan(update, (q.reshape(-1), jnp.float32(0)), xs, unroll=UNROLL)
     return values.reshape(q.shape)
 

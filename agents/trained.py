@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
+from flax.errors import FlaxError
 
 from rlnas.agents.checkpoint import FACTS, Checkpoint
+from rlnas.agents.learner import Incremental
 from rlnas.agents.protocol import Agent
 from rlnas.agents.spec import NO_OPTION, folder_and_options, options
 from rlnas.bench.benchmark import SearchSpace, numbers_of
@@ -121,8 +123,24 @@ class Trained:
         a checkpoint."""
         if settings is None:
             raise UserError("found no checkpoint; expected NAME:FOLDER of a training")
+        check_fits(settings, space, params)
         agent: Agent = settings.agent(space, params)
         return agent
+
+
+def check_fits(settings: Any, space: SearchSpace, params: Any) -> None:
+    """`UserError` for parameters that cannot read this space, as they were trained on another."""
+    if not isinstance(settings, Incremental):
+        return
+    view = settings.blank_view(space)
+    try:
+        jax.eval_shape(lambda params: settings.score(space, params, view), params)
+    except (FlaxError, TypeError) as error:
+        raise UserError(
+            "the checkpoint was trained on architectures encoded otherwise than this benchmark's, "
+            f"which have {space.num_features} features; search a benchmark over the space that it "
+            "was trained on, or train on this one"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float32, Int, Int32, Key
 
 from rlnas.agents.learner import Step, View
 from rlnas.agents.protocol import Agent
-from rlnas.agents.trained import Trained
+from rlnas.agents.trained import Trained, check_fits
 from rlnas.bench import memory
 from rlnas.bench.benchmark import Arch, SearchSpace
 from rlnas.bench.draw import draw
@@ -108,6 +108,8 @@ class Walker(Trained):
         learns = self.fine_tune or not settings
         if learns and not issubclass(self.learner, LearnsOnTheWay):
             raise UserError("it does not learn during a search; expected a checkpoint's folder")
+        if settings:
+            check_fits(settings, space, params)
         epsilon = self.epsilon if self.epsilon >= 0 else 0.0 if settings else 0.1
         if learns:
             settings = settings.fine_tuned() if settings else self.learner.cold()

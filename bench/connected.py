@@ -6,7 +6,7 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float64, Int
 
 
 class Connectivity(NamedTuple):
@@ -48,6 +48,22 @@ def connectivity(
     names, counts = np.unique(labels, return_counts=True)
     largest = np.flatnonzero(kept)[labels == names[counts.argmax()]]
     return Connectivity(int(kept.sum()), int((degree == 0).sum()), float(degree.mean()), largest)
+
+
+def moves_from(
+    offsets: Int[np.ndarray, " bounds"], flat: Int[np.ndarray, " E"], start: int
+) -> Float64[np.ndarray, " M"]:
+    """Of neighbour lists: the fewest moves from row `start` to each row, infinite where none leads
+    there."""
+    size = len(offsets) - 1
+    source = np.repeat(np.arange(size), np.diff(offsets))
+    target = np.asarray(flat)[: len(source)]
+    moves = np.full(size, np.inf)
+    moves[start], last = 0, 0
+    while (new := target[moves[source] == last])[np.isinf(moves[new])].size:
+        moves[new] = np.minimum(moves[new], last + 1)
+        last += 1
+    return moves
 
 
 def region(

@@ -3,6 +3,7 @@ architectures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -12,11 +13,43 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int8, Int32, Key
 
+from rlnas.bench.arguments import shown
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.decisions import DigitDecisions, IndexDecisions
 from rlnas.bench.draw import draw
+from rlnas.bench.errors import UserError
+from rlnas.bench.exemplars import Words, one_hot
 from rlnas.bench.neighbour_lists import NeighbourLists
 from rlnas.bench.noise import MEAN
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class NamedRows(IndexDecisions):
+    """As `NamedDigits`."""
+
+    @property
+    def experts(self) -> dict[str, str]:
+        return _named(self.sizes)
+
+    def spelled(self, text: str) -> tuple[int, ...]:
+        return _choices(self.sizes, text)
+
+    @property
+    def words(self) -> Words:
+        return one_hot(self.sizes)
+
+
+def _named(sizes: Sequence[int]) -> dict[str, str]:
+    ones = "".join("1" if t else "0" for t in range(len(sizes)))
+    return {"resnet": "0" * len(sizes), "inception": ones}
+
+
+def _choices(sizes: Sequence[int], text: str) -> tuple[int, ...]:
+    taken = tuple(map(int, text)) if text.isascii() and text.isdecimal() else ()
+    if len(taken) != len(sizes) or any(c >= size for c, size in zip(taken, sizes, strict=True)):
+        raise UserError(f"found {shown(text)}; expected {len(sizes)} digits below {max(sizes)}")
+    return taken
 
 
 @jax.tree_util.register_dataclass
@@ -31,8 +64,8 @@ class ListSpace(NeighbourLists):
     num_features = 2
 
     @property
-    def decisions(self) -> IndexDecisions:
-        return IndexDecisions(self)
+    def decisions(self) -> NamedRows:
+        return NamedRows(self)
 
     def encode(self, arch: Int32[Array, ""]) -> Int8[Array, " 2"]:
         return jnp.stack([arch % 128, arch // 128]).astype(jnp.int8)
@@ -55,6 +88,23 @@ BASE, DIGITS = 3, 4
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class NamedDigits(DigitDecisions):
+    """With cells that agents may take for made by hand; a text is the choices."""
+
+    @property
+    def experts(self) -> dict[str, str]:
+        return _named(self.sizes)
+
+    def spelled(self, text: str) -> tuple[int, ...]:
+        return _choices(self.sizes, text)
+
+    @property
+    def words(self) -> Words:
+        return one_hot(self.sizes)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class GridSpace:
     """Vectors of 4 digits below 3, as int8 [4] (not a scalar, as DARTS cells are not); neighbours
     differ in one."""
@@ -63,7 +113,7 @@ class GridSpace:
     arch_shape = (DIGITS,)
     size = BASE**DIGITS
     max_degree = DIGITS * (BASE - 1)
-    decisions = DigitDecisions.chain(DIGITS, BASE)
+    decisions = NamedDigits.chain(DIGITS, BASE)
 
     def contains(self, arch: Int[Array, " 4"]) -> Bool[Array, ""]:
         return ((arch >= 0) & (arch < BASE)).all()

@@ -83,15 +83,30 @@ LINES: dict[str, list[str]] = {
         f"--cells CELL {ON_RAY}",
     ],
     "oneshot": [
-        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
-        "--steps 3 --learning-rate 0.01 --seeds 1 --seed 2 --score accuracy --trainings 1 "
-        "--out out",
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 2 "
+        "--steps 3 --learning-rate 0.01 --sampling sandwich --split graph --seeds 1 --seed 2 "
+        "--score loss --trainings 1 --out out",
         ON_RAY,
+    ],
+    "oneshot enas": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
+        "--steps 3 --learning-rate 0.01 --controller-steps 1 --samples 10 --seeds 1 --seed 2 "
+        "--trainings 1 --out out",
+    ],
+    "oneshot ghn": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --held 25 "
+        "--epochs 1 --steps 3 --learning-rate 0.01 --shared-rate 0.01 --seeds 1 --seed 2 "
+        "--trainings 1 --out out",
     ],
     "compress": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --teachers 2 "
         "--batches 1 --rollouts 3 --epochs 2 --learning-rate 0.1 --policy-rate 0.1 --entropy 0.1 "
         "--tolerance 0.2 --seed 2 --out out"
+    ],
+    "maskconnect": [
+        "--benchmark digits.npz --dataset images.npz --preset smoke --vertices 4 --active 1 "
+        "--sets 2 --seeds 1 --seed 2 --epochs 1 "
+        "--score-optimiser adam --score-rate 0.1 --out out"
     ],
     "morph": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --pairs 1 "

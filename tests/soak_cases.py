@@ -90,6 +90,16 @@ CASES = (
         needs=("torch", "sklearn"),
     ),
     Case(
+        "oneshot enas",
+        line("oneshot enas --preset smoke --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
+        "oneshot ghn",
+        line("oneshot ghn --preset smoke --steps 20 --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
         "morph",
         line("morph --preset smoke --max-vertices 4 --pairs 3 --parent-epochs 1 --out out"),
         needs=("torch", "sklearn"),
@@ -97,6 +107,11 @@ CASES = (
     Case(
         "compress",
         line("compress --preset smoke --max-vertices 4 --teachers 2 --out out"),
+        needs=("torch", "sklearn"),
+    ),
+    Case(
+        "maskconnect",
+        line("maskconnect --preset smoke --seeds 2 --out out"),
         needs=("torch", "sklearn"),
     ),
     Case(

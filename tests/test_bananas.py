@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -82,6 +83,29 @@ def test_a_round_is_asked_as_chosen_and_trained_for_once() -> None:
     keys = jax.random.split(jax.random.key(0), 3)
     said = str(jax.make_jaxpr(jax.vmap(agent.ask))(keys, many))
     assert said.count("cond[") == 1
+
+
+def test_only_queries_with_a_value_are_learned_from() -> None:
+    """Neither those without an answer, nor the room that is left."""
+    seen: list[Any] = []
+
+    @dataclass(frozen=True)
+    class Telling(Bananas):
+        def predicted(self, key: Any, known: Known) -> Any:
+            jax.debug.callback(lambda used, vals: seen.append((used, vals)), known.used, known.vals)
+            return super().predicted(key, known)
+
+    there = scrambled(120, 6, missing=0.5)
+    agent = Telling(initial=6, round=4, steps=2, memory=40).build(there.space)
+    state, answers = agent.init(jax.random.key(0)), []
+    for t in range(7):
+        arch, state = agent.ask(jax.random.key(t), state)
+        answers.append(there.query(arch, jax.random.key(0)))
+        state = agent.tell(state, arch, answers[-1])
+    jax.effects_barrier()
+    (used, vals), known = seen[-1], [bool(answer.valid) for answer in answers[:6]]
+    assert used.tolist() == [*known, *[False] * 34] and 0 < sum(known) < 6
+    assert np.isfinite(vals[used]).all()
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -21,7 +22,7 @@ from rlnas.agents.spec import parse
 from rlnas.analysis.comparison import sweep
 from rlnas.bench.errors import UserError
 from rlnas.bench.reading import write_json
-from rlnas.bench.stand_ins import neighbour_lists
+from rlnas.bench.stand_ins import GridBenchmark, neighbour_lists
 from tables import small_benchmark
 
 SETTINGS = AveragesLearner(neighbours=6, alpha=6.0)
@@ -205,6 +206,21 @@ def test_old_and_foreign_checkpoints_are_refused_in_one_line(folder, changes, re
         AveragesAgent.from_spec(str(folder))
     assert reason in str(caught.value) and "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+def test_the_checkpoint_of_another_space_is_refused_in_one_line(benchmark, tmp_path):
+    settings = DQNLearner(neighbours=4)
+    params = settings.fresh(benchmark.space, jax.random.key(0)).params
+    facts = {"benchmark": benchmark.describe(), "shown": "", "step": 1}
+    facts |= {"lookups": 12, "distinct": 3, "validation": 0.9, "same_queries": 1.0}
+    Checkpoint("dqn", settings, jax.tree.map(np.asarray, params), facts, None).save(tmp_path)
+    config = parse(f"dqn:{tmp_path}")[1]
+    run_seeds(config, benchmark, 2, seed_keys(0, 1))
+    other = GridBenchmark()
+    assert other.space.num_features != benchmark.space.num_features
+    said = "encoded otherwise than this benchmark's, which have "
+    with pytest.raises(UserError, match=f"{said}{other.space.num_features} features"):
+        run_seeds(config, other, 2, seed_keys(0, 1))
 
 
 def test_the_checkpoint_of_another_agent_is_refused(folder):

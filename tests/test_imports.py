@@ -27,10 +27,10 @@ OPTIONAL = {
 }  # fmt: skip
 """Of an extra: what needs them imports them where it does, and runs without them otherwise."""
 TORCH_HOME = ROOT / "bench" / "retrain"
-TORCH_FILES = {"torch_network.py", "supernet.py", "inherit.py", "shrink.py"}  # of a family
-MAX_LINES = 400
-
-FILES = {"torch_network.py", "supernet.py", "inherit.py", "shrink.py"}  # of a family
+TORCH_FILES = {  # of a family
+    *("torch_network.py", "supernet.py", "supernet_training.py", "hypernet.py"),
+    *("inherit.py", "shrink.py", "masked.py"),
+}
 MAX_LINES = 400
 
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

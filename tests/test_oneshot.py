@@ -7,6 +7,7 @@ import json
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,18 @@ from rlnas.analysis.oneshot import figure as oneshot_plot  # noqa: E402
 from rlnas.analysis.oneshot import measures as oneshot_measures  # noqa: E402
 from rlnas.analysis.oneshot import text as oneshot_text  # noqa: E402
 from rlnas.analysis.oneshot.command import OneShot  # noqa: E402
-from rlnas.analysis.oneshot.data import Scored, Truth, truth_of  # noqa: E402
+from rlnas.analysis.oneshot.data import Scored, Truth, truth_of, write_scored  # noqa: E402
+from rlnas.analysis.oneshot.train import Task, train_one  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
-from rlnas.bench.nb101 import supernet  # noqa: E402
+from rlnas.bench.files import sha256  # noqa: E402
+from rlnas.bench.nb101 import supernet, supernet_training  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
+from rlnas.bench.nb101.cell import Cell  # noqa: E402
+from rlnas.bench.nb101.recipe import Recipe  # noqa: E402
+from rlnas.bench.nb101.sharing import parts  # noqa: E402
 from rlnas.bench.nb101.supernet import Supernet  # noqa: E402
 from rlnas.bench.nb101.table import Table, find  # noqa: E402
+from rlnas.bench.retrain import datasets  # noqa: E402
 from tables import small_table  # noqa: E402
 from torch_fixtures import kept, one_thread  # noqa: E402, F401
 
@@ -141,7 +148,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneShot, Path]:
     """A small run."""
     out = tmp_path_factory.mktemp("oneshot")
     config = OneShot(
-        preset="smoke", max_vertices=4, epochs=2, steps=10, seeds=1, trainings=1, out=out
+        preset="smoke", max_vertices=4, epochs=2, steps=2, seeds=1, trainings=1, out=out
     )
     said = io.StringIO()
     with (
@@ -194,7 +201,7 @@ def test_finished_seeds_are_kept_and_more_may_come(
         checkpoint.touch()
         return Supernet(recipe, in_channels=1, max_vertices=4, seed=seed), 1.0
 
-    monkeypatch.setattr(supernet, "train", fake)
+    monkeypatch.setattr(supernet_training, "train", fake)
     monkeypatch.setattr(
         supernet, "score", lambda net, cells, images, tell: (np.ones(91), np.arange(91.0))
     )
@@ -212,7 +219,64 @@ def test_finished_seeds_are_kept_and_more_may_come(
 def test_presets() -> None:
     assert OneShot.for_options([]) == OneShot()
     smoke = OneShot.for_options(["--preset", "smoke", "--seeds", "1"])
-    assert (smoke.preset, smoke.max_vertices, smoke.steps) == ("smoke", 4, 50)
+    assert (smoke.preset, smoke.max_vertices, smoke.steps) == ("smoke", 4, 10)
+    single = OneShot.for_options(["--preset", "single"])
+    assert (single.split, single.epochs, single.score) == ("none", 10, "loss")
+
+
+def task_in(folder: Path, **changed: Any) -> Task:
+    config = replace(OneShot.for_options(["--preset", "smoke"]), epochs=1, steps=2, **changed)
+    return Task(config, folder, 1, {"sha256": sha256(find(config.benchmark))})
+
+
+@pytest.mark.parametrize("split", ["operations", "graph"])
+def test_parts_go_on_where_they_were(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before the fourth part is scored, and again in the sixth: the same scores, and no
+    part is trained twice. Every part is a training of its own."""
+    straight = train_one(task_in(tmp_path / "straight", split=split), lambda told: None)
+    task = task_in(tmp_path / "stopped", split=split)
+    cells = truth_of(Table.load(find("nb101-digits")), 4).cells
+    shared = parts(cells, split)  # type: ignore[arg-type]
+    own, images = supernet.score, datasets.load("digits")
+    called: list[list[Cell]] = []
+
+    class Stop(Exception):
+        pass
+
+    def stop(net: Any, some: Any, *rest: Any) -> Any:
+        called.append(some)
+        if len(called) in (4, 7):
+            raise Stop
+        return own(net, some, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supernet, "score", stop)
+        for _ in range(2):
+            with pytest.raises(Stop):
+                train_one(task, lambda told: None)
+        assert [path.name for path in task.folder.iterdir() if path.suffix == ".safetensors"] == [
+            "seed-1-5.safetensors"
+        ]
+        found = train_one(task, lambda told: None)
+    numbers = [shared.index([cells.index(cell) for cell in some]) for some in called]
+    assert numbers == [0, 1, 2, 3, 3, 4, 5, *range(5, len(shared))]
+    np.testing.assert_array_equal(found.accuracy, straight.accuracy)
+    np.testing.assert_array_equal(found.loss, straight.loss)
+    some = [cells[place] for place in shared[4]]
+    schedule = supernet_training.Schedule(1, 2, task.config.learning_rate)
+    net, _ = supernet_training.train(some, images, Recipe(), schedule, 1, tmp_path / "alone")
+    np.testing.assert_array_equal(found.loss[shared[4]], supernet.score(net, some, images)[1])
+    task.clean()
+    assert not list(task.folder.iterdir())
+
+
+def test_parts_of_another_length_are_refused(tmp_path: Path) -> None:
+    task = task_in(tmp_path, split="graph")
+    write_scored(task.parts, Scored(1, np.ones(4), np.ones(4), 1.0, 1.0))
+    with pytest.raises(UserError, match="ends within a part"):
+        train_one(task, lambda told: None)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +290,7 @@ def test_presets() -> None:
         ({"benchmark": "no-such-table"}, "no table"),
         ({"dataset": "no-such-images"}, "no-such-images"),
         ({"max_vertices": 3}, "7 such cells"),
+        ({"sampling": "fair"}, "--sampling fair"),
     ],
 )
 def test_bad_options_are_one_line(change: dict[str, object], reason: str, tmp_path: Path) -> None:

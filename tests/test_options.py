@@ -33,10 +33,11 @@ from surrogates import invented_benchmark
 from tables import small_table
 
 TRAINS = (
-    *("ablate", "bench synthetic", "bench tabulate", "compress", "morph", "oneshot", "retrain"),
-    *("scale", "train", "transfer"),
+    *("ablate", "bench synthetic", "bench tabulate", "compress", "maskconnect", "morph"),
+    *("oneshot", "oneshot enas", "oneshot ghn", "retrain", "scale", "train", "transfer"),
 )
-TORCH = ("retrain", "oneshot", "morph", "compress", "bench tabulate")
+TORCH = ("retrain", "oneshot", "oneshot enas", "oneshot ghn", "morph", "compress", "maskconnect")
+TORCH += ("bench tabulate",)
 TORCH += ("bench latency", "bench proxies")
 
 

@@ -14,12 +14,13 @@ pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
 from rlnas.bench.errors import UserError  # noqa: E402
-from rlnas.bench.nb101 import supernet  # noqa: E402
+from rlnas.bench.nb101 import supernet, supernet_training  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.cell import Cell, vertex_channels  # noqa: E402
 from rlnas.bench.nb101.network import CellNetwork  # noqa: E402
 from rlnas.bench.nb101.recipe import Recipe  # noqa: E402
-from rlnas.bench.nb101.supernet import Progress, Schedule, SharedConv, Supernet  # noqa: E402
+from rlnas.bench.nb101.supernet import SharedConv, Supernet  # noqa: E402
+from rlnas.bench.nb101.supernet_training import Progress, Schedule  # noqa: E402
 from rlnas.bench.retrain import datasets, networks  # noqa: E402
 from torch_fixtures import one_thread  # noqa: E402, F401
 
@@ -167,7 +168,9 @@ def test_only_the_weights_of_the_cell_get_gradients(digits: datasets.Dataset) ->
 
 def test_resuming_is_not_stopping(digits: datasets.Dataset, tmp_path: Path) -> None:
     """Stopped after each epoch, the same weights come out, and the seconds add up."""
-    straight, _ = supernet.train(CELLS[:91], digits, RECIPE, TINY, 5, tmp_path / "straight")
+    straight, _ = supernet_training.train(
+        CELLS[:91], digits, RECIPE, TINY, 5, tmp_path / "straight"
+    )
     path = tmp_path / "stopped.safetensors"
     seen: list[Progress] = []
 
@@ -180,19 +183,19 @@ def test_resuming_is_not_stopping(digits: datasets.Dataset, tmp_path: Path) -> N
 
     for _ in range(TINY.epochs):
         with pytest.raises(Stop):
-            supernet.train(CELLS[:91], digits, RECIPE, TINY, 5, path, stop)
-    resumed, seconds = supernet.train(CELLS[:91], digits, RECIPE, TINY, 5, path)
+            supernet_training.train(CELLS[:91], digits, RECIPE, TINY, 5, path, stop)
+    resumed, seconds = supernet_training.train(CELLS[:91], digits, RECIPE, TINY, 5, path)
     assert [done.epoch for done in seen] == [1, 2, 3]
     assert seconds == seen[-1].seconds > seen[0].seconds > 0
     for (name, one), other in zip(straight.named_parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other), name
-    other_seed, _ = supernet.train(CELLS[:91], digits, RECIPE, TINY, 6, tmp_path / "other")
+    other_seed, _ = supernet_training.train(CELLS[:91], digits, RECIPE, TINY, 6, tmp_path / "other")
     assert not torch.equal(other_seed.stem.weight, straight.stem.weight)
     with pytest.raises(UserError, match="another training"):
-        supernet.train(CELLS[:91], digits, RECIPE, TINY, 6, path)
+        supernet_training.train(CELLS[:91], digits, RECIPE, TINY, 6, path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="edited or damaged"):
-        supernet.train(CELLS[:91], digits, RECIPE, TINY, 5, path)
+        supernet_training.train(CELLS[:91], digits, RECIPE, TINY, 5, path)
 
 
 def test_training_draws_nothing_globally_and_lowers_the_loss(
@@ -200,11 +203,41 @@ def test_training_draws_nothing_globally_and_lowers_the_loss(
 ) -> None:
     state = torch.get_rng_state()
     seen: list[Progress] = []
-    supernet.train(
+    supernet_training.train(
         CELLS[:20], digits, RECIPE, Schedule(4, 30, 0.05), 0, tmp_path / "x", seen.append
     )
     assert torch.equal(state, torch.get_rng_state())
     assert seen[-1].loss < seen[0].loss - 0.05
+
+
+def test_a_step_of_several_cells_takes_the_mean_of_their_gradients(
+    digits: datasets.Dataset,
+) -> None:
+    """And their batch norms are each cell's own."""
+    some = [CELLS[place] for place in RANDOM[:3]]
+    made = supernet_training.Training(digits, RECIPE, TINY, 5, 0)
+    made.recipe = replace(RECIPE, gradient_clip=1e9)
+    batch = torch.arange(20)
+    loss = made._step(batch, some, 0.0)
+    expected: dict[str, torch.Tensor] = {}
+    losses = []
+    for cell in some:
+        net = Supernet(RECIPE, in_channels=1, max_vertices=5, seed=0).train()
+        own = torch.nn.functional.cross_entropy(
+            net(digits.train.images[batch], cell), digits.train.labels[batch]
+        )
+        own.backward()
+        losses.append(own.item())
+        for name, weight in net.named_parameters():
+            if weight.grad is not None:
+                expected[name] = expected.get(name, 0) + weight.grad / 3  # type: ignore[operator]
+    assert loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
+    for name, weight in made.weights.items():
+        if name in expected:
+            assert weight.grad is not None
+            torch.testing.assert_close(weight.grad, expected[name], rtol=1e-3, atol=1e-5)
+        else:
+            assert weight.grad is None
 
 
 def test_a_loss_that_is_none_stops(digits: datasets.Dataset, tmp_path: Path) -> None:
@@ -212,5 +245,5 @@ def test_a_loss_that_is_none_stops(digits: datasets.Dataset, tmp_path: Path) -> 
         digits, train=datasets.Part(digits.train.images * torch.nan, digits.train.labels)
     )
     with pytest.raises(UserError, match="loss is nan in epoch 1"):
-        supernet.train(CELLS[:20], broken, RECIPE, TINY, 0, tmp_path / "x")
+        supernet_training.train(CELLS[:20], broken, RECIPE, TINY, 0, tmp_path / "x")
     assert not list(tmp_path.iterdir())

@@ -95,12 +95,16 @@ class Trainer(NamedTuple):
         found = [fit.measure()] if measured else []
         seconds = 0.0
         while not fit.done:
-            start = self.clock()
-            try:
-                fit.epoch()
-            except Diverged as error:
-                raise UserError(f"{error}; choose a smaller --learning-rate") from None
-            seconds += self.clock() - start
+            seconds += self.epoch(fit)
             if measured or fit.done:
                 found.append(fit.measure())
         return Trained(fit, [one.val for one in found], found[-1].test, seconds)
+
+    def epoch(self, fit: Fit, option: str = "--learning-rate") -> float:
+        """One epoch more; its seconds. option: what would be smaller where it diverges."""
+        start = self.clock()
+        try:
+            fit.epoch()
+        except Diverged as error:
+            raise UserError(f"{error}; choose a smaller {option}") from None
+        return self.clock() - start

@@ -41,6 +41,20 @@ class Scored(NamedTuple):
     train_seconds: float
     score_seconds: float
 
+    @classmethod
+    def none(cls, seed: int) -> Scored:
+        """Of no cells yet."""
+        return cls(seed, *np.zeros((2, 0), np.float32), 0.0, 0.0)
+
+    def and_then(self, more: Scored) -> Scored:
+        """These cells, and more."""
+        accuracy, loss = (
+            np.concatenate([getattr(one, name) for one in (self, more)])
+            for name in ("accuracy", "loss")
+        )
+        train, score = (a + b for a, b in zip(self[3:], more[3:], strict=True))
+        return Scored(self.seed, accuracy, loss, train, score)
+
     def score(self, kind: str) -> np.ndarray:
         """[M], higher is better."""
         return self.accuracy if kind == "accuracy" else -self.loss
@@ -214,18 +228,19 @@ def images_of(dataset: str, table: Table) -> Dataset:
     return images
 
 
-def read_scored(path: Path, seed: int, cells: int) -> Scored:
-    """A finished seed; `UserError` when its file is damaged."""
+def read_scored(path: Path, seed: int, cells: int | None = None) -> Scored:
+    """The scores of a seed; `UserError` when the file is damaged. cells: so many, None: any
+    number."""
     hint = "delete it and run again"
     arrays, meta = load_npz(path, hint=hint, seal=SCORED)
     if (meta["format"], meta["version"], meta.get("seed")) != (*SCORED, seed):
         raise UserError(f"{path} holds no scores of seed {seed}; {hint}")
-    check_arrays(arrays, SCORED_ARRAYS, path, hint, sizes={"cells": cells})
+    check_arrays(arrays, SCORED_ARRAYS, path, hint, sizes={"cells": cells} if cells else None)
     return Scored(seed, arrays["accuracy"], arrays["loss"], *arrays["seconds"].tolist())
 
 
 def write_scored(path: Path, scored: Scored) -> None:
-    """A finished seed."""
+    """The scores of a seed."""
     seconds = np.array([scored.train_seconds, scored.score_seconds], np.float64)
     scores = {"accuracy": scored.accuracy, "loss": scored.loss}
     arrays = {name: np.asarray(x, np.float32) for name, x in scores.items()} | {"seconds": seconds}

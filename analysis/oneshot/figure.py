@@ -64,7 +64,7 @@ def finding(report: Report, table: str) -> str:
 def about(report: Report, scored: Sequence[Scored]) -> str:
     """What is shown, and the time."""
     return (
-        f"The supernet is trained by single-path uniform sampling; seeds {scored[0].seed} to "
+        f"Supernets are trained on single paths; seeds {scored[0].seed} to "
         f"{scored[-1].seed}. Bars: "
         "Spearman correlation with the table's mean validation accuracy at its largest budget, "
         "lines their 95 % "
@@ -72,8 +72,8 @@ def about(report: Report, scored: Sequence[Scored]) -> str:
         "other trainings. "
         f"Regret: best mean test accuracy in the table less that of the pick; {RETRAINED} "
         "retrained: less that of the "
-        f"best of {RETRAINED} picks after training them once. In processor time of one thread the "
-        "supernet takes "
+        f"best of {RETRAINED} picks after training them once. In processor time of one thread "
+        "a seed's training takes "
         f"{report.supernet_seconds / 60:.1f} min and scoring all cells "
         f"{report.scoring_seconds / 60:.1f} min; training "
         f"each cell once would take {report.real_seconds / 60:.0f} min "

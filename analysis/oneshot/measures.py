@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 from rlnas.analysis import stats
 from rlnas.analysis.oneshot.data import Agreement, Picks, Report, Scored, Truth
@@ -20,11 +21,13 @@ RETRAINED = 10  # cells that are trained for real after scoring, as ENAS does
 REPLICATES = 500
 RANDOM_ORDERS = 1000
 SHARED, SHARED_MEAN = "shared weights, seed {}", "shared weights, mean of {} seeds"
-ONE_TRAINING, EARLY, PARAMETERS = (
+ONE_TRAINING, EARLY, PARAMETERS, BOTH = (
     "one real training",
     "one real training, {} epochs",
     "number of parameters",
+    "parameters and shared weights",
 )
+"""BOTH: by the mean rank, with one supernet."""
 
 
 class Ranker(NamedTuple):
@@ -71,7 +74,13 @@ def rankers(truth: Truth, scored: Sequence[Scored], kind: str) -> list[Ranker]:
         found.append(by_repeat(ONE_TRAINING, truth.val))
         if truth.early is not None and not np.isnan(truth.early).any():
             found.append(by_repeat(EARLY.format(truth.epochs[0]), truth.early))
-    found.append(constant(PARAMETERS, truth.params.astype(np.float64)))
+    params = truth.params.astype(np.float64)
+    found.append(constant(PARAMETERS, params))
+    if scored:  # one supernet each, and the mean over them
+        both = [rankdata(one.score(kind)) + rankdata(params) for one in scored]
+        found.append(
+            Ranker(BOTH, {t: [np.stack([one, mean]) for one in both] for t, mean in means.items()})
+        )
     return found
 
 

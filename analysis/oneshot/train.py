@@ -35,10 +35,11 @@ from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.executor import check_same
 from rlnas.bench.files import at_once, sha256
-from rlnas.bench.nb101 import supernet
+from rlnas.bench.nb101 import supernet, supernet_training
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
+from rlnas.bench.nb101.sharing import parts
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
 from rlnas.bench.reading import read_json, write_json
@@ -49,7 +50,7 @@ from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.workers import Failure, Tell
 
 SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
-SUPERNET = "rlnas.bench.nb101.supernet"
+SUPERNET = "rlnas.bench.nb101.supernet_training"
 """The module that trains and scores."""
 AGAIN = "delete it and run again"
 TIMES = Fields({"seconds": Each(Each(Number(0), 3))})
@@ -63,7 +64,10 @@ def finish(config: OneShotSettings) -> None:
     truth = truth_of(table, config.max_vertices)
     recipe = recipe_of(table)
     images = images_of(config.dataset, table)
-    kept = ("dataset", "max_vertices", "epochs", "steps", "learning_rate")
+    kept = (
+        *("dataset", "max_vertices", "epochs", "steps", "learning_rate"),
+        *("sampling", "split"),
+    )
     identity = {
         "format": "rlnas-oneshot",
         "version": 1,
@@ -73,7 +77,9 @@ def finish(config: OneShotSettings) -> None:
     folder = store.folder_of(config.out, "oneshot", identity)
     scored = train_and_score(config, len(truth.cells), folder, path)
     timed = time_apart(config, truth.cells, images, recipe, folder)
-    report = compare(truth, scored, config.score, timed, config.epochs * config.steps)
+    supernets = len(parts(truth.cells, config.split))
+    steps = config.epochs * config.steps * supernets
+    report = compare(truth, scored, config.score, timed, steps)
     asked = {
         "seed": config.seed,
         "seeds": config.seeds,
@@ -107,8 +113,17 @@ class Task:
         return self.folder / f"seed-{self.seed}.npz"
 
     @property
-    def checkpoint(self) -> Path:
-        return self.folder / f"seed-{self.seed}.safetensors"
+    def parts(self) -> Path:
+        """The scores of the parts that are done."""
+        return self.folder / f"seed-{self.seed}.parts.npz"
+
+    def checkpoint(self, part: int) -> Path:
+        return self.folder / f"seed-{self.seed}-{part}.safetensors"
+
+    def clean(self) -> None:
+        """Without what only going on needs; another such command may have been as far."""
+        for path in (self.parts, *self.folder.glob(f"seed-{self.seed}-*.safetensors")):
+            path.unlink(missing_ok=True)
 
 
 def train_and_score(config: OneShotSettings, cells: int, folder: Path, table: Path) -> list[Scored]:
@@ -128,7 +143,7 @@ def train_and_score(config: OneShotSettings, cells: int, folder: Path, table: Pa
             return
         folder.mkdir(parents=True, exist_ok=True)
         write_scored(task.path, found)
-        task.checkpoint.unlink(missing_ok=True)  # another such command may have been as far
+        task.clean()
 
     config.where.run_all(train_one, missing, 0, lambda number, told: None, done)
     if failures:
@@ -140,27 +155,55 @@ def train_and_score(config: OneShotSettings, cells: int, folder: Path, table: Pa
 
 
 def train_one(task: Task, told: Tell) -> Scored:
-    """One task, from its last epoch on where that is there."""
+    """One task: a supernet of each part of the cells after the other, all from the same seed, from
+    the last epoch on where that is there."""
     config, seed = task.config, task.seed
     path = find(config.benchmark)
     check_same(config.benchmark, {"sha256": sha256(path)}, task.about)
     table = Table.load(path)
     cells, recipe = truth_of(table, config.max_vertices).cells, recipe_of(table)
     images = images_of(config.dataset, table)
-    schedule = supernet.Schedule(config.epochs, config.steps, config.learning_rate)
+    shared = parts(cells, config.split)
     task.folder.mkdir(parents=True, exist_ok=True)
-    with bar(f"seed {seed}: train", config.epochs, unit="epoch") as shown:
+    scored = read_scored(task.parts, seed) if task.parts.exists() else Scored.none(seed)
+    places, sizes = np.concatenate(shared), np.cumsum([0, *map(len, shared)]).tolist()
+    if len(scored.loss) not in sizes:
+        raise UserError(f"{task.parts} ends within a part; {AGAIN}")
+    with bar(f"seed {seed}: train and score", len(cells), unit="cell") as shown:
+        shown.update(len(scored.loss))
+        for number in range(sizes.index(len(scored.loss)), len(shared)):
+            some, own = [cells[i] for i in shared[number]], task.checkpoint(number)
+            scored = scored.and_then(part_of(config, some, images, recipe, seed, own, shown))
+            if number + 1 < len(shared):
+                write_scored(task.parts, scored)
+                own.unlink(missing_ok=True)
+    order = np.argsort(places)
+    return scored._replace(accuracy=scored.accuracy[order], loss=scored.loss[order])
 
-        def show(done: supernet.Progress) -> None:
-            shown.update(done.epoch - shown.n)
-            shown.set_postfix(loss=f"{done.loss:.3f}")
 
-        net, seconds = supernet.train(cells, images, recipe, schedule, seed, task.checkpoint, show)
-    with bar(f"seed {seed}: score", len(cells), unit="cell") as shown:
-        start = time.perf_counter()
-        accuracy, loss = supernet.score(net, cells, images, shown.update)
-        spent = time.perf_counter() - start
-    return Scored(seed, accuracy, loss, seconds, spent)
+def part_of(
+    config: OneShotSettings,
+    cells: Sequence[Cell],
+    images: Dataset,
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path,
+    shown: Any,
+) -> Scored:
+    """A supernet of some cells, and their scores. shown: the progress bar of cells scored."""
+
+    def show(done: supernet_training.Progress) -> None:
+        shown.set_postfix(epoch=f"{done.epoch} of {config.epochs}", loss=f"{done.loss:.3f}")
+
+    schedule = schedule_of(config, config.epochs, config.steps)
+    net, seconds = supernet_training.train(cells, images, recipe, schedule, seed, checkpoint, show)
+    start = time.perf_counter()
+    accuracy, loss = supernet.score(net, cells, images, shown.update)
+    return Scored(seed, accuracy, loss, seconds, time.perf_counter() - start)
+
+
+def schedule_of(config: OneShotSettings, epochs: int, steps: int) -> supernet_training.Schedule:
+    return supernet_training.Schedule(epochs, steps, config.learning_rate, config.sampling)
 
 
 def time_apart(
@@ -179,39 +222,43 @@ def time_apart(
         timed = check(read_json(path, hint=AGAIN), TIMES, path, AGAIN)
         found = [(real, step, scoring) for real, step, scoring in timed["seconds"]]
     drawn = np.random.default_rng(0).integers(len(cells), size=config.trainings)
-    schedule = supernet.Schedule(1, SAMPLE, config.learning_rate)
-
-    def seconds_of(work: Callable[[], Any]) -> float:
-        start = process_time()
-        work()
-        return process_time() - start
-
-    def really(cell: Cell, settings: Settings) -> None:
-        """Train one cell for real and measure it."""
-        plan, channels, classes = CellNetwork(cell), images.channels, images.classes
-        fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
-        while not fit.done:
-            fit.epoch()
-        fit.measure()
+    schedule = schedule_of(config, 1, SAMPLE)
 
     with tempfile.TemporaryDirectory() as scratch:
 
         def train() -> Any:
-            return supernet.train(cells, images, recipe, schedule, 0, Path(scratch) / "state")[0]
+            state = Path(scratch) / "state"
+            return supernet_training.train(cells, images, recipe, schedule, 0, state)[0]
 
         if len(found) < config.trainings:
             net = train()  # what a first time costs is not counted
-            really(cells[0], replace(recipe.settings, epochs=1))
+            really(cells[0], images, replace(recipe.settings, epochs=1))
         rng = np.random.default_rng(1)
         left = drawn[len(found) :].tolist()
         with bar("timing", len(left), unit="training") as shown:
             for place in left:
                 (Path(scratch) / "state").unlink()
                 some = [cells[i] for i in rng.integers(len(cells), size=SAMPLE).tolist()]
-                real = seconds_of(lambda place=place: really(cells[place], recipe.settings))  # type: ignore[misc]
+                real = seconds_of(lambda place=place: really(cells[place], images, recipe.settings))  # type: ignore[misc]
                 step = seconds_of(train) / SAMPLE
                 scoring = seconds_of(lambda some=some: supernet.score(net, some, images)) / SAMPLE  # type: ignore[misc]
                 found.append((real, step, scoring))
                 write_json(path, {"seconds": found})
                 shown.update()
     return found[: config.trainings]
+
+
+def really(cell: Cell, images: Dataset, settings: Settings) -> None:
+    """Train one cell for real and measure it."""
+    plan, channels, classes = CellNetwork(cell), images.channels, images.classes
+    fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
+    while not fit.done:
+        fit.epoch()
+    fit.measure()
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Processor time."""
+    start = process_time()
+    work()
+    return process_time() - start

@@ -13,6 +13,10 @@ from rlnas.analysis.comparison.write import write
 from rlnas.analysis.compress.data import STUDY as COMPRESSION
 from rlnas.analysis.compress.write import write as write_compression
 from rlnas.analysis.folders import PARTS, REPORTED, Left, kind_of, tell
+from rlnas.analysis.ghn.data import STUDY as GHN
+from rlnas.analysis.ghn.write import write as write_ghn
+from rlnas.analysis.maskconnect.data import STUDY as MASKCONNECT
+from rlnas.analysis.maskconnect.write import write as write_maskconnect
 from rlnas.analysis.morph.data import STUDY as MORPH
 from rlnas.analysis.morph.write import write as write_morph
 from rlnas.analysis.retrain.data import is_retraining
@@ -24,6 +28,13 @@ from rlnas.bench.errors import UserError
 from rlnas.bench.files import quoted
 from rlnas.bench.reading import read_json
 from rlnas.bench.run_names import run_folder
+
+STUDIES = (
+    (COMPRESSION, write_compression),
+    (GHN, write_ghn),
+    (MASKCONNECT, write_maskconnect),
+    (MORPH, write_morph),
+)
 
 
 def report(folders: Sequence[Path], out: Path) -> None:
@@ -56,10 +67,8 @@ def reported(folder: Path) -> bool:
     there is nothing to report."""
     if is_retraining(folder):
         write_retraining(folder)
-    elif COMPRESSION.is_finished(folder):
-        write_compression(folder)
-    elif MORPH.is_finished(folder):
-        write_morph(folder)
+    elif study := next((write for one, write in STUDIES if one.is_finished(folder)), None):
+        study(folder)
     elif is_comparison(folder):
         again = write_several if is_of_several(folder) else write
         again(collect([folder]), folder, reference_in(folder))

@@ -118,6 +118,19 @@ def parse(matrix: Any, ops: Any) -> Cell:
     return cell
 
 
+def from_text(text: str) -> Cell:
+    """The cell of a space's text; `UserError` where it is none."""
+    bits, _, ops = text.strip().partition(" ")
+    names = ops.split(",")
+    n = len(names)
+    if not ops or len(bits) != n * (n - 1) // 2 or set(bits) - {"0", "1"}:
+        raise UserError(
+            f"found {shown(text)}; expected the upper triangle row by row, a space and the "
+            "operations, e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
+        )
+    return parse(from_digits(bits, n), names)
+
+
 def _rows(matrix: Any) -> list[list[int]]:
     """The entries as 0 and 1."""
     rows = []

@@ -16,12 +16,22 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Int32
 
 from rlnas.bench.benchmark import Wiring
-from rlnas.bench.nb101.cell import MAX_EDGES
+from rlnas.bench.errors import UserError
+from rlnas.bench.exemplars import Words
+from rlnas.bench.nb101.cell import MAX_EDGES, from_text
 from rlnas.bench.nb101.forms import EDGE_X, EDGE_Y, NUM_OPS, num_bits
 from rlnas.bench.nb101.rows import OUTPUT, find_form, row_of
 
 STOP = NUM_OPS
 """As an operation: neither this vertex nor a later one is there."""
+SAID = (("type conv", "kernel 3"), ("type conv", "kernel 1"), ("type pool", "kernel 3"), ())
+"""What an operation says of its vertex."""
+RESNET = "101101 input,conv3x3-bn-relu,conv3x3-bn-relu,output"
+INCEPTION = "1100001101 input,conv1x1-bn-relu,conv1x1-bn-relu,conv3x3-bn-relu,output"
+WIDE_INCEPTION = (
+    "110100000011000001101 input,conv1x1-bn-relu,conv1x1-bn-relu,conv3x3-bn-relu,maxpool3x3,"
+    "conv1x1-bn-relu,output"
+)
 OPERATION, EDGE = 0, 1  # kinds of steps
 
 
@@ -164,6 +174,41 @@ class CellDecisions:
         convolutions[source < 0, :2] = True  # conv3x3, conv1x1
         made = np.array([0, *(np.flatnonzero(target == v)[-1] + 1 for v in vertex[1:])])
         return Wiring(inputs, made, vertex == 0, convolutions)
+
+    @property
+    def experts(self) -> dict[str, str]:
+        """Without a pool where there is no room for its branch."""
+        experts = {"resnet": RESNET} if self.space.max_vertices >= 4 else {}
+        if self.space.max_vertices >= 5:
+            experts["inception"] = WIDE_INCEPTION if self.space.max_vertices >= 7 else INCEPTION
+        return experts
+
+    def spelled(self, text: str) -> tuple[int, ...]:
+        cell = from_text(text)
+        if cell.num_vertices > self.space.max_vertices:
+            raise UserError(
+                f"it has {cell.num_vertices} vertices, and cells have at most "
+                f"{self.space.max_vertices} here"
+            )
+        output = self.space.max_vertices - 1
+        places = [*range(cell.num_vertices - 1), output]
+        edges = {(places[x], places[y]) for x, y in np.argwhere(np.array(cell.matrix)).tolist()}
+        labels = dict(enumerate(cell.labels, 1))
+        return tuple(
+            labels.get(target, STOP) if source < 0 else int((source, target) in edges)
+            for target, source in zip(*(ends.tolist() for ends in self._steps[:2]), strict=True)
+        )
+
+    @property
+    def words(self) -> Words:
+        """A vertex's operation as type and kernel, and the vertices that lead to it."""
+
+        def said(target: int, source: int) -> list[frozenset[str]]:
+            if source < 0:
+                return [frozenset(f"{target} {word}" for word in words) for words in SAID]
+            return [frozenset(), frozenset({f"{target} from {source}"})]
+
+        return [said(int(y), int(x)) for y, x in zip(*self._steps[:2], strict=True)]
 
     @property
     def _steps(self) -> Steps:

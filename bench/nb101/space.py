@@ -145,7 +145,7 @@ class CellSpace(NeighbourLists):
         """The architecture of a `Cell` in any isomorphic form, of `format`'s text, or a row itself;
         `UserError` when it is none, or the table lacks it."""
         if isinstance(cell, str):
-            cell = _read(cell)
+            cell = reference.from_text(cell)
         if not isinstance(cell, Cell):
             try:
                 cell = self.cell(cell)
@@ -181,18 +181,6 @@ class CellSpace(NeighbourLists):
         n = cell.num_vertices
         bits = "".join(str(cell.matrix[x][y]) for x in range(n) for y in range(x + 1, n))
         return f"{bits} {','.join(cell.ops)}"
-
-
-def _read(text: str) -> Cell:
-    bits, _, ops = text.strip().partition(" ")
-    names = ops.split(",")
-    n = len(names)
-    if not ops or len(bits) != n * (n - 1) // 2 or set(bits) - {"0", "1"}:
-        raise UserError(
-            f"found {shown(text)}; expected the upper triangle row by row, a space and the "
-            "operations, e.g. '110101 input,maxpool3x3,maxpool3x3,output'"
-        )
-    return reference.parse(reference.from_digits(bits, n), names)
 
 
 def _cell(bits: int, ops: int) -> Cell:

@@ -1,8 +1,6 @@
 """One network that holds the weights of every NAS-Bench-101 cell: trained once, it scores them all.
 
-Trained on single paths (Guo et al. 2020, "Single path one-shot neural architecture search with
-uniform sampling", arXiv 1904.00420): every step draws one cell uniformly and trains it alone, on
-the weights it shares with the others.
+How it is trained: `rlnas.bench.nb101.supernet_training`.
 
 What is shared is ours. A module of the supernet has, for every interior position of a cell, a 3 x 3
 and a 1 x 1 convolution, and for every position and the output a projection from the module's input:
@@ -19,44 +17,27 @@ are measured.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load as tensors_of
-from safetensors.torch import save as bytes_of
 from torch import nn
 from torch.nn import functional as F
 
-from rlnas.bench.arguments import shown
-from rlnas.bench.checks import Each, Fields, Number, check
-from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell, vertex_channels
 from rlnas.bench.nb101.recipe import Recipe
-from rlnas.bench.reading import to_json
 from rlnas.bench.retrain.datasets import Dataset
-from rlnas.bench.tensors import read_tensors, save_tensors
 
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 EPSILON = 1e-5  # BatchNorm's, as nasbench-pytorch has it
-FORMAT = "rlnas-supernet-2"
-ABOUT = Fields({"identity": Fields(), "done": Each(Number(0), 3)})
 
 
-class SharedConv(nn.Module):
-    """Convolution, BatchNorm, ReLU, of which a cell uses the first channels."""
+class Normalised(nn.Module):
+    """BatchNorm and ReLU of channels, of which a cell uses the first."""
 
-    def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, channels_out: int) -> None:
         super().__init__()
-        spread = math.sqrt(2 / (kernel * kernel * channels_out))  # as nasbench-pytorch draws them
-        shape = (channels_out, channels_in, kernel, kernel)
-        self.weight = nn.Parameter(torch.randn(shape, generator=generator) * spread)
         self.scale = nn.Parameter(torch.ones(channels_out))
         self.shift = nn.Parameter(torch.zeros(channels_out))
         self.mean: torch.Tensor
@@ -64,10 +45,11 @@ class SharedConv(nn.Module):
         self.register_buffer("mean", torch.zeros(channels_out))
         self.register_buffer("variance", torch.ones(channels_out))
 
-    def forward(self, x: torch.Tensor, channels: int) -> torch.Tensor:
-        """x [n, c, h, w] -> [n, channels, h, w]. Training normalises by the batch, and keeps its
-        statistics (momentum 1); evaluation normalises by those that were kept last."""
-        x = F.conv2d(x, self.weight[:channels, : x.shape[1]], padding=self.weight.shape[-1] // 2)
+    def after(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Behind a convolution, x [n, c, h, w] -> [n, out, h, w], weight [out, c, k, k]. Training
+        normalises by the batch, and keeps its statistics (momentum 1); evaluation normalises by
+        those that were kept last."""
+        x, channels = F.conv2d(x, weight, padding=weight.shape[-1] // 2), len(weight)
         kept = self.mean[:channels], self.variance[:channels]
         own = self.scale[:channels], self.shift[:channels]
         return F.batch_norm(
@@ -75,33 +57,76 @@ class SharedConv(nn.Module):
         ).relu_()
 
 
+class SharedConv(Normalised):
+    """With a convolution before, of which a cell uses the first channels too."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, generator: torch.Generator
+    ) -> None:
+        super().__init__(channels_out)
+        self.weight = nn.Parameter(drawn((), channels_in, channels_out, kernel, generator))
+
+    def forward(self, x: torch.Tensor, channels: int) -> torch.Tensor:
+        """x [n, c, h, w] -> [n, channels, h, w]."""
+        return self.after(x, self.weight[:channels, : x.shape[1]])
+
+
+def drawn(
+    many: tuple[int, ...],
+    channels_in: int,
+    channels_out: int,
+    kernel: int,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """[*many, out, in, kernel, kernel], as nasbench-pytorch draws the weights of convolutions."""
+    spread = math.sqrt(2 / (kernel * kernel * channels_out))
+    shape = (*many, channels_out, channels_in, kernel, kernel)
+    return torch.randn(shape, generator=generator) * spread
+
+
+Convs = Callable[..., Normalised]
+"""Makes the convolutions of a module: name (`projection`, or an operation), channels_in,
+channels_out, kernel, generator -> a convolution."""
+
+
+def shared(name: str, *sizes: Any) -> SharedConv:
+    """With weights of its own."""
+    return SharedConv(*sizes)
+
+
 class SharedModule(nn.Module):
     """All cells with at most `positions` interior vertices, at one place of the network."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, positions: int, generator: torch.Generator
+        self,
+        channels_in: int,
+        channels_out: int,
+        positions: int,
+        generator: torch.Generator,
+        conv: Convs = shared,
     ) -> None:
         super().__init__()
         self.channels_in, self.channels_out = channels_in, channels_out
         self.projections = nn.ModuleList(
-            SharedConv(channels_in, channels_out, 1, generator) for _ in range(positions + 1)
+            conv("projection", channels_in, channels_out, 1, generator)
+            for _ in range(positions + 1)
         )
         """To the interior positions, and last to the output."""
         self.operations = nn.ModuleList(
             nn.ModuleDict(
                 {
-                    op: SharedConv(channels_out, channels_out, k, generator)
+                    op: conv(op, channels_out, channels_out, k, generator)
                     for op, k in KERNELS.items()
                 }
             )
             for _ in range(positions)
         )
 
-    def projection(self, cell: Cell, vertex: int) -> SharedConv:
+    def projection(self, cell: Cell, vertex: int) -> Normalised:
         """What leads from the input of `cell` to a vertex of it."""
         return self.projections[-1 if vertex == cell.num_vertices - 1 else vertex - 1]  # type: ignore[return-value]
 
-    def operation(self, cell: Cell, vertex: int) -> SharedConv:
+    def operation(self, cell: Cell, vertex: int) -> Normalised:
         """The convolution of an interior vertex (not of a pooling one)."""
         return self.operations[vertex - 1][cell.ops[vertex]]  # type: ignore[index,return-value]
 
@@ -148,7 +173,7 @@ class Supernet(nn.Module):
             for _ in range(recipe.modules)
         ]
         self.body = nn.ModuleList(
-            SharedModule(width_in, width, max_vertices - 2, generator)
+            SharedModule(width_in, width, max_vertices - 2, generator, self.convs())
             for width_in, width in zip([widths[0], *widths], widths, strict=False)
         )
         self.classifier = nn.utils.skip_init(
@@ -159,6 +184,22 @@ class Supernet(nn.Module):
                 torch.randn(self.classifier.weight.shape, generator=generator) * 0.01
             )
             self.classifier.bias.zero_()
+
+    def convs(self) -> Convs:
+        """What makes the convolutions of the next module."""
+        return shared
+
+    def optimiser(self, recipe: Recipe, learning_rate: float) -> torch.optim.Optimizer:
+        """The recipe's own, at another rate."""
+        return torch.optim.RMSprop(
+            self.parameters(),
+            lr=learning_rate,
+            alpha=recipe.decay,
+            eps=recipe.epsilon,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            foreach=True,
+        )
 
     def forward(self, images: torch.Tensor, cell: Cell) -> torch.Tensor:
         """images [n, c, h, w] -> logits [n, classes] of `cell`."""
@@ -176,106 +217,6 @@ class Supernet(nn.Module):
                 x = F.max_pool2d(x, 2)
             x = module(x, cell)
         return self.classifier(x.mean((2, 3)))
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long the supernet is trained; the rest of the optimiser is the table's own (`Recipe`).
-
-    epochs: checkpoints, of `steps` batches each. learning_rate: at first; cosine to 0.
-    """
-
-    epochs: int
-    steps: int
-    learning_rate: float
-
-
-class Progress(NamedTuple):
-    """After an epoch. seconds: of training so far, in all processes. loss: mean over the last
-    epoch's batches."""
-
-    epoch: int
-    seconds: float
-    loss: float
-
-
-def train(
-    cells: Sequence[Cell],
-    dataset: Dataset,
-    recipe: Recipe,
-    schedule: Schedule,
-    seed: int,
-    checkpoint: Path,
-    report: Callable[[Progress], None] = lambda progress: None,
-) -> tuple[Supernet, float]:
-    """The trained supernet and the seconds it took; one thread, the same numbers for the same
-    arguments.
-
-    After every epoch the whole state goes to `checkpoint` (safetensors); a call that finds one goes
-    on from there and ends with the very same weights. Raises `UserError` when the checkpoint is of
-    another training.
-    """
-    torch.set_num_threads(1)  # the tensors are small; and threads would change the sums' order
-    net = Supernet(
-        recipe,
-        in_channels=dataset.channels,
-        max_vertices=max(cell.num_vertices for cell in cells),
-        seed=seed,
-        classes=dataset.classes,
-    )
-    weights = dict(net.named_parameters())
-    optimiser = torch.optim.RMSprop(
-        weights.values(),
-        lr=schedule.learning_rate,
-        alpha=recipe.decay,
-        eps=recipe.epsilon,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        foreach=True,
-    )
-    draws = torch.Generator().manual_seed(seed)
-    identity = {
-        "format": FORMAT,
-        "cells": len(cells),
-        "seed": seed,
-        "recipe": asdict(recipe),
-    } | asdict(schedule)
-    done = _read(checkpoint, identity, weights, optimiser, draws)
-    images, labels = dataset.scale(dataset.train.images), dataset.train.labels
-    steps = schedule.epochs * schedule.steps
-    order = torch.empty(0, dtype=torch.int64)
-    net.train()
-    while done.epoch < schedule.epochs:
-        start = time.perf_counter()
-        total = torch.zeros(())
-        for step in range(done.epoch * schedule.steps, (done.epoch + 1) * schedule.steps):
-            if step % schedule.steps == 0 or not len(
-                order
-            ):  # an epoch begins with a pass of its own: it can resume
-                order = torch.randperm(len(labels), generator=draws)
-            batch, order = order[: recipe.batch_size], order[recipe.batch_size :]
-            cell = cells[int(torch.randint(len(cells), (), generator=draws))]
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
-            loss = F.cross_entropy(net(images[batch], cell), labels[batch])
-            # Weights that the cell does not use have no gradient: neither decay nor momentum moves
-            # them.
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(weights.values(), recipe.gradient_clip, foreach=True)
-            optimiser.step()
-            total += loss.detach()
-        mean = (total / schedule.steps).item()
-        if not math.isfinite(mean):
-            raise UserError(
-                f"the supernet's loss is {mean} in epoch {done.epoch + 1}; choose a smaller "
-                "learning rate than "
-                f"{schedule.learning_rate:g}"
-            )
-        done = Progress(done.epoch + 1, done.seconds + time.perf_counter() - start, mean)
-        _write(checkpoint, identity, weights, optimiser, draws, done)
-        report(done)
-    return net, done.seconds
 
 
 @torch.no_grad()
@@ -307,55 +248,3 @@ def score(
         loss[i] = F.cross_entropy(logits, labels).item()
         report(1)
     return accuracy, loss
-
-
-def _write(
-    path: Path,
-    identity: dict[str, Any],
-    weights: dict[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    draws: torch.Generator,
-    done: Progress,
-) -> None:
-    tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
-    tensors |= {
-        f"optimiser/{name}/{key}": value
-        for name, weight in weights.items()
-        for key, value in optimiser.state.get(weight, {}).items()
-    }
-    tensors["draws"] = draws.get_state()
-    save_tensors(path, tensors, {"identity": identity, "done": done}, bytes_of)
-
-
-def _read(
-    path: Path,
-    identity: dict[str, Any],
-    weights: dict[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    draws: torch.Generator,
-) -> Progress:
-    """How far `path` had got, its state put into the arguments; nothing done when there is no such
-    file."""
-    if not path.exists():
-        return Progress(0, 0.0, math.nan)
-    hint = "delete it and run again"
-    tensors, facts = read_tensors(path, tensors_of, hint)
-    check(facts, ABOUT, path, hint)
-    if facts["identity"] != to_json(identity):
-        raise UserError(
-            f"{path} is the checkpoint of another training ({shown(facts['identity'])}); {hint}"
-        )
-    shapes = {f"weight/{name}": weight.shape for name, weight in weights.items()}
-    if shapes != {key: x.shape for key, x in tensors.items() if key.startswith("weight/")}:
-        raise UserError(f"{path} holds the weights of another supernet; {hint}")
-    epoch, seconds, loss = facts["done"]
-    done = Progress(int(epoch), seconds, loss)
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(tensors[f"weight/{name}"])
-    for key, value in tensors.items():
-        if key.startswith("optimiser/"):
-            _, name, part = key.split("/")
-            optimiser.state[weights[name]][part] = value
-    draws.set_state(tensors["draws"])
-    return done

@@ -14,11 +14,20 @@ from jaxtyping import Array, Bool, Int, Int8, Int32, Key
 from rlnas.bench.benchmark import Graph, Wiring
 from rlnas.bench.decisions import DigitDecisions
 from rlnas.bench.draw import draw
+from rlnas.bench.exemplars import Words
 from rlnas.bench.nb201 import cell, skeleton
 from rlnas.bench.nb201.cell import EDGES, Variant
 from rlnas.bench.part import PartSpace
 
 NUM_EDGES = len(EDGES)
+SAID: tuple[tuple[str, ...], ...] = (
+    (),
+    ("type skip",),
+    ("type conv", "kernel 1"),
+    ("type conv", "kernel 3"),
+    ("type pool", "kernel 3"),
+)
+"""What an operation says of its edge."""
 _ENDS = ((0, 0), *EDGES, (3, 3))  # of the input, the operations, the output
 _FOLLOWS = np.array([[a != b and a[1] == b[0] for b in _ENDS] for a in _ENDS])
 
@@ -37,6 +46,31 @@ class EdgeDecisions(DigitDecisions):
         return Wiring(
             np.zeros((steps, ops, 1), bool), np.array([steps]), np.array([False]), convolutions
         )
+
+    @property
+    def experts(self) -> dict[str, str]:
+        variant = cell.of_ops(self.sizes[0])
+        pool = min(cell.POOL, variant.ops - 1)  # without one, another 3x3 convolution
+        chain = (cell.CONV3, cell.NONE, cell.CONV3, cell.SKIP, cell.NONE, cell.CONV3)
+        branches = (cell.CONV1, pool, cell.NONE, cell.CONV1, cell.CONV3, cell.CONV1)
+        return {
+            "resnet": cell.to_text(variant, chain),
+            "inception": cell.to_text(variant, branches),
+        }
+
+    def spelled(self, text: str) -> tuple[int, ...]:
+        return cell.digits_of(cell.of_ops(self.sizes[0]), text)
+
+    @property
+    def words(self) -> Words:
+        """An edge's operation as type and kernel, and the node that it comes from."""
+        return [
+            [
+                frozenset(f"edge {a}{b} {word}" for word in (*said, f"from {a}") if said)
+                for said in SAID[: self.sizes[0]]
+            ]
+            for a, b in EDGES
+        ]
 
 
 @jax.tree_util.register_dataclass

@@ -1,0 +1,23 @@
+"""The report of a finished folder of `rlnas maskconnect`, from its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlnas.analysis.maskconnect.data import STUDY, read
+from rlnas.analysis.maskconnect.figure import figure
+from rlnas.analysis.maskconnect.measures import report
+from rlnas.analysis.maskconnect.text import text
+from rlnas.analysis.style import save
+from rlnas.analysis.text import tell
+from rlnas.bench.files import at_once
+
+
+def write(folder: Path) -> None:
+    """Draw the figure, print the table, and say where everything lies."""
+    found = read(folder)
+    numbers = report(found)
+    with at_once():
+        png, svg = save(figure(numbers, found), folder)
+        paths = {"figure": png, "": svg} | STUDY.paths(folder)
+        tell(text(numbers, found.manifest), folder, paths)
