@@ -191,6 +191,22 @@ def test_the_clip_by_hand() -> None:
     np.testing.assert_allclose(slope, [[0, 2.2, 1.2], [-1.5, -1.1, 0]], rtol=1e-5, atol=1e-6)
 
 
+def test_the_bonus_keeps_entropy_up() -> None:
+    """Every reward is the same and its own baseline: only the bonus is left to be learned from."""
+    agent = PPO(**SMALL, lr=0.02, entropy=1.0, momentum=0.0, epochs=5).build(GRID)
+    state = agent.init(KEY)
+    peaked = jax.tree.map(lambda x: 15 * x, state.learner.params)
+    state = state._replace(learner=state.learner._replace(params=peaked))
+
+    def query(state: Any, key: Any) -> tuple[Any, Any]:
+        state = told(agent, state, key, jnp.float32(0.5), jnp.bool_(True))
+        return state, state.drawn.entropy[state.queries % 4 - 1].sum()
+
+    _, entropy = jax.lax.scan(query, state, jax.random.split(KEY, 80))
+    assert entropy[:4].mean() < 0.95 * DIGITS * log(BASE)
+    assert entropy[-4:].mean() > 0.99 * DIGITS * log(BASE)
+
+
 def test_the_ratio_leaves_one_after_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every epoch compares with the probabilities that the batch was drawn with."""
     ratios: list[float] = []
