@@ -17,7 +17,7 @@ def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) 
     """`figure.png` and `.svg`. Lines: mean over trainings; bands: from the worst training to the
     best."""
     with matplotlib.rc_context(RC):
-        figure = blank(figsize=(10, 4.4), layout="constrained")
+        figure = blank(figsize=(10, 4.9), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True)  # also where one has nothing to draw
         for (name, group), (colour, dashes, marker) in zip(groups.items(), STYLES, strict=False):
             size = group[0].architectures
@@ -48,9 +48,11 @@ def write(folder: Path, groups: Mapping[str, Sequence[Training]], queries: int) 
             axes.set_xscale("log")
             plain_ticks(axes.xaxis)
             axes.grid(True, which="major")
-        panels[1].legend(fontsize=8.5)
+        # Below the title, in lines that it leaves: names of tables may be wider than a panel.
+        labels = panels[0].get_legend_handles_labels()
+        figure.legend(*labels, loc="upper left", bbox_to_anchor=(0, 0.955), fontsize=9)
         figure.suptitle(
-            finding(groups, queries),
+            finding(groups, queries) + "\n" * len(groups),
             x=0.01,
             ha="left",
             fontweight="bold",
