@@ -132,9 +132,10 @@ def check_fits(settings: Any, space: SearchSpace, params: Any) -> None:
     """`UserError` for parameters that cannot read this space, as they were trained on another."""
     if not isinstance(settings, Incremental):
         return
-    view = settings.blank_view(space)
+    learner: Any = settings  # a `Learner`, too
+    view = learner.blank_view(space)
     try:
-        jax.eval_shape(lambda params: settings.score(space, params, view), params)
+        jax.eval_shape(lambda params: learner.score(space, params, view), params)
     except (FlaxError, TypeError) as error:
         raise UserError(
             "the checkpoint was trained on architectures encoded otherwise than this benchmark's, "

@@ -45,24 +45,19 @@ class Ranked(NamedTuple):
     truth: np.ndarray
 
 
+Statistic = Callable[[Ranked, np.ndarray], float]
+
+
 def report(found: Finished) -> Report:
     """All numbers."""
     of = {}
     for held in (True, False):
         ranked = ranked_in(found, held)
         for ranker in RANKERS:
-            of[ranker, held] = Agreement(
-                over(ranked, lambda one, at, who=ranker: agreement(one, at, who)),
-                over(top_of(ranked), lambda one, at, who=ranker: agreement(one, at, who)),
-            )
+            own = by(ranker)
+            of[ranker, held] = Agreement(over(ranked, own), over(top_of(ranked), own))
     ranked, predicted, others = ranked_in(found, True), NETWORKS[0], (NETWORKS[1], PARAMETERS)
-    ahead = {
-        other: over(
-            ranked,
-            lambda one, at, other=other: agreement(one, at, predicted) - agreement(one, at, other),
-        )
-        for other in others
-    }
+    ahead = {other: over(ranked, by(predicted, less=other)) for other in others}
     scores = found.scores
     mine = scores[(scores["network"] == predicted) & scores["held"]]
     means = float(mine["accuracy"].mean()), float(mine["table_val"].mean())
@@ -93,11 +88,19 @@ def top_of(ranked: Sequence[Ranked]) -> list[Ranked]:
     return found
 
 
-def agreement(one: Ranked, at: np.ndarray, ranker: str) -> float:
-    return float(spearman(one.scores[ranker][at], one.truth[at]))
+def by(ranker: str, less: str = "") -> Statistic:
+    """Spearman of a ranker with the truth, of chosen cells; less: that of another taken off."""
+
+    def statistic(one: Ranked, at: np.ndarray) -> float:
+        own, *other = (
+            spearman(one.scores[who][at], one.truth[at]) for who in (ranker, less) if who
+        )
+        return float(own - sum(other))
+
+    return statistic
 
 
-def over(ranked: Sequence[Ranked], statistic: Callable[[Ranked, np.ndarray], float]) -> Interval:
+def over(ranked: Sequence[Ranked], statistic: Statistic) -> Interval:
     """The mean over seeds; cells of each drawn with replacement."""
     whole = np.mean([statistic(one, np.arange(len(one.truth))) for one in ranked])
     rng = np.random.default_rng(0)
