@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 REASON = "the extra `retrain` is not installed: no supernet here"
 torch = pytest.importorskip("torch", reason=REASON)
@@ -95,6 +96,10 @@ def test_a_perfect_score_and_a_useless_one() -> None:
         assert report.picks["shared weights, seed 1"].regret_val == 0
         # A single training is not compared with itself: noise alone would make 1 of it.
         assert 0.9 < report.of("one real training").spearman.value < 1
+        # Parameters are the place here, which has nothing to do with the truth; ranks add up.
+        both = [rankdata(one.score(kind)) + np.arange(80) for one in scored]
+        expected = np.mean([oneshot_measures.spearman(x, known.val.mean(1)) for x in both])
+        assert report.of("parameters and shared weights").spearman.value == pytest.approx(expected)
         assert report.saved == pytest.approx(3 * 80 / (0.2 * 400 + 0.3 * 80))
         json.dumps(store.to_json(report.summary()), allow_nan=False)
         assert "+1.000 [-]" in oneshot_text.text(report, "a table")
@@ -323,5 +328,6 @@ def test_the_figure_draws_what_is_missing_too() -> None:
     assert [label.get_text() for label in drawn.axes[1].get_yticklabels()] == [
         "shared weights, seed 1",
         "number of parameters",
+        "parameters and shared weights",
     ]
     assert "seed 1" in drawn.axes[0].get_title(loc="left")
