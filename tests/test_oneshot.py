@@ -208,11 +208,13 @@ def test_finished_seeds_are_kept_and_more_may_come(
 
     monkeypatch.setattr(supernet_training, "train", fake)
     monkeypatch.setattr(
-        supernet, "score", lambda net, cells, images, tell: (np.ones(91), np.arange(91.0))
+        supernet,
+        "score",
+        lambda net, cells, images, tell: (np.ones(len(cells)), np.arange(float(len(cells)))),
     )
     before = (folder / "seed-1.npz").read_bytes()
     replace(config, seeds=2, score="accuracy").run()
-    assert trained == [2]
+    assert set(trained) == {2}
     assert (folder / "seed-1.npz").read_bytes() == before
     assert "mean of 2 seeds" in capsys.readouterr().out
     (folder / "seed-2.npz").write_bytes(b"nothing")
@@ -279,7 +281,7 @@ def test_parts_go_on_where_they_were(
 
 def test_parts_of_another_length_are_refused(tmp_path: Path) -> None:
     task = task_in(tmp_path, split="graph")
-    write_scored(task.parts, Scored(1, np.ones(4), np.ones(4), 1.0, 1.0))
+    write_scored(task.parts, Scored(1, np.ones(5), np.ones(5), 1.0, 1.0))
     with pytest.raises(UserError, match="ends within a part"):
         train_one(task, lambda told: None)
 
