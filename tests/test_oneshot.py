@@ -236,6 +236,7 @@ def task_in(folder: Path, **changed: Any) -> Task:
     return Task(config, folder, 1, {"sha256": sha256(find(config.benchmark))})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("split", ["operations", "graph"])
 def test_parts_go_on_where_they_were(
     split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
