@@ -70,7 +70,9 @@ def test_the_controller_moves_towards_what_is_rewarded(monkeypatch: pytest.Monke
     search = begun(turns=turns)
     pools = np.array([cell.ops[1] == "maxpool3x3" for cell in CELLS])
     before = pools[search.drawn(1000, 1)].mean()
-    monkeypatch.setattr(search, "_reward", lambda cell, *rest: float(cell.ops[1] == "maxpool3x3"))
+    monkeypatch.setattr(
+        search.training, "accuracy_on", lambda batch, cell: float(cell.ops[1] == "maxpool3x3")
+    )
     search.epoch()
     assert pools[search.drawn(1000, 1)].mean() > before + 0.05
 

@@ -59,15 +59,16 @@ def test_a_uniform_step_has_any_cell_equally_often() -> None:
 
 
 def test_a_sandwich_has_the_ends() -> None:
-    draw, whole = sampler(CELLS, "sandwich"), drawn(2)
+    some = CELLS[:91]
+    draw, whole = sampler(some, "sandwich"), drawn(2)
     large, small, _ = draw(whole)
-    sizes = [trainable_parameters(cell) for cell in CELLS]
+    sizes = [trainable_parameters(cell) for cell in some]
     assert (trainable_parameters(large), trainable_parameters(small)) == (max(sizes), min(sizes))
-    assert len({draw(whole)[2] for _ in range(50)}) > 40
+    assert len({draw(whole)[2] for _ in range(50)}) > 30
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "fair", "sandwich"])
 def test_the_same_draws_again(sampling: str) -> None:
-    one, other = sampler(CELLS, sampling), sampler(CELLS, sampling)  # type: ignore[arg-type]
+    one, other = (sampler(CELLS[:91], sampling) for _ in range(2))  # type: ignore[arg-type]
     a, b = drawn(3), drawn(3)
     assert [one(a) for _ in range(5)] == [other(b) for _ in range(5)]

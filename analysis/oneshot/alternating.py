@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
 
 from rlnas.agents.enas_controller import EnasController
 from rlnas.agents.policy import draw
@@ -110,35 +109,15 @@ class Search:
         turn = process_time()
         key = jax.random.fold_in(self.key, 2 * done + 3)
         rewards = []
-        asks = jax.random.split(key, self.turns.controller_steps * self.batch)
-        for ask_key, images, labels in zip(asks, *self._minibatches(len(asks)), strict=True):
+        batches = self.training.minibatches(self.dataset.val, VAL_IMAGES)
+        for ask_key in jax.random.split(key, self.turns.controller_steps * self.batch):
             place, self.state = self.ask(ask_key, self.state)
-            reward = self._reward(self.cells[int(place)], images, labels)
-            rewards.append(reward)
-            result = QueryResult(
-                jnp.float32(reward), jnp.float32(jnp.nan), jnp.float32(0), jnp.bool_(True)
-            )
+            rewards.append(self.training.accuracy_on(next(batches), self.cells[int(place)]))
+            unknown, none = jnp.float32(jnp.nan), jnp.float32(0)
+            result = QueryResult(jnp.float32(rewards[-1]), unknown, none, jnp.bool_(True))
             self.state = self.tell(self.state, place, result)
         self.rewards = np.append(self.rewards, np.float32(np.mean(rewards)))
         self.seconds = self.seconds + np.array([turn - start, process_time() - turn])
-
-    def _minibatches(self, count: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Passes over the validation images, each mixed anew."""
-        part, order = self.dataset.val, torch.empty(0, dtype=torch.int64)
-        size = min(VAL_IMAGES, len(part))
-        images, labels = [], []
-        for _ in range(count):
-            if len(order) < size:
-                order = torch.randperm(len(part), generator=self.training.draws)
-            batch, order = order[:size], order[size:]
-            images.append(self.dataset.scale(part.images[batch]))
-            labels.append(part.labels[batch])
-        return images, labels
-
-    @torch.no_grad()
-    def _reward(self, cell: Cell, images: torch.Tensor, labels: torch.Tensor) -> float:
-        logits = self.training.net.train()(images, cell)
-        return (logits.argmax(1) == labels).float().mean().item()
 
     def finish(self) -> Found:
         """Draw the last cells and score them."""
@@ -153,12 +132,10 @@ class Search:
 
     def write(self, path: Path) -> None:
         """All of it between two epochs."""
-        tensors = self.training.state() | {
-            f"controller/{i}": torch.from_numpy(np.array(leaf))
-            for i, leaf in enumerate(jax.tree.leaves(self.state))
+        tensors: dict[str, Any] = self.training.state() | {
+            f"controller/{i}": np.array(leaf) for i, leaf in enumerate(jax.tree.leaves(self.state))
         }
-        tensors["rewards"] = torch.from_numpy(self.rewards)
-        tensors["seconds"] = torch.from_numpy(self.seconds)
+        tensors |= {"rewards": self.rewards, "seconds": self.seconds}
         supernet_training.write(path, self.identity, tensors, self.training.done)
 
     def read(self, path: Path) -> None:

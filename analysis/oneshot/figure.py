@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rlnas.analysis.oneshot.data import Report, Scored, Truth
-from rlnas.analysis.oneshot.measures import RETRAINED
+from rlnas.analysis.oneshot.measures import BOTH, RETRAINED
 from rlnas.analysis.style import RC, STYLES, blank, plain_ticks
 
 BLUE, GREY = STYLES[1][0], "#777777"
@@ -49,7 +49,8 @@ def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, ta
 
 def finding(report: Report, table: str) -> str:
     """How well shared weights rank, beside the best of the others, in a line."""
-    found = {name: report.of(name).spearman.value for name in report.rankers}
+    alone = [name for name in report.rankers if name != BOTH]
+    found = {name: report.of(name).spearman.value for name in alone}
     ours = [value for name, value in found.items() if name.startswith("shared")]
     others = {name: value for name, value in found.items() if not name.startswith("shared")}
     low, high = (f"{end:.2f}" for end in (min(ours), max(ours)))

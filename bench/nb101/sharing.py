@@ -60,5 +60,6 @@ def sampler(cells: Sequence[Cell], sampling: Sampling) -> Callable[[Whole], list
         return fair
     if sampling == "uniform":
         return uniform
-    ends = max(cells, key=trainable_parameters), min(cells, key=trainable_parameters)
+    sizes = [trainable_parameters(cell) for cell in cells]
+    ends = cells[sizes.index(max(sizes))], cells[sizes.index(min(sizes))]
     return lambda whole: [*ends, *uniform(whole)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.sharing import Sampling, sampler
 from rlnas.bench.nb101.supernet import Supernet
 from rlnas.bench.reading import to_json
-from rlnas.bench.retrain.datasets import Dataset
+from rlnas.bench.retrain.datasets import Dataset, Part
 from rlnas.bench.tensors import read_tensors, save_tensors
 
 FORMAT = "rlnas-supernet-3"
@@ -78,6 +78,7 @@ class Training:
     ) -> None:
         torch.set_num_threads(1)
         self.recipe, self.schedule, self.done = recipe, schedule, Progress(0, 0.0, math.nan)
+        self.dataset = dataset
         self.images, self.labels = dataset.scale(dataset.train.images), dataset.train.labels
         self.net = make(
             recipe,
@@ -132,6 +133,22 @@ class Training:
         nn.utils.clip_grad_norm_(self.weights.values(), self.recipe.gradient_clip, foreach=True)
         self.optimiser.step()
         return total
+
+    def minibatches(self, part: Part, size: int) -> Iterator[Part]:
+        """Passes over a part of the images, each mixed anew; without end, and without smaller
+        batches. `accuracy_on` takes them."""
+        order, size = torch.empty(0, dtype=torch.int64), min(size, len(part))
+        while True:
+            if len(order) < size:
+                order = torch.randperm(len(part), generator=self.draws)
+            batch, order = order[:size], order[size:]
+            yield Part(self.dataset.scale(part.images[batch]), part.labels[batch])
+
+    @torch.no_grad()
+    def accuracy_on(self, batch: Part, cell: Cell) -> float:
+        """A fraction; batch norms take the batch's own statistics."""
+        logits = self.net.train()(batch.images, cell)
+        return (logits.argmax(1) == batch.labels).float().mean().item()
 
     def state(self) -> dict[str, torch.Tensor]:
         """All but `done`."""
@@ -197,10 +214,11 @@ def train(
 
 
 def write(
-    path: Path, identity: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], done: Progress
+    path: Path, identity: Mapping[str, Any], tensors: Mapping[str, Any], done: Progress
 ) -> None:
-    """A checkpoint."""
-    save_tensors(path, tensors, {"identity": identity, "done": done}, bytes_of)
+    """A checkpoint. tensors: arrays of numpy, too."""
+    as_tensors = {name: torch.as_tensor(value) for name, value in tensors.items()}
+    save_tensors(path, as_tensors, {"identity": identity, "done": done}, bytes_of)
 
 
 def read(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], Progress]:
