@@ -142,15 +142,15 @@ class Search:
         """Go on from what `write` wrote; `UserError` for another search's."""
         tensors, done = supernet_training.read(path, self.identity)
         leaves, shape = jax.tree.flatten(self.state)
-        found = [tensors.get(f"controller/{i}") for i in range(len(leaves))]
-        if [tuple(x.shape) if x is not None else None for x in found] != [
-            leaf.shape for leaf in leaves
-        ] or tensors["rewards"].shape != (done.epoch,):
+        names = [f"controller/{i}" for i in range(len(leaves))]
+        shapes = {name: leaf.shape for name, leaf in zip(names, leaves, strict=True)}
+        shapes["rewards"] = (done.epoch,)
+        if shapes != {name: tuple(tensors[name].shape) for name in shapes if name in tensors}:
             raise UserError(f"{path} holds another controller; {HINT}")
         self.training.restore(tensors, done, path)
         self.state = jax.tree.unflatten(
             shape,
-            [jnp.asarray(x.numpy(), leaf.dtype) for x, leaf in zip(found, leaves, strict=True)],
+            [jnp.asarray(tensors[n].numpy(), x.dtype) for n, x in zip(names, leaves, strict=True)],
         )
         self.rewards = tensors["rewards"].numpy()
         self.seconds = tensors["seconds"].numpy()

@@ -44,7 +44,8 @@ class Scored(NamedTuple):
     @classmethod
     def none(cls, seed: int) -> Scored:
         """Of no cells yet."""
-        return cls(seed, *np.zeros((2, 0), np.float32), 0.0, 0.0)
+        nothing = np.zeros(0, np.float32)
+        return cls(seed, nothing, nothing, 0.0, 0.0)
 
     def and_then(self, more: Scored) -> Scored:
         """These cells, and more."""
