@@ -132,7 +132,7 @@ class DQNLearner(Incremental):
     def presets(cls) -> dict[str, DQNLearner]:
         smoke = cls(
             network=NetworkConfig(width=16, feed_forward=32),
-            steps=8_192,
+            steps=4_096,
             actors=32,
             batch_size=32,
             updates=1,

@@ -251,4 +251,4 @@ def test_bad_options_are_one_line(change: dict[str, object], reason: str, tmp_pa
 def test_presets() -> None:
     assert Morph.for_options([]) == Morph()
     smoke = Morph.for_options(["--preset", "smoke", "--pairs", "1"])
-    assert (smoke.preset, smoke.pairs, smoke.seeds) == ("smoke", 4, 1)
+    assert (smoke.preset, smoke.pairs, smoke.seeds) == ("smoke", 2, 1)

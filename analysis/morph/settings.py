@@ -15,7 +15,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Epochs and rate were chosen looking at a few pairs of other seeds.
     "default": {},
     # Seconds, for tests and first looks.
-    "smoke": {"pairs": 4, "parent_epochs": 2, "epochs": 2, "episodes": 2, "nets": 2, "seeds": 1},
+    "smoke": {
+        **{"max_vertices": 4, "pairs": 2, "parent_epochs": 2, "epochs": 2, "episodes": 2},
+        **{"nets": 2, "seeds": 1},
+    },
 }
 
 

@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "score": "loss",
     },
     # Seconds, for tests and first looks.
-    "smoke": {"max_vertices": 4, "epochs": 2, "steps": 10, "seeds": 2, "trainings": 1},
+    "smoke": {"max_vertices": 4, "epochs": 1, "steps": 10, "seeds": 1, "trainings": 1},
 }
 
 
@@ -95,7 +95,7 @@ ENAS_PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     # Seconds, for tests and first looks.
     "smoke": {
-        **{"max_vertices": 4, "epochs": 2, "steps": 10, "controller_steps": 2, "samples": 12},
+        **{"max_vertices": 4, "epochs": 2, "steps": 5, "controller_steps": 1, "samples": 12},
         **{"seeds": 1, "trainings": 1},
     },
 }

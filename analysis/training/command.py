@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from rlnas import agents, bench
 from rlnas.analysis.rehearsal import check_rehearsal
-from rlnas.analysis.training.settings import SETTINGS, TrainSettings
+from rlnas.analysis.training.settings import QUICK, SETTINGS, TrainSettings
 from rlnas.bench.errors import UserError
 from rlnas.bench.options import asked
 from rlnas.bench.plugins import blamed
@@ -77,7 +77,8 @@ class Train(TrainSettings):
             namespace={"__doc__": cls.__doc__},
             frozen=True,
         )
-        made: Train = with_choices(agent=agent, preset=preset if preset in known else cls.preset)
+        preset = preset if preset in known else cls.preset
+        made: Train = with_choices(agent=agent, preset=preset, **QUICK.get(preset, {}))
         return made
 
     def run(self) -> None:

@@ -29,6 +29,9 @@ SETTINGS = tyro.conf.arg(name="")
 """So that the learner's settings stand beside the other options: `--steps`, not
 `--learner.steps`."""
 
+QUICK: dict[str, dict[str, Any]] = {"smoke": {"evaluation_seeds": 4, "judging_seeds": 10}}
+"""Of presets for first looks, beside the learner's own."""
+
 
 @dataclass(frozen=True)
 class TrainSettings:
