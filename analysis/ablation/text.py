@@ -20,14 +20,14 @@ def table(frame: pd.DataFrame, benchmark: Benchmark, agent: str, query: int = QU
     settings = [*columns_varied(frame), "alpha"]
     rows = [[*settings, "validation", benchmark.reports, "better", "look-ups"]]
     lookups = frame.groupby(settings)["lookups"].mean()
-    for i, line in lines.iterrows():
+    for i, line in enumerate(lines.to_dict("records")):  # whole numbers stay whole
         accuracies = [points(Interval(*(line[f"{m}{end}"] for end in ENDS))) for m in MEASURES]
         rows.append(
             [
                 *(str(line[name]) for name in settings),
                 *accuracies,
                 f"{line['better']:.0f} of {line['trainings']:.0f}",
-                f"{lookups.iloc[int(str(i))]:,.0f}",
+                f"{lookups.iloc[i]:,.0f}",
             ]
         )
     random = [percent(lines[f"{REFERENCE}_{m}"].iloc[0]) for m in MEASURES]
