@@ -38,8 +38,8 @@ def finding(report: Report, found: Finished) -> str:
     """In a line."""
     predicted, shared, parameters = (report.of[name, True].every.value for name in RANKERS)
     return (
-        f"{found.manifest['benchmark']['name']}, cells never trained on: predicted weights rank "
-        f"them by Spearman {predicted:.2f}, shared ones {shared:.2f}, parameters {parameters:.2f}"
+        f"{found.manifest['benchmark']['name']}, cells never trained on: Spearman "
+        f"{predicted:.2f} by predicted weights, {shared:.2f} by shared, {parameters:.2f} by parameters"
     )
 
 
