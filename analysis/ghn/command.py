@@ -11,7 +11,7 @@ from rlnas.bench.options import preset_of
 
 @dataclass(frozen=True)
 class Ghn(GhnSettings):
-    """Predict the weights of cells that were never trained, and rank them by what these do.
+    """Predict the weights of cells that were never trained; rank the cells by them.
 
     A graph hypernetwork (Zhang, Ren and Urtasun 2019, arXiv 1810.05749) reads a cell's graph and
     makes the weights of its convolutions, one forward pass a cell; it is trained on random cells of

@@ -39,7 +39,8 @@ def finding(report: Report, found: Finished) -> str:
     predicted, shared, parameters = (report.of[name, True].every.value for name in RANKERS)
     return (
         f"{found.manifest['benchmark']['name']}, cells never trained on: Spearman "
-        f"{predicted:.2f} by predicted weights, {shared:.2f} by shared, {parameters:.2f} by parameters"
+        f"{predicted:.2f} by predicted weights, {shared:.2f} by shared, {parameters:.2f} by "
+        "parameters"
     )
 
 

@@ -49,10 +49,10 @@ class OneShot(OneShotSettings):
 
 @dataclass(frozen=True)
 class Enas(EnasSettings):
-    """Train a controller and shared weights by turns, and tell what its choice costs.
+    """Train a controller and shared weights by turns; what does its choice cost?
 
-    ENAS (Pham et al. 2018, arXiv 1802.03268) on the cells, images and macro structure of a table: the
-    LSTM controller of the agent `enas_controller` draws the cells that the shared weights are
+    ENAS (Pham et al. 2018, arXiv 1802.03268), on the cells, images and macro structure of a table:
+    the LSTM controller of the agent `enas_controller` draws the cells that the shared weights are
     trained on, and learns from their accuracy on a batch of validation images. At the end the best
     of its cells by shared weights are trained for real, which is looked up in the table (the same
     recipe, for real). Beside it, chance with as many trainings, and the controller on the table
