@@ -43,7 +43,7 @@ from rlnas.bench.nb101.sharing import parts
 from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
 from rlnas.bench.reading import read_json, write_json
-from rlnas.bench.retrain import networks
+from rlnas.bench.retrain import device, networks
 from rlnas.bench.retrain.datasets import Dataset
 from rlnas.bench.retrain.fit import Fit
 from rlnas.bench.retrain.presets import Settings
@@ -249,7 +249,8 @@ def time_apart(
 
 
 def really(cell: Cell, images: Dataset, settings: Settings) -> None:
-    """Train one cell for real and measure it."""
+    """Train one cell for real and measure it, in one thread."""
+    device.one_thread()
     plan, channels, classes = CellNetwork(cell), images.channels, images.classes
     fit = Fit(*networks.make(plan, settings, channels, classes, 0), images, settings, 0)
     while not fit.done:

@@ -67,6 +67,11 @@ def prepare(engine: Engine) -> None:
         ) = not engine.deterministic
 
 
+def one_thread() -> None:
+    """Of this process, where processor time is measured: threads that wait for others spend it."""
+    torch.set_num_threads(1)
+
+
 def describe(engine: Engine) -> dict[str, Any]:
     """The machine and the versions, for manifests."""
     gpu = torch.cuda.get_device_name(engine.device) if engine.device != "cpu" else None
