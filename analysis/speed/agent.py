@@ -65,6 +65,7 @@ def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
     share = forward * forward_flops(config, features) / peak
     train_share = steps / config.actors * iteration_flops(config, features) / peak
     plain_forward, plain_steps = _plain_loop(config, params, plain)
+    samples = steps / config.actors * config.updates * config.batch_size
     rate = f"{peak / 1e9:.0f} Gflop/s matrix products"
     return [
         Measure(
@@ -79,7 +80,7 @@ def measure(benchmark: Any, plain: PlainTable) -> list[Measure]:
             steps,
             plain_steps,
             "steps/s",
-            f"{steps / config.actors * config.batch_size:,.0f} samples/s learnt from, "
+            f"{samples:,.0f} samples/s learnt from, "
             f"{train_share:.0%} of {rate}; "
             f"{1e3 * iteration:.1f} ms an iteration, {1e3 * acting:.1f} of them acting; "
             "reference: Python loop, one environment, list replay, the same network jitted",
@@ -122,7 +123,7 @@ def _plain_loop(config: Any, params: Any, table: PlainTable) -> tuple[float, flo
             after, reward, _ = environment.step(action)
             replay.append((observation, mask, action, np.float32(reward), after, mask_of()))
             observation = after
-            if step % config.actors == 0:
+            for _ in range(config.updates if step % config.actors == 0 else 0):
                 batch = [replay[i] for i in rng.integers(len(replay), size=config.batch_size)]
                 columns = [np.stack(column) for column in zip(*batch, strict=True)]
                 params, opt_state = update(params, params, opt_state, columns)
