@@ -3,7 +3,6 @@ architectures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -23,33 +22,34 @@ from rlnas.bench.neighbour_lists import NeighbourLists
 from rlnas.bench.noise import MEAN
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class NamedRows(IndexDecisions):
-    """As `NamedDigits`."""
+class Named:
+    """Decisions with cells that agents may take for made by hand; a text is the choices."""
+
+    sizes: tuple[int, ...]
 
     @property
     def experts(self) -> dict[str, str]:
-        return _named(self.sizes)
+        ones = "".join("1" if t else "0" for t in range(len(self.sizes)))
+        return {"resnet": "0" * len(self.sizes), "inception": ones}
 
     def spelled(self, text: str) -> tuple[int, ...]:
-        return _choices(self.sizes, text)
+        taken = tuple(map(int, text)) if text.isascii() and text.isdecimal() else ()
+        if len(taken) != len(self.sizes) or any(
+            c >= size for c, size in zip(taken, self.sizes, strict=True)
+        ):
+            many, most = len(self.sizes), max(self.sizes)
+            raise UserError(f"found {shown(text)}; expected {many} digits below {most}")
+        return taken
 
     @property
     def words(self) -> Words:
         return one_hot(self.sizes)
 
 
-def _named(sizes: Sequence[int]) -> dict[str, str]:
-    ones = "".join("1" if t else "0" for t in range(len(sizes)))
-    return {"resnet": "0" * len(sizes), "inception": ones}
-
-
-def _choices(sizes: Sequence[int], text: str) -> tuple[int, ...]:
-    taken = tuple(map(int, text)) if text.isascii() and text.isdecimal() else ()
-    if len(taken) != len(sizes) or any(c >= size for c, size in zip(taken, sizes, strict=True)):
-        raise UserError(f"found {shown(text)}; expected {len(sizes)} digits below {max(sizes)}")
-    return taken
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class NamedRows(Named, IndexDecisions):
+    """Of rows."""
 
 
 @jax.tree_util.register_dataclass
@@ -88,19 +88,8 @@ BASE, DIGITS = 3, 4
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class NamedDigits(DigitDecisions):
-    """With cells that agents may take for made by hand; a text is the choices."""
-
-    @property
-    def experts(self) -> dict[str, str]:
-        return _named(self.sizes)
-
-    def spelled(self, text: str) -> tuple[int, ...]:
-        return _choices(self.sizes, text)
-
-    @property
-    def words(self) -> Words:
-        return one_hot(self.sizes)
+class NamedDigits(Named, DigitDecisions):
+    """Of digits."""
 
 
 @jax.tree_util.register_dataclass

@@ -17,12 +17,10 @@ from rlnas.analysis.compress.settings import CompressSettings
 from rlnas.analysis.compress.write import write
 from rlnas.analysis.morph.data import row_in
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, ground_of
 from rlnas.analysis.study import kept_record, record
-from rlnas.bench.files import sha256
 from rlnas.bench.nb101.reductions import Student
-from rlnas.bench.nb101.space import CellSpace, make_space
-from rlnas.bench.nb101.table import Table, find
+from rlnas.bench.nb101.space import CellSpace
 from rlnas.bench.objective_rewards import N2N
 from rlnas.bench.objectives import PARAMS
 from rlnas.bench.progress import bar
@@ -39,13 +37,9 @@ OPEN = ("benchmark", "teachers", "tolerance", "out", "preset")
 
 def finish(config: CompressSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
-    path = find(config.benchmark)
-    table = Table.load(path)
-    truth, recipe = truth_of(table, config.max_vertices), recipe_of(table)
-    data = images_of(config.dataset, table)
-    space = make_space(truth.rows, config.max_vertices)
+    ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
+    truth, recipe, data, space, facts = ground
     trainer = Trainer.here(recipe, data)
-    facts = {"name": table.name, "sha256": sha256(path)}
     numerics = trainer.engine.numerics()
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)
     folder = store.folder_of(config.out, STUDY.command, identity)

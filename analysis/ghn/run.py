@@ -16,17 +16,14 @@ from rlnas.analysis.ghn.data import NETWORKS, RECORD_RULES, STUDY
 from rlnas.analysis.ghn.settings import GhnSettings
 from rlnas.analysis.ghn.write import write
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, ground_of
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.hypernet import GraphHyperNetwork
 from rlnas.bench.nb101.recipe import Recipe
-from rlnas.bench.nb101.space import make_space
 from rlnas.bench.nb101.supernet import Supernet, score
 from rlnas.bench.nb101.supernet_training import Progress, Schedule, train
-from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
 from rlnas.bench.retrain.datasets import Dataset
 
@@ -56,14 +53,10 @@ def split_of(cells: int, held: int, seed: int) -> Split:
 
 def finish(config: GhnSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
-    path = find(config.benchmark)
-    table = Table.load(path)
-    truth, recipe = truth_of(table, config.max_vertices), recipe_of(table)
-    images = images_of(config.dataset, table)
-    facts = {"name": table.name, "sha256": sha256(path)}
+    ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
+    truth, recipe, images, space, facts = ground
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts)
     folder = store.folder_of(config.out, STUDY.command, identity)
-    space = make_space(truth.rows, config.max_vertices)
     lines: list[dict[str, Any]] = []
     seconds: dict[str, list[list[float]]] = {name: [] for name in NETWORKS}
     for seed in range(config.seed, config.seed + config.seeds):

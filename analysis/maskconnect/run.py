@@ -13,13 +13,11 @@ from rlnas.analysis.maskconnect.data import RULES, STUDY, drawn_sets
 from rlnas.analysis.maskconnect.settings import MaskConnectSettings
 from rlnas.analysis.maskconnect.write import write
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, ground_of
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
 from rlnas.bench.nb101.masked import Mask, MaskedFit, MaskedPlan, cell_of, masks_of
-from rlnas.bench.nb101.space import CellSpace, make_space
-from rlnas.bench.nb101.table import Table, find
+from rlnas.bench.nb101.space import CellSpace
 from rlnas.bench.progress import bar
 from rlnas.bench.retrain import networks
 
@@ -31,13 +29,9 @@ OPEN = ("benchmark", "sets", "seeds", "seed", "out", "preset")
 
 def finish(config: MaskConnectSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
-    path = find(config.benchmark)
-    table = Table.load(path)
-    truth, recipe = truth_of(table, config.vertices), recipe_of(table)
-    data = images_of(config.dataset, table)
-    space = make_space(truth.rows, config.vertices)
+    ground = ground_of(config.benchmark, config.dataset, config.vertices)
+    truth, recipe, data, space, facts = ground
     trainer = Trainer.here(recipe, data)
-    facts = {"name": table.name, "sha256": sha256(path)}
     numerics = trainer.engine.numerics()
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)
     folder = store.folder_of(config.out, STUDY.command, identity)

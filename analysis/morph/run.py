@@ -24,13 +24,11 @@ from rlnas.analysis.morph.search import (
 from rlnas.analysis.morph.settings import MorphSettings
 from rlnas.analysis.morph.trainings import Trainer
 from rlnas.analysis.morph.write import write
-from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, ground_of
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import sha256
 from rlnas.bench.nb101.cell import Cell
-from rlnas.bench.nb101.space import CellSpace, make_space
-from rlnas.bench.nb101.table import Table, find
+from rlnas.bench.nb101.space import CellSpace
 from rlnas.bench.progress import bar
 
 CODE = tuple(f"rlnas.analysis.morph.{name}" for name in ("data", "search", "trainings"))
@@ -41,14 +39,10 @@ OPEN = ("benchmark", "pairs", "seeds", "seed", "out", "preset")
 
 def finish(config: MorphSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
-    path = find(config.benchmark)
-    table = Table.load(path)
-    truth, recipe = truth_of(table, config.max_vertices), recipe_of(table)
-    data = images_of(config.dataset, table)
-    space = make_space(truth.rows, config.max_vertices)
+    ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
+    truth, recipe, data, space, facts = ground
     start = space.cell(space.row(config.start))
     trainer = Trainer.here(recipe, data)
-    facts = {"name": table.name, "sha256": sha256(path)}
     numerics = trainer.engine.numerics()
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)
     folder = store.folder_of(config.out, STUDY.command, identity)

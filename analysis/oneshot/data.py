@@ -13,11 +13,12 @@ import pandas as pd
 from rlnas.analysis.stats import Interval
 from rlnas.bench.checks import ArrayOf, check_arrays
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import atomic_path
+from rlnas.bench.files import atomic_path, sha256
 from rlnas.bench.nb101 import graph
 from rlnas.bench.nb101.cell import Cell, from_bits, module_hash
 from rlnas.bench.nb101.recipe import Recipe
-from rlnas.bench.nb101.table import Table
+from rlnas.bench.nb101.space import CellSpace, make_space
+from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.repeats import repeat_mean
 from rlnas.bench.retrain import datasets
@@ -227,6 +228,26 @@ def images_of(dataset: str, table: Table) -> Dataset:
             f"{dataset} is {images.splits}; choose the table's own with --dataset"
         )
     return images
+
+
+class Ground(NamedTuple):
+    """What a study of a table's cells stands on. facts: of the table, for identities."""
+
+    truth: Truth
+    recipe: Recipe
+    images: Dataset
+    space: CellSpace
+    facts: dict[str, Any]
+
+
+def ground_of(benchmark: str, dataset: str, max_vertices: int) -> Ground:
+    """`UserError` where the table does not say how it was made, or of other images."""
+    path = find(benchmark)
+    table = Table.load(path)
+    truth, recipe = truth_of(table, max_vertices), recipe_of(table)
+    images = images_of(dataset, table)
+    facts = {"name": table.name, "sha256": sha256(path)}
+    return Ground(truth, recipe, images, make_space(truth.rows, max_vertices), facts)
 
 
 def read_scored(path: Path, seed: int, cells: int | None = None) -> Scored:
