@@ -98,6 +98,12 @@ def test_running_baselines_by_hand() -> None:
 # Policies
 
 
+def test_enas_is_rewarded_for_entropy() -> None:
+    """Answers are 0, so the rewards, and the baseline that follows the last, are entropies."""
+    _, state = after(EnasController(**SMALL, entropy=1.0, momentum=0.0), [0.0] * 4)
+    assert 0.9 < float(state.learner.baseline) / (DIGITS * log(BASE)) < 1.001
+
+
 def test_a_drawn_sequence_scores_as_it_was_drawn() -> None:
     """And what is not allowed has no probability: the allowed sequences' add up to 1."""
     decisions = small_benchmark(3).space.decisions

@@ -38,7 +38,7 @@ OPEN = ("benchmark", "teachers", "tolerance", "out", "preset")
 def finish(config: CompressSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
     ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
-    truth, recipe, data, space, facts = ground
+    truth, recipe, data, space, facts, _ = ground
     trainer = Trainer.here(recipe, data)
     numerics = trainer.engine.numerics()
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)

@@ -54,7 +54,7 @@ def split_of(cells: int, held: int, seed: int) -> Split:
 def finish(config: GhnSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
     ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
-    truth, recipe, images, space, facts = ground
+    truth, recipe, images, space, facts, _ = ground
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts)
     folder = store.folder_of(config.out, STUDY.command, identity)
     lines: list[dict[str, Any]] = []

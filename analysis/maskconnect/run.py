@@ -30,7 +30,7 @@ OPEN = ("benchmark", "sets", "seeds", "seed", "out", "preset")
 def finish(config: MaskConnectSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
     ground = ground_of(config.benchmark, config.dataset, config.vertices)
-    truth, recipe, data, space, facts = ground
+    truth, recipe, data, space, facts, _ = ground
     trainer = Trainer.here(recipe, data)
     numerics = trainer.engine.numerics()
     identity = STUDY.identity(config, OPEN, CODE, benchmark=facts, numerics=numerics)

@@ -40,7 +40,7 @@ OPEN = ("benchmark", "pairs", "seeds", "seed", "out", "preset")
 def finish(config: MorphSettings) -> None:
     """Train what is missing, write the files, print the report and where it lies."""
     ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
-    truth, recipe, data, space, facts = ground
+    truth, recipe, data, space, facts, _ = ground
     start = space.cell(space.row(config.start))
     trainer = Trainer.here(recipe, data)
     numerics = trainer.engine.numerics()

@@ -238,6 +238,7 @@ class Ground(NamedTuple):
     images: Dataset
     space: CellSpace
     facts: dict[str, Any]
+    table: Table
 
 
 def ground_of(benchmark: str, dataset: str, max_vertices: int) -> Ground:
@@ -247,7 +248,7 @@ def ground_of(benchmark: str, dataset: str, max_vertices: int) -> Ground:
     truth, recipe = truth_of(table, max_vertices), recipe_of(table)
     images = images_of(dataset, table)
     facts = {"name": table.name, "sha256": sha256(path)}
-    return Ground(truth, recipe, images, make_space(truth.rows, max_vertices), facts)
+    return Ground(truth, recipe, images, make_space(truth.rows, max_vertices), facts, table)
 
 
 def read_scored(path: Path, seed: int, cells: int | None = None) -> Scored:

@@ -14,7 +14,7 @@ from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.oneshot.alternating import Found, Search, Turns
 from rlnas.analysis.oneshot.choices import TABLE, Choice, report_of
-from rlnas.analysis.oneshot.data import Truth, images_of, recipe_of, truth_of
+from rlnas.analysis.oneshot.data import Truth, ground_of
 from rlnas.analysis.oneshot.enas_figure import figure, text
 from rlnas.analysis.oneshot.settings import EnasSettings
 from rlnas.analysis.oneshot.train import AGAIN, really, seconds_of
@@ -22,11 +22,10 @@ from rlnas.analysis.style import save
 from rlnas.analysis.text import tell
 from rlnas.bench.checks import ArrayOf, check_arrays
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import at_once, sha256
+from rlnas.bench.files import at_once
 from rlnas.bench.nb101.benchmark import CellBenchmark, from_table
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.supernet_training import Schedule
-from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.progress import bar
 from rlnas.bench.retrain.datasets import Dataset
@@ -47,10 +46,8 @@ KEPT = ("dataset", "max_vertices", "epochs", "steps", "learning_rate", "controll
 
 def finish(config: EnasSettings) -> None:
     """Search with every seed that is not done, compare, write the files, print the table."""
-    path = find(config.benchmark)
-    table = Table.load(path)
-    truth, recipe = truth_of(table, config.max_vertices), recipe_of(table)
-    images = images_of(config.dataset, table)
+    ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
+    truth, recipe, images, _, facts, table = ground
     benchmark = from_table(table, noise="sample").restrict(
         np.flatnonzero(np.isin(table.row, truth.rows))
     )
@@ -59,8 +56,7 @@ def finish(config: EnasSettings) -> None:
             f"{table.name} has {len(truth.rows):,} of {benchmark.space.whole:,} cells; expected "
             "all, as the controller may draw any"
         )
-    identity = {"format": "rlnas-enas", "version": 1}
-    identity |= {"benchmark": {"name": table.name, "sha256": sha256(path)}}
+    identity = {"format": "rlnas-enas", "version": 1, "benchmark": facts}
     identity |= {name: getattr(config, name) for name in (*KEPT, "samples")}
     identity |= store.decided_by(LOOP)
     folder = store.folder_of(config.out, "enas", identity)

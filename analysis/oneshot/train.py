@@ -17,10 +17,8 @@ import numpy as np
 from rlnas.analysis import store
 from rlnas.analysis.oneshot.data import (
     Scored,
-    images_of,
+    ground_of,
     read_scored,
-    recipe_of,
-    truth_of,
     write_scored,
     write_scores,
 )
@@ -34,13 +32,12 @@ from rlnas.bench.checks import Each, Fields, Number, check
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.executor import check_same
-from rlnas.bench.files import at_once, sha256
+from rlnas.bench.files import at_once
 from rlnas.bench.nb101 import supernet, supernet_training
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.network import CellNetwork
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.sharing import parts
-from rlnas.bench.nb101.table import Table, find
 from rlnas.bench.progress import bar
 from rlnas.bench.reading import read_json, write_json
 from rlnas.bench.retrain import device, networks
@@ -59,23 +56,16 @@ SAMPLE = 50  # steps, and cells scored, whose time is taken together
 
 def finish(config: OneShotSettings) -> None:
     """Train what is missing, compare, write the files, print the table and where they lie."""
-    path = find(config.benchmark)
-    table = Table.load(path)
-    truth = truth_of(table, config.max_vertices)
-    recipe = recipe_of(table)
-    images = images_of(config.dataset, table)
+    ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
+    truth, recipe, images, _, facts, _ = ground
     kept = (
         *("dataset", "max_vertices", "epochs", "steps", "learning_rate"),
         *("sampling", "split"),
     )
-    identity = {
-        "format": "rlnas-oneshot",
-        "version": 1,
-        "benchmark": {"name": table.name, "sha256": sha256(path)},
-    }
+    identity = {"format": "rlnas-oneshot", "version": 1, "benchmark": facts}
     identity |= {name: getattr(config, name) for name in kept} | {"code": code_of(SUPERNET)}
     folder = store.folder_of(config.out, "oneshot", identity)
-    scored = train_and_score(config, len(truth.cells), folder, path)
+    scored = train_and_score(config, len(truth.cells), folder, facts)
     timed = time_apart(config, truth.cells, images, recipe, folder)
     supernets = len(parts(truth.cells, config.split))
     steps = config.epochs * config.steps * supernets
@@ -91,9 +81,9 @@ def finish(config: OneShotSettings) -> None:
     files = {"scores": folder / SCORES, "all": folder / SUMMARY}
     with at_once():
         write_scores(folder / SCORES, truth, scored)
-        png, svg = save(figure(report, truth, scored, config.score, table.name), folder)
+        png, svg = save(figure(report, truth, scored, config.score, facts["name"]), folder)
         store.write_json(folder / SUMMARY, summary)
-        tell(text(report, table.name), folder, {"figure": png, "": svg, **files})
+        tell(text(report, facts["name"]), folder, {"figure": png, "": svg, **files})
 
 
 @dataclass(frozen=True)
@@ -126,9 +116,10 @@ class Task:
             path.unlink(missing_ok=True)
 
 
-def train_and_score(config: OneShotSettings, cells: int, folder: Path, table: Path) -> list[Scored]:
-    """Every seed, from its file where it is done. cells: so many are scored."""
-    about = {"sha256": sha256(table)}
+def train_and_score(
+    config: OneShotSettings, cells: int, folder: Path, about: Mapping[str, Any]
+) -> list[Scored]:
+    """Every seed, from its file where it is done. cells: so many are scored. about: see `Task`."""
     seeds = range(config.seed, config.seed + config.seeds)
     tasks = [Task(config, folder, seed, about) for seed in seeds]
     there = [task.path for task in tasks if task.path.exists()]
@@ -158,11 +149,9 @@ def train_one(task: Task, told: Tell) -> Scored:
     """One task: a supernet of each part of the cells after the other, all from the same seed, from
     the last epoch on where that is there."""
     config, seed = task.config, task.seed
-    path = find(config.benchmark)
-    check_same(config.benchmark, {"sha256": sha256(path)}, task.about)
-    table = Table.load(path)
-    cells, recipe = truth_of(table, config.max_vertices).cells, recipe_of(table)
-    images = images_of(config.dataset, table)
+    ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
+    check_same(config.benchmark, ground.facts, task.about)
+    cells, recipe, images = ground.truth.cells, ground.recipe, ground.images
     shared = parts(cells, config.split)
     task.folder.mkdir(parents=True, exist_ok=True)
     scored = read_scored(task.parts, seed) if task.parts.exists() else Scored.none(seed)
