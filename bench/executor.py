@@ -15,6 +15,7 @@ from rlnas.bench import workers as pool
 from rlnas.bench.arguments import shown
 from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
+from rlnas.bench.jax_setup import threads_here, threads_of_processes
 from rlnas.bench.retrain.engine import installed
 from rlnas.bench.workers import Tell
 
@@ -51,6 +52,7 @@ class Executor:
         on_message: Callable[[int, Any], None],
         on_done: Callable[[int, Any], None],
         threads: int = 1,
+        xla_threads: int = 0,
     ) -> None:
         """`function(task, tell)` for every task, at most `workers` at once; where that raises
         here, also by Ctrl-C, all that runs is ended.
@@ -60,6 +62,7 @@ class Executor:
         this process, and what one raises is raised here. on_message, on_done: called here with the
         task's number and what was told, or the result, a `Failure` where there is none; a message
         may come twice from a task that Ray had to begin again. threads: cores that a task uses.
+        xla_threads: of its process; 0: as many as here.
         """
         if not tasks:
             return
@@ -68,15 +71,18 @@ class Executor:
                 on_done(i, function(task, partial(on_message, i)))
             return None
         if self.executor == "local":
-            return pool.run_all(function, tasks, workers or cores(), on_message, on_done)
-        with self.opened(workers, threads):
+            with threads_of_processes(xla_threads or threads_here()):
+                return pool.run_all(function, tasks, workers or cores(), on_message, on_done)
+        with self.opened(workers, threads, xla_threads):
             from rlnas.bench import ray_tasks
 
             where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
             return ray_tasks.run_all(function, tasks, where, on_message, on_done)
 
     @contextmanager
-    def opened(self, workers: int | None = None, threads: int = 1) -> Iterator[None]:
+    def opened(
+        self, workers: int | None = None, threads: int = 1, xla_threads: int = 0
+    ) -> Iterator[None]:
         """Within, calls of `run_all` share one connection to Ray, and its worker processes."""
         self.check()
         if self.executor == "local":
@@ -88,7 +94,7 @@ class Executor:
         from rlnas.bench import ray_tasks
 
         where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
-        with ray_tasks.connected(where):
+        with threads_of_processes(xla_threads or threads_here()), ray_tasks.connected(where):
             yield
 
 

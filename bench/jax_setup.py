@@ -18,6 +18,33 @@ PINNED = {
 }
 """The settings of JAX that decide numbers."""
 
+THREADS = "PJRT_NPROC"
+"""The environment variable with the threads that XLA computes with on a CPU; without it as many as
+there are cores. How large sums are rounded depends on it."""
+
+
+def threads_here() -> int:
+    """As many as XLA takes in this process."""
+    found = os.environ.get(THREADS, "")
+    if found.isdecimal():
+        return int(found)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def threads_of_processes(threads: int) -> Iterator[None]:
+    """Processes that are started within compute with so many, whatever machine they are on."""
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = str(threads)
+    try:
+        yield
+    finally:
+        os.environ.pop(THREADS)
+        if before is not None:
+            os.environ[THREADS] = before
+
 
 @contextmanager
 def pinned() -> Iterator[None]:

@@ -20,6 +20,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrash
 from rlnas.bench.code import code_of, modules_of
 from rlnas.bench.compiled import FOLDER, keep_compiled
 from rlnas.bench.errors import UserError, one_line
+from rlnas.bench.jax_setup import THREADS
 from rlnas.bench.workers import Failure, Tell
 
 RETRIES = 3
@@ -133,7 +134,7 @@ def _start(where: Where) -> None:
     _expect_answer(where.address, expected)
     # The same settings of JAX on every machine; each has a folder of its own for what it compiles.
     set_here = {k: v for k, v in os.environ.items() if k.startswith("JAX_") and k != FOLDER}
-    set_here |= {k: os.environ[k] for k in ("XLA_FLAGS",) if k in os.environ}
+    set_here |= {k: os.environ[k] for k in ("XLA_FLAGS", THREADS) if k in os.environ}
     hook = f"{keep_compiled.__module__}.{keep_compiled.__name__}"
     environment = {"env_vars": set_here, "worker_process_setup_hook": hook}
     try:

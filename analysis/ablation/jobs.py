@@ -48,7 +48,8 @@ def run_jobs(rows: Sequence[Row], workers: int | None = None, where: Executor = 
     store.tell_reused("cells", there, cells)
     if todo:
         with bar("ablate", cells, unit="cell", initial=cells - left) as shown:
-            where.run_all(run_row, todo, workers, made, done)
+            # A core each: else a single worker takes them all, and many get in each other's way.
+            where.run_all(run_row, todo, workers, made, done, xla_threads=1)
     return [failures[task] for task in sorted(failures)]
 
 

@@ -45,6 +45,7 @@ class Watched(Executor):
         on_message: Callable[[int, Any], None],
         on_done: Callable[[int, Any], None],
         threads: int = 1,
+        xla_threads: int = 0,
     ) -> None:
         began = time.perf_counter()
 
@@ -52,7 +53,7 @@ class Watched(Executor):
             self.ended.append(time.perf_counter() - began)
             on_done(number, result)
 
-        super().run_all(function, tasks, workers, on_message, done, threads)
+        super().run_all(function, tasks, workers, on_message, done, threads, xla_threads)
 
 
 def measure(small: bool) -> list[Measure]:
