@@ -39,7 +39,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     ours = Executor.run_all
     monkeypatch.setattr(
-        Executor, "run_all", lambda self, *a: (ours if self == LOCAL else run_all)(self, *a)
+        Executor,
+        "run_all",
+        lambda self, *a, **k: ours(self, *a, **k) if self == LOCAL else run_all(self, *a),
     )
     monkeypatch.setattr(Executor, "opened", lambda *given: nullcontext())
     monkeypatch.setattr(Executor, "check", lambda self: None)

@@ -35,7 +35,7 @@ from rlnas.bench.workers import Failure  # noqa: E402
 from tables import small_table  # noqa: E402
 from test_training_seeds import SIZE, TWO  # noqa: E402
 from test_training_seeds import files as trainings  # noqa: E402
-from worker_tasks import act, die_once, run_here  # noqa: E402
+from worker_tasks import act, die_once, threads, run_here  # noqa: E402
 
 ON_RAY = ("--executor", "ray")
 
@@ -81,12 +81,14 @@ def on(address: str) -> Executor:
     return Executor("ray", address, 0.5)
 
 
-def ends_of(executor: Executor, function: Any, tasks: list[Any]) -> tuple[list[Any], list[Any]]:
+def ends_of(
+    executor: Executor, function: Any, tasks: list[Any], **how: Any
+) -> tuple[list[Any], list[Any]]:
     """(the results in the tasks' order, what was told)."""
     told: list[Any] = []
     ends: dict[int, Any] = {}
     executor.run_all(function, tasks, 2, lambda i, content: told.append((i, content)),
-                     ends.__setitem__)  # fmt: skip
+                     ends.__setitem__, **how)  # fmt: skip
     return [ends[i] for i in range(len(tasks))], told
 
 
@@ -97,6 +99,7 @@ def test_a_worker_that_is_killed_is_begun_again_and_who_raises_says_why(
     file = tmp_path / "mortal"
     (done,), told = ends_of(on(address), die_once, [file])
     assert done == "mortal done" and told == [(0, "begun")] * 2
+    assert ends_of(on(address), threads, ["a"], xla_threads=3)[0] == [3]
     ends, told = ends_of(on(address), act, ["a", "raise", "b"])
     assert ends[0].startswith("a ") and ends[2].startswith("b ")
     assert ends[1] == Failure("ValueError: two lines")

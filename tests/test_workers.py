@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from rlnas.bench.executor import LOCAL
+from rlnas.bench.jax_setup import THREADS, threads_here
 from rlnas.bench.workers import Failure, run_all
-from worker_tasks import act
+from worker_tasks import act, threads
 
 
 def test_a_worker_that_dies_takes_nothing_with_it() -> None:
@@ -31,6 +33,23 @@ def test_a_worker_that_dies_takes_nothing_with_it() -> None:
     )
     assert ends[2] == Failure("ValueError: two lines")
     assert ends[4] == Failure("the worker process ended with exit status 3")
+
+
+def test_processes_compute_with_as_many_threads_as_they_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a word as many as this one, which may have been told itself; and it stays as it
+    was."""
+    monkeypatch.setenv(THREADS, "3")
+    found: dict[int, Any] = {}
+    for xla_threads in (0, 5):
+        LOCAL.run_all(
+            threads, ["a"], 1, print, lambda i, n, at=xla_threads: found.update({at: n}),
+            xla_threads=xla_threads,
+        )  # fmt: skip
+    assert found == {0: 3, 5: 5} and os.environ[THREADS] == "3"
+    monkeypatch.delenv(THREADS)
+    assert threads_here() == len(os.sched_getaffinity(0))
 
 
 def _until(holds: Callable[[], bool], seconds: float = 30.0) -> bool:

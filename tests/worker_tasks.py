@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlnas.bench.jax_setup import threads_here
 from rlnas.bench.workers import Failure, Tell, in_fresh_python, run_all
 
 
@@ -25,6 +26,11 @@ def act(task: str, tell: Tell) -> str:
     if task == "leave":
         os._exit(3)
     return f"{task} {os.getpid()}"
+
+
+def threads(task: str, tell: Tell) -> int:
+    """How many XLA computes with in this process."""
+    return threads_here()
 
 
 def die_once(file: Path, tell: Tell) -> str:

@@ -27,7 +27,8 @@ def run_jobs(rows: Sequence[Row], workers: int | None = None, where: Executor = 
     """Every row that is not done; returns one line a failed job. The file of an alpha is written
     here, as soon as its results are there."""
     todo = [replace(row, alphas=tuple(alphas)) for row in rows if (alphas := missing(row))]
-    todo.sort(key=lambda row: row.alphas[0])  # what one alpha compiled is there for the next
+    # What one alpha compiled is there for the next; short jobs last, so that workers end together.
+    todo.sort(key=lambda row: (row.alphas[0], -getattr(row.settings, "neighbours", 0)))
     failures: dict[int, str] = {}
 
     def made(task: int, told: tuple[float, list[dict[str, Any]]]) -> None:
