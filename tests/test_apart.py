@@ -137,19 +137,18 @@ def test_supernets(tmp_path: Path, done: list[str]) -> None:
     pytest.importorskip("torch", reason="the extra `retrain` is not installed")
     pytest.importorskip("nasbench_pytorch", reason="the extra `retrain` is not installed")
     from rlnas.analysis.oneshot.command import OneShot
-    from rlnas.analysis.oneshot.data import truth_of
+    from rlnas.analysis.oneshot.data import ground_of
     from rlnas.analysis.oneshot.train import train_and_score
-    from rlnas.bench.nb101.table import Table, find
     from torch_fixtures import kept
 
     config = OneShot(preset="smoke", max_vertices=4, epochs=1, steps=4, seeds=2)
-    path = find(config.benchmark)
-    cells = len(truth_of(Table.load(path), 4).cells)
+    ground = ground_of(config.benchmark, config.dataset, 4)
+    cells, about = len(ground.truth.cells), ground.facts
     with kept():
-        here = train_and_score(config, cells, tmp_path / "here", path)
+        here = train_and_score(config, cells, tmp_path / "here", about)
         assert not done
         ray = replace(config, where=ON_RAY)
-        there = train_and_score(ray, cells, tmp_path / "there", path)
+        there = train_and_score(ray, cells, tmp_path / "there", about)
     assert done == ["supernet of seed 1", "supernet of seed 2"]
     for a, b in zip(here, there, strict=True):
         np.testing.assert_array_equal(a.accuracy, b.accuracy)

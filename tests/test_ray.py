@@ -35,7 +35,7 @@ from rlnas.bench.workers import Failure  # noqa: E402
 from tables import small_table  # noqa: E402
 from test_training_seeds import SIZE, TWO  # noqa: E402
 from test_training_seeds import files as trainings  # noqa: E402
-from worker_tasks import act, die_once, threads, run_here  # noqa: E402
+from worker_tasks import act, die_once, run_here, threads  # noqa: E402
 
 ON_RAY = ("--executor", "ray")
 
