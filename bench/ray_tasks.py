@@ -28,7 +28,7 @@ RETRIES = 3
 FAILED = (OSError, RuntimeError, ValueError, RayError)
 """What `ray.init` raises where it comes to nothing."""
 LONGEST_NAME = 100
-POLL_S = 0.2
+POLL_S = 0.5
 PATIENCE_S = 10.0
 """Seconds for a cluster to answer."""
 STORE_BYTES = 100_000_000
