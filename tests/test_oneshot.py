@@ -233,7 +233,8 @@ def test_presets() -> None:
 
 def task_in(folder: Path, **changed: Any) -> Task:
     config = replace(OneShot.for_options(["--preset", "smoke"]), epochs=1, steps=2, **changed)
-    return Task(config, folder, 1, {"sha256": sha256(find(config.benchmark))})
+    facts = {"name": "nb101-digits", "sha256": sha256(find("nb101-digits"))}
+    return Task(config, folder, 1, facts)
 
 
 @pytest.mark.long
