@@ -24,6 +24,7 @@ from rlnas.analysis import store
 from rlnas.analysis.ablation import data as ablation
 from rlnas.analysis.comparison import runs
 from rlnas.analysis.oneshot import data as oneshot
+from rlnas.analysis.oneshot.report import Scored
 from rlnas.analysis.retrain import data as retrain
 from rlnas.analysis.text import keep, kept
 from rlnas.analysis.training import data as training
@@ -139,7 +140,7 @@ def make_cell(folder: Path) -> None:
 
 def make_scores(folder: Path) -> None:
     half = np.full(20, 0.5, np.float32)
-    oneshot.write_scored(folder / "s.npz", oneshot.Scored(3, half, half, 1.5, 2.5))
+    oneshot.write_scored(folder / "s.npz", Scored(3, half, half, 1.5, 2.5))
 
 
 # --- trainings of single architectures -----------------------------------------------------------

@@ -14,10 +14,12 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
+from rlnas.analysis import cli  # noqa: E402
 from rlnas.analysis.oneshot import choices, enas  # noqa: E402
-from rlnas.analysis.oneshot.alternating import Found, Search, Turns  # noqa: E402
+from rlnas.analysis.oneshot.alternating import Search, Turns  # noqa: E402
+from rlnas.analysis.oneshot.choices import Found  # noqa: E402
 from rlnas.analysis.oneshot.command import Enas  # noqa: E402
-from rlnas.analysis.oneshot.data import Truth  # noqa: E402
+from rlnas.analysis.oneshot.report import Truth  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.nb101.assemble import cell_list  # noqa: E402
 from rlnas.bench.nb101.recipe import Recipe  # noqa: E402
@@ -104,6 +106,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     names = {path.name for path in folder.iterdir()}
     assert {"manifest.json", "figure.png", "figure.svg", "seed-1.npz"} <= names
     assert not [name for name in names if name.endswith(".safetensors")]
+    figure = (folder / "figure.png").read_bytes()
+    (folder / "figure.png").unlink()
+    assert cli.main(["report", str(folder)]) == 0
+    assert (folder / "figure.png").read_bytes() == figure
     before = (folder / "seed-1.npz").read_bytes()
     with kept(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(enas.Search, "epoch", None)  # nothing is searched again

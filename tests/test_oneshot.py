@@ -18,12 +18,13 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("nasbench_pytorch", reason=REASON)
 pytest.importorskip("sklearn", reason=REASON)
 
-from rlnas.analysis import store  # noqa: E402
+from rlnas.analysis import cli, store  # noqa: E402
 from rlnas.analysis.oneshot import figure as oneshot_plot  # noqa: E402
 from rlnas.analysis.oneshot import measures as oneshot_measures  # noqa: E402
 from rlnas.analysis.oneshot import text as oneshot_text  # noqa: E402
 from rlnas.analysis.oneshot.command import OneShot  # noqa: E402
-from rlnas.analysis.oneshot.data import Scored, Truth, truth_of, write_scored  # noqa: E402
+from rlnas.analysis.oneshot.data import truth_of, write_scored  # noqa: E402
+from rlnas.analysis.oneshot.report import Report, Scored, Truth  # noqa: E402
 from rlnas.analysis.oneshot.train import Task, train_one  # noqa: E402
 from rlnas.bench.errors import UserError  # noqa: E402
 from rlnas.bench.files import sha256  # noqa: E402
@@ -193,6 +194,19 @@ def test_files_of_a_run(finished: tuple[OneShot, Path]) -> None:
     assert manifest["results"]["cells"] == 91 and manifest["epochs"] == config.epochs
 
 
+@pytest.mark.long
+def test_it_is_drawn_again_from_its_numbers(
+    finished: tuple[OneShot, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = finished
+    figure, said = folder / "figure.png", (folder / "report.txt").read_bytes()
+    before = figure.read_bytes()
+    figure.unlink()
+    assert cli.main(["report", str(folder)]) == 0
+    assert figure.read_bytes() == before and (folder / "report.txt").read_bytes() == said
+    assert "scores.parquet" in capsys.readouterr().out
+
+
 def test_finished_seeds_are_kept_and_more_may_come(
     finished: tuple[OneShot, Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -328,7 +342,11 @@ def test_the_figure_draws_what_is_missing_too() -> None:
     known = truth(rng.uniform(0.5, 0.9, (30, 1)))
     scored = [Scored(1, rng.uniform(size=30), rng.uniform(size=30), 5.0, 1.0)]
     report = oneshot_measures.compare(known, scored, "loss", [(1.0, 0.01, 0.01)], 100)
-    drawn = oneshot_plot.figure(report, known, scored, "loss", "a table")
+    said = store.to_json(report.summary())  # NaN and all
+    again = Report.of_summary(json.loads(json.dumps(said)))
+    assert store.to_json(again.summary()) == said
+    cells = oneshot_plot.Cells(known.val.mean(1), np.array([5] * 20 + [4] * 10))
+    drawn = oneshot_plot.figure(again, cells, scored, "loss", "a table")
     assert [label.get_text() for label in drawn.axes[1].get_yticklabels()] == [
         "shared weights, seed 1",
         "number of parameters",

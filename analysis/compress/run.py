@@ -17,7 +17,8 @@ from rlnas.analysis.compress.settings import CompressSettings
 from rlnas.analysis.compress.write import write
 from rlnas.analysis.morph.data import row_in
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, ground_of
+from rlnas.analysis.oneshot.data import ground_of
+from rlnas.analysis.oneshot.report import Truth
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.nb101.reductions import Student
 from rlnas.bench.nb101.space import CellSpace

@@ -16,7 +16,8 @@ from rlnas.analysis.ghn.data import NETWORKS, RECORD_RULES, STUDY
 from rlnas.analysis.ghn.settings import GhnSettings
 from rlnas.analysis.ghn.write import write
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, ground_of
+from rlnas.analysis.oneshot.data import ground_of
+from rlnas.analysis.oneshot.report import Truth
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell

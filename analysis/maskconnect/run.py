@@ -13,7 +13,8 @@ from rlnas.analysis.maskconnect.data import RULES, STUDY, drawn_sets
 from rlnas.analysis.maskconnect.settings import MaskConnectSettings
 from rlnas.analysis.maskconnect.write import write
 from rlnas.analysis.morph.trainings import Trainer
-from rlnas.analysis.oneshot.data import Truth, ground_of
+from rlnas.analysis.oneshot.data import ground_of
+from rlnas.analysis.oneshot.report import Truth
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.masked import Mask, MaskedFit, MaskedPlan, cell_of, masks_of

@@ -24,7 +24,8 @@ from rlnas.analysis.morph.search import (
 from rlnas.analysis.morph.settings import MorphSettings
 from rlnas.analysis.morph.trainings import Trainer
 from rlnas.analysis.morph.write import write
-from rlnas.analysis.oneshot.data import Truth, ground_of
+from rlnas.analysis.oneshot.data import ground_of
+from rlnas.analysis.oneshot.report import Truth
 from rlnas.analysis.study import kept_record, record
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb101.cell import Cell

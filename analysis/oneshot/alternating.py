@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import process_time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import numpy as np
 
 from rlnas.agents.enas_controller import EnasController
 from rlnas.agents.policy import draw
+from rlnas.analysis.oneshot.choices import Found
 from rlnas.bench import keys
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
@@ -37,19 +38,6 @@ class Turns:
     schedule: Schedule
     controller_steps: int
     samples: int
-
-
-class Found(NamedTuple):
-    """Of a search. places [samples]: the cells drawn at the end. accuracy, loss: float32 [samples],
-    with the shared weights, on all validation images. rewards: float32 [epochs], mean over the
-    epoch's. seconds: float64 [3], processor time of the shared weights, of the controller with its
-    rewards, and of scoring."""
-
-    places: np.ndarray
-    accuracy: np.ndarray
-    loss: np.ndarray
-    rewards: np.ndarray
-    seconds: np.ndarray
 
 
 class Search:

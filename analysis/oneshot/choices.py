@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlnas.analysis.oneshot.alternating import Found
-from rlnas.analysis.oneshot.data import Truth
 from rlnas.analysis.oneshot.measures import RETRAINED, spearman
+from rlnas.analysis.oneshot.report import Truth
 
 ENAS, RANDOM, TABLE = "ENAS", "random choice", "controller on the table"
+
+
+class Found(NamedTuple):
+    """Of a search. places [samples]: the cells drawn at the end. accuracy, loss: float32 [samples],
+    with the shared weights, on all validation images. rewards: float32 [epochs], mean over the
+    epoch's. seconds: float64 [3], processor time of the shared weights, of the controller with its
+    rewards, and of scoring."""
+
+    places: np.ndarray
+    accuracy: np.ndarray
+    loss: np.ndarray
+    rewards: np.ndarray
+    seconds: np.ndarray
 
 
 class Choice(NamedTuple):
@@ -38,6 +50,15 @@ class Report:
     drawn: list[float]
     all: float
     spearman: list[float]
+
+    @classmethod
+    def of_summary(cls, found: Mapping[str, Any]) -> Report:
+        """Of what `summary` gave, read from JSON."""
+        changed = {
+            "choices": [Choice(**one) for one in found["choices"]],
+            "rewards": np.array(found["rewards"]),
+        }
+        return cls(**{**found, **changed})
 
     def summary(self) -> dict[str, Any]:
         """JSON-ready."""

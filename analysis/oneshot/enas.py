@@ -12,17 +12,15 @@ import numpy as np
 from rlnas.agents.enas_controller import EnasController
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.analysis import store
-from rlnas.analysis.oneshot.alternating import Found, Search, Turns
-from rlnas.analysis.oneshot.choices import TABLE, Choice, report_of
-from rlnas.analysis.oneshot.data import Truth, ground_of
-from rlnas.analysis.oneshot.enas_figure import figure, text
+from rlnas.analysis.oneshot.alternating import Search, Turns
+from rlnas.analysis.oneshot.choices import TABLE, Choice, Found, report_of
+from rlnas.analysis.oneshot.data import ground_of
+from rlnas.analysis.oneshot.report import Truth
 from rlnas.analysis.oneshot.settings import EnasSettings
 from rlnas.analysis.oneshot.train import AGAIN, really, seconds_of
-from rlnas.analysis.style import save
-from rlnas.analysis.text import tell
+from rlnas.analysis.oneshot.write import ENAS, write_enas
 from rlnas.bench.checks import ArrayOf, check_arrays
 from rlnas.bench.errors import UserError
-from rlnas.bench.files import at_once
 from rlnas.bench.nb101.benchmark import CellBenchmark, from_table
 from rlnas.bench.nb101.recipe import Recipe
 from rlnas.bench.nb101.supernet_training import Schedule
@@ -30,7 +28,6 @@ from rlnas.bench.npz import load_npz, save_npz
 from rlnas.bench.progress import bar
 from rlnas.bench.retrain.datasets import Dataset
 
-SUMMARY = "manifest.json"
 LOOP = "rlnas.analysis.oneshot.alternating"
 SEAL = ("rlnas-enas-found", 1)
 ARRAYS = {
@@ -56,7 +53,7 @@ def finish(config: EnasSettings) -> None:
             f"{table.name} has {len(truth.rows):,} of {benchmark.space.whole:,} cells; expected "
             "all, as the controller may draw any"
         )
-    identity = {"format": "rlnas-enas", "version": 1, "benchmark": facts}
+    identity = ENAS.seal | {"benchmark": facts}
     identity |= {name: getattr(config, name) for name in (*KEPT, "samples")}
     identity |= store.decided_by(LOOP)
     folder = store.folder_of(config.out, "enas", identity)
@@ -77,10 +74,8 @@ def finish(config: EnasSettings) -> None:
     asked = {"seed": config.seed, "seeds": config.seeds, "recipe": asdict(recipe)}
     versions = store.versions() | {"torch": version("torch")}
     summary = identity | asked | {"results": report.summary(), "versions": versions}
-    with at_once():
-        png, svg = save(figure(report, table.name), folder)
-        store.write_json(folder / SUMMARY, summary)
-        tell(text(report, table.name), folder, {"figure": png, "": svg, "all": folder / SUMMARY})
+    ENAS.write(folder, summary)
+    write_enas(folder)
 
 
 def search(

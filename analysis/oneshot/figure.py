@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rlnas.analysis.oneshot.data import Report, Scored, Truth
 from rlnas.analysis.oneshot.measures import BOTH, RETRAINED
+from rlnas.analysis.oneshot.report import Report, Scored
 from rlnas.analysis.style import RC, STYLES, blank, plain_ticks
 
 BLUE, GREY = STYLES[1][0], "#777777"
 
 
-def figure(report: Report, truth: Truth, scored: Sequence[Scored], kind: str, table: str) -> Figure:
+class Cells(NamedTuple):
+    """Of the table. val [M]: mean validation accuracy, fractions. vertices [M]."""
+
+    val: np.ndarray
+    vertices: np.ndarray
+
+
+def figure(report: Report, cells: Cells, scored: Sequence[Scored], kind: str, table: str) -> Figure:
     """Shared weights against the table, cell by cell, and what ranks the cells how well."""
     with matplotlib.rc_context(RC):
         drawn = blank(figsize=(11.5, 4.9), layout="constrained")
         panels = drawn.subplots(1, 3, gridspec_kw={"width_ratios": (1, 0.85, 0.5)})
-        draw_cells(panels[0], report, truth, scored[0], kind)
+        draw_cells(panels[0], report, cells, scored[0], kind)
         draw_agreements(panels[1], report)
         draw_regrets(panels[2], report)
         for axes, letter in zip(panels, "abc", strict=True):
@@ -83,12 +91,11 @@ def about(report: Report, scored: Sequence[Scored]) -> str:
     )
 
 
-def draw_cells(axes: Axes, report: Report, truth: Truth, one: Scored, kind: str) -> None:
+def draw_cells(axes: Axes, report: Report, cells: Cells, one: Scored, kind: str) -> None:
     """One seed's scores, by number of vertices; the best by score and the table's best stand
     out."""
-    val = 100 * truth.val.mean(1)
+    val, vertices = 100 * cells.val, cells.vertices
     score = one.loss if kind == "loss" else 100 * one.accuracy
-    vertices = np.array([cell.num_vertices for cell in truth.cells])
     for count, (colour, _, marker) in zip(
         sorted(set(vertices.tolist()), reverse=True), STYLES[1:], strict=False
     ):

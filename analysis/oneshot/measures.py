@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from rlnas.analysis import stats
-from rlnas.analysis.oneshot.data import Agreement, Picks, Report, Scored, Truth
+from rlnas.analysis.oneshot.report import Agreement, Picks, Report, Scored, Truth
 from rlnas.analysis.stats import Interval
 from rlnas.bench.rank import FEWEST, kendall, spearman
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from rlnas.analysis.oneshot.data import Report
 from rlnas.analysis.oneshot.measures import RETRAINED, TOP
+from rlnas.analysis.oneshot.report import Report
 from rlnas.analysis.stats import Interval
 from rlnas.analysis.text import number
 

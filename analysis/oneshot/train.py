@@ -15,24 +15,15 @@ from typing import Any
 import numpy as np
 
 from rlnas.analysis import store
-from rlnas.analysis.oneshot.data import (
-    Scored,
-    ground_of,
-    read_scored,
-    write_scored,
-    write_scores,
-)
-from rlnas.analysis.oneshot.figure import figure
+from rlnas.analysis.oneshot.data import ground_of, read_scored, write_scored
 from rlnas.analysis.oneshot.measures import compare
+from rlnas.analysis.oneshot.report import Scored
 from rlnas.analysis.oneshot.settings import OneShotSettings
-from rlnas.analysis.oneshot.text import text
-from rlnas.analysis.style import save
-from rlnas.analysis.text import tell
+from rlnas.analysis.oneshot.write import ONESHOT, lines, write
 from rlnas.bench.checks import Each, Fields, Number, check
 from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.executor import check_same
-from rlnas.bench.files import at_once
 from rlnas.bench.nb101 import supernet, supernet_training
 from rlnas.bench.nb101.cell import Cell
 from rlnas.bench.nb101.network import CellNetwork
@@ -46,7 +37,7 @@ from rlnas.bench.retrain.fit import Fit
 from rlnas.bench.retrain.presets import Settings
 from rlnas.bench.workers import Failure, Tell
 
-SCORES, SUMMARY, TIMED = "scores.parquet", "manifest.json", "timed.json"
+TIMED = "timed.json"
 SUPERNET = "rlnas.bench.nb101.supernet_training"
 """The module that trains and scores."""
 AGAIN = "delete it and run again"
@@ -62,7 +53,7 @@ def finish(config: OneShotSettings) -> None:
         *("dataset", "max_vertices", "epochs", "steps", "learning_rate"),
         *("sampling", "split"),
     )
-    identity = {"format": "rlnas-oneshot", "version": 1, "benchmark": facts}
+    identity = ONESHOT.seal | {"benchmark": facts}
     identity |= {name: getattr(config, name) for name in kept} | {"code": code_of(SUPERNET)}
     folder = store.folder_of(config.out, "oneshot", identity)
     scored = train_and_score(config, len(truth.cells), folder, facts)
@@ -78,12 +69,8 @@ def finish(config: OneShotSettings) -> None:
     }
     versions = store.versions() | {"torch": version("torch")}
     summary = identity | asked | {"results": report.summary(), "versions": versions}
-    files = {"scores": folder / SCORES, "all": folder / SUMMARY}
-    with at_once():
-        write_scores(folder / SCORES, truth, scored)
-        png, svg = save(figure(report, truth, scored, config.score, facts["name"]), folder)
-        store.write_json(folder / SUMMARY, summary)
-        tell(text(report, facts["name"]), folder, {"figure": png, "": svg, **files})
+    ONESHOT.write(folder, summary, lines(truth, scored))
+    write(folder)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from rlnas.analysis.maskconnect.data import STUDY as MASKCONNECT
 from rlnas.analysis.maskconnect.write import write as write_maskconnect
 from rlnas.analysis.morph.data import STUDY as MORPH
 from rlnas.analysis.morph.write import write as write_morph
+from rlnas.analysis.oneshot.write import ENAS, ONESHOT, write_enas
+from rlnas.analysis.oneshot.write import write as write_oneshot
 from rlnas.analysis.retrain.data import is_retraining
 from rlnas.analysis.retrain.write import write as write_retraining
 from rlnas.analysis.text import REPORT, kept, places
@@ -31,9 +33,11 @@ from rlnas.bench.run_names import run_folder
 
 STUDIES = (
     (COMPRESSION, write_compression),
+    (ENAS, write_enas),
     (GHN, write_ghn),
     (MASKCONNECT, write_maskconnect),
     (MORPH, write_morph),
+    (ONESHOT, write_oneshot),
 )
 
 
