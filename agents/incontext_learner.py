@@ -145,8 +145,6 @@ class InContextLearner:
     remembers: ClassVar[bool] = True
     usual: ClassVar[dict[str, Any]] = {"benchmark": "synthetic", "evaluation_seeds": 128}
     """Options of `rlnas train` that differ from those of other agents."""
-    quick: ClassVar[dict[str, Any]] = {"benchmark": "synthetic-tnb101"}
-    """And those of its smoke preset: tables over one space, so half as many programs to compile."""
 
     def __post_init__(self) -> None:
         at_least_one(

@@ -9,8 +9,6 @@ import pytest
 
 from option_lines import LINES
 from rlnas.analysis import cli
-from rlnas.analysis.training.command import Train
-from rlnas.bench.synthetic.family import NAME
 
 LINE = LINES["train"][2]
 """With every option at a value that is not its default."""
@@ -34,13 +32,3 @@ def test_a_training_looks_nothing_up_and_says_so(
     words += ["--agents", "random_search", f"incontext:{folder}", "--out", str(tmp_path)]
     assert cli.main(words) == 0
     assert "invented tables: 0 look-ups on this one" in " ".join(capsys.readouterr().out.split())
-
-
-def test_the_smoke_preset_draws_tables_over_one_space() -> None:
-    """What it costs is mostly compiling, once a space; whoever names a benchmark has that one."""
-    assert Train.for_options(["incontext"]).benchmark == "synthetic"
-    smoke = Train.for_options(["incontext", "--preset", "smoke"])
-    assert (smoke.benchmark, smoke.evaluation_seeds) == ("synthetic-tnb101", 4)
-    found = NAME.fullmatch(smoke.benchmark)
-    assert found and found[1] == "tnb101"
-    assert Train.for_options(["dqn", "--preset", "smoke"]).benchmark == "nb101-digits"

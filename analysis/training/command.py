@@ -54,9 +54,7 @@ class Train(TrainSettings):
 
         agent = options[0] if options and not options[0].startswith("-") else cls.agent
         given = asked(options)
-        usual = dict(getattr(learner_class(agent), "usual", {}))
-        if given.get("--preset", cls.preset) in QUICK:
-            usual |= getattr(learner_class(agent), "quick", {})
+        usual = getattr(learner_class(agent), "usual", {})
         benchmark = usual.get("benchmark", cls.benchmark)
         known = presets(agent, bench.family_of(given.get("--benchmark", benchmark)))
         preset = given.get("--preset", cls.preset)
