@@ -296,9 +296,9 @@ def test_random_search_stands_beside_every_training(done: tuple[Ablate, dict[str
 
 
 def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
-    """In place of `run_row`: with 2 neighbours the process dies, with 4 it is the real one, else it
+    """In place of `run_row`: with 5 neighbours the process dies, with 4 it is the real one, else it
     is done."""
-    if row.settings.neighbours == 2:
+    if row.settings.neighbours == 5:
         os._exit(9)
     if row.settings.neighbours == 4:
         jobs.run_row(row, tell)
@@ -311,15 +311,15 @@ def in_a_worker(row: Row, tell: Callable[[Any], None]) -> None:
 def test_a_job_that_fails_or_dies_does_not_stop_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One worker, four jobs: the first process dies, the second job finds no benchmark, the others
-    are done."""
-    config = Ablate(alpha=ALPHAS, neighbours=(2, 4, 3, 5), out=tmp_path)
+    """One worker, four jobs, most neighbours first: the first process dies, the second job finds no
+    benchmark, the others are done."""
+    config = Ablate(alpha=ALPHAS, neighbours=(5, 4, 2, 3), out=tmp_path)
     rows, _ = plan(config, FACTS)
     rows[1] = replace(rows[1], benchmark=str(tmp_path / "deleted.npz"))
     monkeypatch.setattr(jobs, "run_row", in_a_worker)
     failures = jobs.run_jobs(rows, workers=1)
     assert len(failures) == 2 and not any("\n" in line for line in failures)
-    assert failures[0].startswith("neighbours 2: the worker process ended with exit status 9")
+    assert failures[0].startswith("neighbours 5: the worker process ended with exit status 9")
     assert failures[1].startswith("neighbours 4: UserError: ") and "deleted.npz" in failures[1]
     assert [[row.cell(alpha).exists() for alpha in ALPHAS] for row in rows] == [[False] * 2] * 2 + [
         [True] * 2
