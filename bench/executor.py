@@ -15,7 +15,7 @@ from rlnas.bench import workers as pool
 from rlnas.bench.arguments import shown
 from rlnas.bench.bounds import Within
 from rlnas.bench.errors import UserError
-from rlnas.bench.jax_setup import threads_here, threads_of_processes
+from rlnas.bench.jax_setup import threads_of_processes
 from rlnas.bench.retrain.engine import installed
 from rlnas.bench.workers import Tell
 
@@ -71,7 +71,7 @@ class Executor:
                 on_done(i, function(task, partial(on_message, i)))
             return None
         if self.executor == "local":
-            with threads_of_processes(xla_threads or threads_here()):
+            with threads_of_processes(xla_threads):
                 return pool.run_all(function, tasks, workers or cores(), on_message, on_done)
         with self.opened(workers, threads, xla_threads):
             from rlnas.bench import ray_tasks
@@ -94,7 +94,7 @@ class Executor:
         from rlnas.bench import ray_tasks
 
         where = ray_tasks.Where(self.address, workers or None, threads, self.gpus_per_task)
-        with threads_of_processes(xla_threads or threads_here()), ray_tasks.connected(where):
+        with threads_of_processes(xla_threads), ray_tasks.connected(where):
             yield
 
 

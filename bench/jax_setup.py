@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from rlnas.bench.errors import UserError
@@ -33,17 +33,23 @@ def threads_here() -> int:
     return os.cpu_count() or 1
 
 
+def threads_of_processes(threads: int = 0) -> AbstractContextManager[None]:
+    """Processes that are started within compute with so many, whatever machine they are on; 0: with
+    as many as this one."""
+    return variable(THREADS, str(threads or threads_here()))
+
+
 @contextmanager
-def threads_of_processes(threads: int) -> Iterator[None]:
-    """Processes that are started within compute with so many, whatever machine they are on."""
-    before = os.environ.get(THREADS)
-    os.environ[THREADS] = str(threads)
+def variable(name: str, value: str) -> Iterator[None]:
+    """Within, the environment variable has this value, for processes that are started, too."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
-        os.environ.pop(THREADS)
+        os.environ.pop(name)
         if before is not None:
-            os.environ[THREADS] = before
+            os.environ[name] = before
 
 
 @contextmanager

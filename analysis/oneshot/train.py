@@ -21,7 +21,6 @@ from rlnas.analysis.oneshot.report import Scored
 from rlnas.analysis.oneshot.settings import OneShotSettings
 from rlnas.analysis.oneshot.write import ONESHOT, lines, write
 from rlnas.bench.checks import Each, Fields, Number, check
-from rlnas.bench.code import code_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.executor import check_same
 from rlnas.bench.nb101 import supernet, supernet_training
@@ -40,6 +39,8 @@ from rlnas.bench.workers import Failure, Tell
 TIMED = "timed.json"
 SUPERNET = "rlnas.bench.nb101.supernet_training"
 """The module that trains and scores."""
+OPEN = ("benchmark", "preset", "seeds", "seed", "score", "trainings", "where", "out")
+"""Options that are named otherwise, or add to a folder and do not change what is there."""
 AGAIN = "delete it and run again"
 TIMES = Fields({"seconds": Each(Each(Number(0), 3))})
 SAMPLE = 50  # steps, and cells scored, whose time is taken together
@@ -49,12 +50,7 @@ def finish(config: OneShotSettings) -> None:
     """Train what is missing, compare, write the files, print the table and where they lie."""
     ground = ground_of(config.benchmark, config.dataset, config.max_vertices)
     truth, recipe, images, _, facts, _ = ground
-    kept = (
-        *("dataset", "max_vertices", "epochs", "steps", "learning_rate"),
-        *("sampling", "split"),
-    )
-    identity = ONESHOT.seal | {"benchmark": facts}
-    identity |= {name: getattr(config, name) for name in kept} | {"code": code_of(SUPERNET)}
+    identity = ONESHOT.identity(config, OPEN, (SUPERNET,), benchmark=facts)
     folder = store.folder_of(config.out, "oneshot", identity)
     scored = train_and_score(config, len(truth.cells), folder, facts)
     timed = time_apart(config, truth.cells, images, recipe, folder)

@@ -52,12 +52,9 @@ def write(folder: Path) -> None:
     report, name = Report.of_summary(manifest["results"]), manifest["benchmark"]["name"]
     seeds = list(scores.groupby("seed"))
     scored = [
-        Scored(
-            int(str(seed)),
-            of["shared_val_accuracy"].to_numpy(np.float32),
-            of["shared_val_loss"].to_numpy(np.float32),
-            0.0,
-            0.0,
+        Scored.none(int(str(seed)))._replace(
+            accuracy=of["shared_val_accuracy"].to_numpy(np.float32),
+            loss=of["shared_val_loss"].to_numpy(np.float32),
         )
         for seed, of in seeds
     ]

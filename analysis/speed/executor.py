@@ -4,7 +4,6 @@ run compiles anew."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from rlnas.analysis.speed.measure import Measure, seconds_of
 from rlnas.bench.compiled import FOLDER
 from rlnas.bench.errors import UserError
 from rlnas.bench.executor import LOCAL, Executor
+from rlnas.bench.jax_setup import variable
 
 CORES = 2
 """Of each of the machines that are reckoned with, and workers."""
@@ -129,9 +129,7 @@ def clock(seconds: float) -> str:
 
 def seconds(small: bool, workers: int, where: Executor) -> float:
     """Of the whole grid, in a folder of its own. `UserError` where a job fails."""
-    before = os.environ.get(FOLDER)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[FOLDER] = str(Path(folder) / "compiled")  # what the worker processes take
         config = AblateSettings(
             benchmark="nb101-digits", workers=workers, where=where, out=Path(folder)
         )
@@ -142,12 +140,8 @@ def seconds(small: bool, workers: int, where: Executor) -> float:
         benchmark = bench.load(config.benchmark)
         rows, _ = plan(config, benchmark.describe(), benchmark)
         failures: list[str] = []
-        try:
+        with variable(FOLDER, str(Path(folder) / "compiled")):  # what the worker processes take
             spent = seconds_of(lambda: failures.extend(jobs.run_jobs(rows, workers, where)))
-        finally:
-            os.environ.pop(FOLDER)
-            if before is not None:
-                os.environ[FOLDER] = before
     if failures:
         raise UserError(failures[0])
     return spent
