@@ -191,8 +191,8 @@ def test_ppo_as_purejaxrls_learns_on_it() -> None:
     env, params = make(line, shaping=Linear(32.0), neighbours=2, horizon=8)
     cells = [cell.source for cell in code_cells(notebook)]
     names: dict[str, Any] = {}
-    for source in (cells[0].removeprefix("%matplotlib inline\n"), *cells[2:4]):
-        exec(source, names)  # imports; the network; what trains it
+    for source in (cells[0].removeprefix("%matplotlib inline\n"), *cells[2:5]):
+        exec(source, names)  # imports; the network; PPO; a training
         names |= {"env": env, "params": params, "smoke": False}
     gained = jax.jit(names["train"])(jax.random.key(0))
     assert abs(float(gained[0])) < 0.25
