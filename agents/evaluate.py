@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int, Key
+from jaxtyping import Array, Bool, Float32, Int, Key
 
 from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent, History, run_search
-from rlnas.bench.benchmark import Benchmark
-from rlnas.bench.synthetic.tables import table_for
+from rlnas.bench.benchmark import Arch, QueryResult
+from rlnas.bench.synthetic.tables import Drawn, table_of
 
 
 class Incumbents(NamedTuple):
@@ -39,23 +39,31 @@ def incumbents(history: History, queries: Sequence[int]) -> Incumbents:
 def evaluate(
     learner: Learner,
     params: Any,
-    benchmark: Benchmark,
+    benchmark: Any,
     keys: Key[Array, " seeds"],
     queries: tuple[int, ...],
+    inverted: bool | Bool[Array, ""],
 ) -> tuple[Incumbents, Int[Array, "seeds budget ..."]]:
-    """Greedy searches with `params` (traced: one program for a whole training), and what they
-    looked up. Of a benchmark that draws tables, on one each."""
+    """Greedy searches with `params`, and what they looked up. benchmark: or `tables_for` the keys.
+    inverted: whether the agent is told 1 - v for every validation accuracy v.
+
+    params and inverted are traced: one program for a whole training, and no rounding tells searches
+    with true and with inverted answers apart."""
     agent = learner.agent(benchmark.space, params)
-    history = searches(agent, benchmark, max(queries), keys)
+
+    def tell(state: Any, arch: Arch, result: QueryResult) -> Any:
+        heard = jnp.where(inverted, 1 - result.val, result.val)
+        return agent.tell(state, arch, result._replace(val=heard))
+
+    history = searches(agent._replace(tell=tell), benchmark, max(queries), keys)
     return incumbents(history, queries), history.arch
 
 
-def searches(
-    agent: Agent, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
-) -> History:
-    """A search for every key; of a benchmark that draws tables, on one each."""
-
-    def search(key: Key[Array, ""]) -> History:
-        return run_search(agent, table_for(benchmark, key), budget, key)
-
-    return jax.vmap(search)(keys)
+def searches(agent: Agent, benchmark: Any, budget: int, keys: Key[Array, " seeds"]) -> History:
+    """A search for every key, on the benchmark, or each on its own of `Drawn` tables."""
+    if not isinstance(benchmark, Drawn):
+        return jax.vmap(lambda key: run_search(agent, benchmark, budget, key))(keys)
+    space, *rows = benchmark
+    return jax.vmap(lambda key, *row: run_search(agent, table_of(space, *row), budget, key))(
+        keys, *rows
+    )

@@ -175,7 +175,7 @@ class InContextLearner:
     @classmethod
     def presets(cls) -> dict[str, InContextLearner]:
         smoke = cls(
-            network=NetworkConfig(width=16, feed_forward=32), steps=480, actors=4, horizon=20
+            network=NetworkConfig(width=16, feed_forward=32), steps=320, actors=4, horizon=20
         )
         return {"default": cls(), "smoke": smoke, "grid": cls(steps=96_000)}
 

@@ -84,7 +84,7 @@ class LocalSearch:
             done = ~now.left.any() | (improved & (self.variant == "first"))
             over = (now.drawn == self.initial) & done
             # On to the best, unless it is the centre or has no neighbour to ask: then afresh.
-            beyond = asked.unasked(space, now.asked, now.best)
+            beyond = asked.unasked(space, now.asked, now.best, over & improved)
             onward = over & improved & beyond.any()
             afresh = over & ~onward
             now = now._replace(

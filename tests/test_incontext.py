@@ -14,6 +14,7 @@ import pytest
 
 from rlnas.agents import beliefs
 from rlnas.agents.checkpoint import Checkpoint
+from rlnas.agents.evaluate import evaluate
 from rlnas.agents.incontext import InContext
 from rlnas.agents.incontext_learner import InContextLearner, Tables
 from rlnas.agents.learner import View
@@ -243,8 +244,8 @@ def test_it_reads_the_answers():
     saved = Checkpoint.load(embedded_dir() / "incontext")
     assert config.pretraining["lookups"] == 0
     assert config.pretraining["trained_on"] == "invented tables"
-    keys = seed_keys(0, 4)
-    assert same_queries(saved.settings, saved.params, load("nb101-digits"), 20, keys) < 0.5
+    searches = saved.settings, saved.params, load("nb101-digits"), seed_keys(0, 4), (20,)
+    assert same_queries(*searches, evaluate(*searches, False)[1]) < 0.5
 
 
 @pytest.mark.long

@@ -96,7 +96,7 @@ def searches(low: float, high: float, learner: DQNLearner) -> np.ndarray:
     state = jax.jit(learner.init)(mdp, jax.random.key(0))
     state, _ = run(learner, mdp, state, learner.warm_iterations, False)
     state, _ = run(learner, mdp, state, 192, True)
-    _, archs = evaluate(learner, state.learner.params, benchmark, seed_keys(0, 20), (10,))
+    _, archs = evaluate(learner, state.learner.params, benchmark, seed_keys(0, 20), (10,), False)
     return np.asarray(archs)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rlnas import bench
+from rlnas.agents.protocol import seed_keys
 from rlnas.bench import rank
 from rlnas.bench.benchmark import Graph, Weighed
 from rlnas.bench.coded import TRAITS, Coded, traits
@@ -19,7 +20,7 @@ from rlnas.bench.nb301.genotype import DartsSpace
 from rlnas.bench.synthetic import landscape
 from rlnas.bench.synthetic.landscape import Prior, invent
 from rlnas.bench.synthetic.summary import beside, summary
-from rlnas.bench.synthetic.tables import Inventor, coded, is_inventive, table_for
+from rlnas.bench.synthetic.tables import Inventor, coded, is_inventive, tables_for
 
 
 def spearman(x, y):
@@ -47,10 +48,16 @@ def test_a_name_is_a_table_and_another_number_another():
 def test_only_the_supply_draws_others():
     supply, digits = bench.load("synthetic-tnb101"), bench.load("nb101-digits")
     assert is_inventive(supply) and not is_inventive(digits)
-    one, two = (table_for(supply, jax.random.key(i)) for i in range(2))
-    assert not np.array_equal(one.mean_val, two.mean_val)
-    assert float(one.optimum) == 1 == float(one.mean_test.max())
-    assert float(jnp.median(one.mean_test)) == pytest.approx(0, abs=1e-6)
+    keys = seed_keys(0, 2)
+    assert tables_for(digits, keys) is digits
+    drawn = tables_for(supply, keys)
+    assert not np.array_equal(*drawn.val)
+    np.testing.assert_array_equal(drawn.truth.max(1), 1)
+    np.testing.assert_allclose(jnp.median(drawn.truth, axis=1), 0, atol=1e-4)
+    alone = supply.judging(keys[1])
+    np.testing.assert_allclose(drawn.val[1], alone.mean_val, atol=1e-4)
+    np.testing.assert_allclose(drawn.truth[1], alone.mean_test, atol=1e-4)
+    assert float(alone.optimum) == 1
 
 
 @pytest.mark.long

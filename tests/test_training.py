@@ -79,7 +79,7 @@ def test_the_best_by_validation_is_kept(trained):
     assert saved.facts["step"] == rows[chosen]["step"]
     assert saved.facts["validation"] == pytest.approx(val[chosen])
     judges = seed_keys(0, SEEDS, "evaluation")
-    found, _ = evaluate(LEARNER, saved.params, part(), judges, QUERIES)
+    found, _ = evaluate(LEARNER, saved.params, part(), judges, QUERIES, False)
     for i, q in enumerate(QUERIES):
         assert float(found.val[i]) == rows[chosen][f"val_{q}"]
 

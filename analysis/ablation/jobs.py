@@ -92,7 +92,7 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
         results = []
         for seed in range(row.seeds):
             of_seed = jax.tree.map(lambda x, seed=seed: x[seed], params)
-            found, _ = evaluate(learner, of_seed, benchmark, evaluation, QUERIES)
+            found, _ = evaluate(learner, of_seed, benchmark, evaluation, QUERIES, False)
             results.append(
                 {
                     "alpha": alpha,

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Key
 
-from rlnas.agents.evaluate import searches
+from rlnas.agents.evaluate import evaluate
 from rlnas.agents.learner import Learner
-from rlnas.agents.told import ANSWERS, told
 
 
 def same_queries(
-    learner: Learner, params: Any, benchmark: Any, budget: int, keys: Key[Array, " seeds"]
+    learner: Learner,
+    params: Any,
+    benchmark: Any,
+    keys: Key[Array, " seeds"],
+    queries: tuple[int, ...],
+    true: Any,
 ) -> float:
     """Share of the queries of its searches that stay the same when every answer is inverted: 1 for
-    an agent whose queries do not depend on the answers."""
-
-    @jax.jit
-    def searched(benchmark: Any, keys: Key[Array, " seeds"], answers: Int[Array, ""]) -> Any:
-        agent = told(learner.agent(benchmark.space, params), benchmark, answers)
-        return searches(agent, benchmark, budget, keys).arch
-
-    true, inverted = (
-        np.asarray(searched(benchmark, keys, jnp.int32(ANSWERS.index(answers))))
-        for answers in ("true", "inverted")
-    )
-    return float(same(true, inverted, benchmark.space).mean())
+    an agent whose queries do not depend on the answers. true: what `evaluate` says that they look
+    up otherwise, of the same arguments."""
+    _, inverted = evaluate(learner, params, benchmark, keys, queries, True)
+    return float(same(np.asarray(true), np.asarray(inverted), benchmark.space).mean())
 
 
 def same(a: np.ndarray, b: np.ndarray, space: Any) -> np.ndarray:

@@ -50,7 +50,7 @@ from rlnas.bench.jax_setup import pinned
 from rlnas.bench.landscape import lists_of
 from rlnas.bench.program_memory import check_program
 from rlnas.bench.progress import bar
-from rlnas.bench.synthetic.tables import is_inventive
+from rlnas.bench.synthetic.tables import is_inventive, tables_for
 
 DECIDES = (evaluate, "rlnas.analysis.training.loop")
 """What decides the bytes of a training, whatever is trained on what."""
@@ -241,7 +241,8 @@ def evaluated(training: Training, progress: Progress, recent: dict[str, float]) 
     judges = seed_keys(config.seed, config.evaluation_seeds, "evaluation")
     started = time.monotonic()
     state = progress.state
-    found, archs = evaluate(learner, state.learner.params, part, judges, queries)
+    tables = tables_for(part, judges)
+    found, archs = evaluate(learner, state.learner.params, tables, judges, queries, False)
     if not is_inventive(part):  # what is invented is nobody's accuracy
         flat = archs.reshape(-1, *archs.shape[2:])
         state = looked_up(part.space, state, flat, len(flat))

@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
 from rlnas import agents
 from rlnas.agents.checkpoint import Checkpoint
 from rlnas.agents.evaluate import Incumbents, evaluate, incumbents, searches
-from rlnas.agents.protocol import run_seeds, seed_keys
+from rlnas.agents.protocol import History, run_seeds, seed_keys
 from rlnas.analysis import store
 from rlnas.analysis.rehearsal import called
 from rlnas.analysis.training import figure
@@ -23,13 +24,20 @@ from rlnas.analysis.training.blind import same_queries
 from rlnas.analysis.training.controls import controls
 from rlnas.analysis.training.data import CURVE, KIND, STATE, Row, Training, write_curve
 from rlnas.bench.files import at_once
-from rlnas.bench.synthetic.tables import is_inventive
+from rlnas.bench.synthetic.tables import Drawn, is_inventive, tables_for
 
 BASELINES = ("random_search", "local_search")
 SCALE = "way from the median to the best"
 """What is reported on tables that are drawn."""
 TRIED = 20
-"""Searches that are repeated with inverted answers."""
+"""At least so many searches, if there are, are repeated with inverted answers."""
+
+
+class Block(NamedTuple):
+    """Searches that are made together: on what, and their keys."""
+
+    benchmark: Any
+    keys: Key[Array, " seeds"]
 
 
 @at_once()
@@ -39,26 +47,28 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     config, learner, benchmark, part, said, folder = training
     queries = config.evaluation_queries
     keys = seed_keys(config.seed, config.judging_seeds)
-    saved = Checkpoint.load(folder)
+    params = (saved := Checkpoint.load(folder)).params
     # In as many at a time as evaluations, where that goes: the same program.
     judges = config.judging_seeds
     size = config.evaluation_seeds if judges % config.evaluation_seeds == 0 else judges
     blocks = [
-        evaluate(learner, saved.params, benchmark, keys[i : i + size], queries)[0]
-        for i in range(0, judges, size)
+        Block(tables_for(benchmark, these), these) for these in jnp.split(keys, judges // size)
     ]
-    found = Incumbents(*(np.mean(values, axis=0) for values in zip(*blocks, strict=True)))
+    found = [evaluate(learner, params, *block, queries, False) for block in blocks]
     judged = {
-        config.agent: listed(found),
-        **{name: baseline(name, benchmark, queries, keys) for name in BASELINES},
+        config.agent: listed([incumbents for incumbents, _ in found]),
+        **{name: baseline(name, blocks, queries) for name in BASELINES},
     }
-    same = same_queries(learner, saved.params, benchmark, max(queries), keys[:TRIED])
-    facts = saved.facts | {"lookups": int(rows[-1]["lookups"]), "same_queries": same}
+    tried = list(zip(blocks, found, strict=True))[: -(-TRIED // size)]
+    same = np.mean(
+        [same_queries(learner, params, *block, queries, true) for block, (_, true) in tried]
+    )
+    facts = saved.facts | {"lookups": int(rows[-1]["lookups"]), "same_queries": float(same)}
     several = is_inventive(benchmark)
     replace(saved, facts=facts).save(folder)
     write_curve(folder / CURVE, rows)
     baselines = {
-        name: judged[name] if part is benchmark else baseline(name, part, queries, keys)
+        name: judged[name] if part is benchmark else baseline(name, [Block(part, keys)], queries)
         for name in BASELINES
     }
     figure.write(
@@ -87,22 +97,23 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     (folder / STATE).unlink(missing_ok=True)
 
 
-def baseline(
-    name: str, benchmark: Any, queries: tuple[int, ...], keys: Key[Array, " seeds"]
-) -> dict[str, list[float]]:
+def baseline(name: str, blocks: Sequence[Block], queries: tuple[int, ...]) -> dict[str, Any]:
     """`listed` incumbents of a registered agent."""
     config = agents.config(name)()
-    if not is_inventive(benchmark):
-        return listed(incumbents(run_seeds(config, benchmark, max(queries), keys), queries))
 
     @jax.jit
-    def found(benchmark: Any, keys: Key[Array, " seeds"]) -> Incumbents:
-        agent = config.build(benchmark.space)
-        return incumbents(searches(agent, benchmark, max(queries), keys), queries)
+    def on_drawn(tables: Drawn, keys: Key[Array, " seeds"]) -> History:
+        return searches(config.build(tables.space), tables, max(queries), keys)
 
-    return listed(found(benchmark, keys))
+    def searched(benchmark: Any, keys: Key[Array, " seeds"]) -> History:
+        if isinstance(benchmark, Drawn):
+            return on_drawn(benchmark, keys)
+        return run_seeds(config, benchmark, max(queries), keys)
+
+    return listed([incumbents(searched(*block), queries) for block in blocks])
 
 
-def listed(found: Incumbents) -> dict[str, list[float]]:
-    """{"val": [counts], "reported": [counts]}, means."""
-    return {key: np.asarray(x).tolist() for key, x in found._asdict().items()}
+def listed(found: Sequence[Incumbents]) -> dict[str, list[float]]:
+    """{"val": [counts], "reported": [counts]}, means; of blocks of one size."""
+    whole = Incumbents(*(np.mean(values, axis=0) for values in zip(*found, strict=True)))
+    return {key: x.tolist() for key, x in whole._asdict().items()}

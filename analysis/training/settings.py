@@ -29,7 +29,9 @@ SETTINGS = tyro.conf.arg(name="")
 """So that the learner's settings stand beside the other options: `--steps`, not
 `--learner.steps`."""
 
-QUICK: dict[str, dict[str, Any]] = {"smoke": {"evaluation_seeds": 4, "judging_seeds": 10}}
+QUICK: dict[str, dict[str, Any]] = {
+    "smoke": {"evaluation_seeds": 4, "evaluation_queries": (5, 10, 20), "judging_seeds": 8}
+}
 """Of presets for first looks, beside the learner's own."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -56,13 +56,7 @@ class Inventor:
         repeats = jax.random.randint(many_key, (), 1, REPEATS + 1, jnp.int32)
         noise = jax.random.normal(noise_key, drawn.truth.shape, jnp.float32)
         val = drawn.truth + drawn.deviation / jnp.sqrt(repeats.astype(jnp.float32)) * noise
-        val = jnp.clip(val, 0.0, 1.0)
-        nothing = jnp.zeros_like(val)
-        return TableBenchmark(
-            self.coded.space, val[:, None], drawn.truth[:, None], nothing[:, None], val,
-            drawn.truth, nothing, drawn.truth.max(), "synthetic", "synthetic", None, MEAN, True,
-            TEST, "", "", "",
-        )  # fmt: skip
+        return table_of(self.coded.space, jnp.clip(val, 0.0, 1.0), drawn.truth)
 
     def repeats(self, key: Key[Array, ""]) -> Float32[Array, "M 2"]:
         """Two single repeats of the table that `draw` makes of the key."""
@@ -82,15 +76,19 @@ class InventedBenchmark(TableBenchmark):
     def judging(self, key: Key[Array, ""]) -> TableBenchmark:
         table = self.inventors[0].draw(key)
         low = jnp.median(table.mean_test)
-        high = table.optimum
+        width = table.optimum - low
+        return table_of(
+            table.space, (table.mean_val - low) / width, (table.mean_test - low) / width
+        )
 
-        def scaled(x: Any) -> Any:
-            return (x - low) / (high - low)
 
-        return replace(
-            table, val=scaled(table.val), test=scaled(table.test), mean_val=scaled(table.mean_val),
-            mean_test=scaled(table.mean_test), optimum=jnp.float32(1),
-        )  # fmt: skip
+def table_of(space: Any, val: Float32[Array, " M"], truth: Float32[Array, " M"]) -> TableBenchmark:
+    """What look-ups answer, and what is reported."""
+    nothing = jnp.zeros_like(val)
+    return TableBenchmark(
+        space, val[:, None], truth[:, None], nothing[:, None], val, truth, nothing, truth.max(),
+        "synthetic", "synthetic", None, MEAN, True, TEST, "", "", "",
+    )  # fmt: skip
 
 
 def is_inventive(benchmark: Any) -> bool:
@@ -98,9 +96,27 @@ def is_inventive(benchmark: Any) -> bool:
     return bool(getattr(benchmark, "inventors", ()))
 
 
-def table_for(benchmark: Any, key: Key[Array, ""]) -> Any:
-    """What a search is made on: the benchmark itself, or one of those it draws."""
-    return benchmark.judging(key) if is_inventive(benchmark) else benchmark
+class Drawn(NamedTuple):
+    """Tables over one space, one for each of some searches: `table_of` their rows."""
+
+    space: Any
+    val: Float32[Array, "searches M"]
+    truth: Float32[Array, "searches M"]
+
+
+def tables_for(benchmark: Any, keys: Key[Array, " searches"]) -> Any:
+    """What searches with these keys are made on: the benchmark itself; of one that draws tables,
+    one each, `Drawn` by a program of its own, which is the same whoever searches."""
+    return _drawn(benchmark, keys) if is_inventive(benchmark) else benchmark
+
+
+@jax.jit
+def _drawn(benchmark: Any, keys: Key[Array, " searches"]) -> Drawn:
+    def draw(key: Key[Array, ""]) -> tuple[Any, Any]:
+        table = benchmark.judging(key)
+        return table.mean_val, table.mean_test
+
+    return Drawn(benchmark.inventors[0].coded.space, *jax.vmap(draw)(keys))
 
 
 @cache
@@ -134,8 +150,12 @@ def load(
     key = jax.random.fold_in(keys.root(number, "synthetic"), [*SIZES].index(space))
     # Shorter trainings lean to a function of their own, a partner to the same one.
     alike = (1.0 if rho is None else rho) * ALIKE.get(epochs, 1.0)
-    pair = jax.jit(invent, static_argnums=2)(key, known, Prior(), jnp.float32(alike))
-    drawn = pair[0] if alike == 1 else pair[1]
+    inventing = jax.jit(invent, static_argnums=2)
+    drawn: Any = (
+        inventing(key, known, Prior())
+        if alike == 1
+        else inventing(key, known, Prior(), jnp.float32(alike))[1]
+    )
     truth, deviation = np.asarray(drawn.truth), np.asarray(drawn.deviation)
     rng = keys.generator(number, "synthetic")
     repeats = truth[:, None] + deviation[:, None] * rng.standard_normal((len(truth), 2 * REPEATS))
