@@ -19,6 +19,7 @@ from rlnas.agents.gaussian_process import (
     smoothed,
     with_row,
 )
+from rlnas.agents.kernels import linear
 from rlnas.agents.occasional import when
 from rlnas.bench.coded import TRAITS, Coded
 from rlnas.bench.memory import Memory
@@ -77,9 +78,7 @@ def correlations(
     squares = jnp.maximum(left[:, None] + right - 2 * products, 0.0)
     near = jnp.exp(-jnp.sqrt(squares) / LENGTH)
     cosine = products / jnp.sqrt(jnp.maximum(left[:, None] * right, 1e-6))
-    s, t = (jnp.pad(z, ((0, 0), (0, 1)), constant_values=1.0) for z in (a[1], b[1]))
-    s, t = (z / jnp.sqrt((z * z).sum(1, keepdims=True)) for z in (s, t))
-    return jnp.stack([(near + cosine) / 2, near, s @ t.T]), near
+    return jnp.stack([(near + cosine) / 2, near, linear(a[1], b[1])]), near
 
 
 def with_answer(

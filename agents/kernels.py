@@ -1,4 +1,5 @@
-"""What makes architectures alike to a Gaussian process: paths and counts, or common subtrees."""
+"""What makes architectures alike to a Gaussian process: paths and counts, what is measured of them,
+or common subtrees."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from jaxtyping import Array, Float32, Int8
 
 from rlnas.bench import graphs
 from rlnas.bench.benchmark import Arch, Graphs, SearchSpace
+from rlnas.bench.coded import Coded
 
-KernelName = Literal["paths", "wl"]
+KernelName = Literal["paths", "traits", "wl"]
 
 LENGTHS = (2.0,)
 """Length scales tried, in root mean squared distances of random architectures."""
@@ -52,9 +54,12 @@ class Kernel(NamedTuple):
 def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
     """`paths`: partly the cosine of the codes (`graphs.parts`), partly exp(-d / length), d their
     distance; each part of a code is scaled so that random architectures are equally far apart.
-    `wl`: the cosine of subtree counts up to a height. `encode` where the space shows no graphs."""
+    `traits`: half of that, half linear in what is measured of an architecture. `wl`: the cosine of
+    subtree counts up to a height. `encode` where the space shows no graphs."""
     if name == "wl" and isinstance(space, Graphs):
         return subtree_kernel(space)
+    if name == "traits" and isinstance(space, Graphs):
+        return traits_kernel(space)
     codes = graphs.parts(space)
     somewhere = jax.eval_shape(space.sample, jax.random.key(0))
     ends = np.cumsum([jax.eval_shape(code, somewhere).shape[0] for code in codes])[:-1]
@@ -80,6 +85,29 @@ def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
         for noise in NOISES
     ]
     return Kernel(every, jnp.stack(settings).astype(jnp.float32), correlation)
+
+
+def traits_kernel(space: Any) -> Kernel:
+    """Settings are the first of `paths`, whose linear share stays as it is. traits: as `Coded` has
+    them, behind the codes."""
+    paths, coded = kernel_of(space, "paths"), Coded.of(space)
+    many = coded.centre.shape[0]
+
+    def code(arch: Arch) -> Float32[Array, " f"]:
+        return jnp.concatenate([paths.code(arch).astype(jnp.float32), coded.traits(arch)])
+
+    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
+        by_paths = paths.correlation(a[:, :-many], b[:, :-many], settings)
+        return (by_paths + linear(a[:, -many:], b[:, -many:])) / 2
+
+    return Kernel(code, paths.settings[:1], correlation)
+
+
+def linear(a: Float32[Array, "m t"], b: Float32[Array, "n t"]) -> Float32[Array, "m n"]:
+    """The cosine of traits with a 1 beside them: 1 for equal ones, and for two of average size."""
+    a, b = (jnp.pad(x, ((0, 0), (0, 1)), constant_values=1.0) for x in (a, b))
+    a, b = (x / jnp.sqrt((x * x).sum(1, keepdims=True)) for x in (a, b))
+    return a @ b.T
 
 
 def subtree_kernel(space: Any) -> Kernel:

@@ -26,6 +26,7 @@ from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.bench import memory
 from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.candidates import candidates
+from rlnas.bench.coded import Coded
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201.space import CellSpace
 from rlnas.bench.stand_ins import GridBenchmark, scrambled
@@ -127,7 +128,7 @@ def archs() -> Any:
     return jax.vmap(SPACE.sample)(jax.random.split(jax.random.key(0), 8))
 
 
-@pytest.mark.parametrize("name", ["paths", "wl"])
+@pytest.mark.parametrize("name", ["paths", "traits", "wl"])
 def test_kernels_are_correlations(name: Any, archs: Any) -> None:
     kernel = gp.kernel_of(SPACE, name)
     codes = jax.vmap(kernel.code)(archs)
@@ -136,7 +137,22 @@ def test_kernels_are_correlations(name: Any, archs: Any) -> None:
         np.testing.assert_allclose(np.diag(found), 1, atol=2e-3)
         np.testing.assert_allclose(found, found.T, atol=1e-6)
         assert np.linalg.eigvalsh(found).min() > -2e-3
-        assert 0 <= found.min() < 0.9
+        assert (-1 if name == "traits" else 0) <= found.min() < 0.9
+
+
+def test_half_of_a_kernel_is_linear_in_traits(archs: Any) -> None:
+    whole, half = (gp.kernel_of(SPACE, name) for name in ("traits", "paths"))  # type: ignore[arg-type]
+    settings = half.settings[0]
+    assert (whole.settings == settings).all() and len(whole.settings) == 1
+    found, paths = (
+        np.asarray(kernel.correlation(codes, codes, settings))
+        for kernel in (whole, half)
+        for codes in [jax.vmap(kernel.code)(archs)]
+    )
+    traits = np.asarray(jax.vmap(Coded.of(SPACE).traits)(archs))
+    ones = np.hstack([traits, np.ones((len(traits), 1))])
+    ones /= np.linalg.norm(ones, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, (paths + ones @ ones.T) / 2, atol=1e-5)
 
 
 def test_settings_are_those_of_the_largest_evidence(archs: Any) -> None:

@@ -21,7 +21,8 @@ class GaussianProcess:
     kernel's settings are those of the largest evidence."""
 
     kernel: KernelName = "paths"
-    """What makes architectures alike: `paths` and counts, or `wl`, their common subtrees."""
+    """What makes architectures alike: `paths` and counts; `traits`, these and what is measured of
+    size; or `wl`, common subtrees."""
 
     free, pure = False, True
 
