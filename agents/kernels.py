@@ -21,6 +21,8 @@ LENGTHS = (2.0,)
 """Length scales tried, in root mean squared distances of random architectures."""
 SHARES = (0.5, 0.0)
 """Shares of the variance tried that go with the cosine, that is by linear functions."""
+SHARE_BESIDE = 0.7
+"""The same share beside traits: of the half that is not linear in them."""
 NOISES = (0.1,)
 """Noise variances tried, as shares of the process's variance."""
 HEIGHTS, BUCKETS = 2, 128
@@ -88,10 +90,11 @@ def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
 
 
 def traits_kernel(space: Any) -> Kernel:
-    """Settings are the first of `paths`, whose linear share stays as it is. traits: as `Coded` has
-    them, behind the codes."""
+    """traits: as `Coded` has them, behind the codes. One setting: a process that may choose whether
+    it is linear finds out too late."""
     paths, coded = kernel_of(space, "paths"), Coded.of(space)
     many = coded.centre.shape[0]
+    settings = paths.settings[:1].at[:, -2].set(SHARE_BESIDE)
 
     def code(arch: Arch) -> Float32[Array, " f"]:
         return jnp.concatenate([paths.code(arch).astype(jnp.float32), coded.traits(arch)])
@@ -100,7 +103,7 @@ def traits_kernel(space: Any) -> Kernel:
         by_paths = paths.correlation(a[:, :-many], b[:, :-many], settings)
         return (by_paths + linear(a[:, -many:], b[:, -many:])) / 2
 
-    return Kernel(code, paths.settings[:1], correlation)
+    return Kernel(code, settings, correlation)
 
 
 def linear(a: Float32[Array, "m t"], b: Float32[Array, "n t"]) -> Float32[Array, "m n"]:
