@@ -14,6 +14,7 @@ import pytest
 from rlnas.agents.lanas import LaNAS, Tree, rescaled
 from rlnas.agents.protocol import run_seeds, seed_keys
 from rlnas.agents.random_search import RandomSearch
+from rlnas.bench.benchmark import QueryResult
 from rlnas.bench.errors import UserError
 from rlnas.bench.nb201.space import CellSpace
 from rlnas.bench.table_benchmark import TableBenchmark
@@ -78,6 +79,41 @@ def test_the_walk_is_that_of_plain_python(cp: float) -> None:
         expected.append((2**level - 1 + node, bad == 0))
         node = 2 * node + bad
     assert list(zip(nodes.tolist(), good.tolist(), strict=True)) == expected
+
+
+def test_a_new_answer_lies_in_its_leaf_and_queries_go_the_way_down() -> None:
+    """Between two trees. Of few draws the one that goes the chosen way furthest is asked, the first
+    of equals; agreeing below where it has left the way counts nothing."""
+    config, space = LaNAS(initial=8, every=100, levels=3, draws=6), CellSpace(4)
+    agent = config.build(space)
+    ask, tell = jax.jit(agent.ask), jax.jit(agent.tell)
+    state = agent.init(jax.random.key(0))
+    for i, arch in enumerate(jax.vmap(space.sample)(jax.random.split(jax.random.key(1), 14))):
+        val = jnp.float32(RNG.random())
+        state = tell(state, arch, QueryResult(val, val, val, jnp.array(True)))
+        if i >= 8:
+            code = space.encode(arch).astype(jnp.float32)
+            assert state.leaves[i] == config.leaf(state.tree, code)
+    assert len(set(state.leaves[8:14].tolist())) > 1
+    there = jnp.arange(config.memory) < 14
+    way = config.path(state.leaves, rescaled(state.asked.vals, there), there)
+    weights, offsets = (np.asarray(x) for x in state.tree)
+    differ = 0
+    for key in jax.random.split(jax.random.key(2), 30):
+        archs = jax.vmap(space.sample)(jax.random.split(key, config.draws))
+        lengths, agreed = [], []
+        for arch in archs:
+            code = np.asarray(space.encode(arch), np.float32)
+            agrees = [
+                bool(weights[node] @ code >= offsets[node]) == bool(good)
+                for node, good in zip(*way, strict=True)
+            ]
+            lengths.append([*agrees, False].index(False))
+            agreed.append(sum(agrees))
+        asked, _ = ask(key, state)
+        np.testing.assert_array_equal(asked, archs[int(np.argmax(lengths))])
+        differ += int(np.argmax(lengths)) != int(np.argmax(agreed))
+    assert differ
 
 
 def test_values_are_rescaled_and_failures_count_as_the_worst() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import exp, log
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -145,42 +146,120 @@ def test_the_controllers_steps() -> None:
     assert Lstm(DartsSpace().decisions, 4).plan.step.tolist() == list(range(22))
 
 
-def logits_of(policy: Lstm, params: Any) -> np.ndarray:
-    """[T, K] along one drawn sequence."""
+def logits_of(policy: Lstm, params: Any, key: Any = KEY) -> tuple[np.ndarray, list[int]]:
+    """[T, K] along one drawn sequence, and that."""
     step = jax.jit(policy.step)
-    taken = draw(policy, params, KEY).taken
+    taken = draw(policy, params, key).taken
     memory, found = policy.begin(params), []
     for event, t in enumerate(policy.events.tolist()):
         logits, memory = step(params, memory, taken, jnp.int32(event))
         if t < len(taken):
             found.append(np.asarray(logits))
-    return np.stack(found)
+    return np.stack(found), taken.tolist()
+
+
+def plain_logits(policy: Lstm, params: Any, taken: list[int]) -> list[np.ndarray]:
+    """The same of a cell of four vertices, two of them operations, as ENAS tells it: a start
+    vector, the operation, whether each vertex before is an input; then a step more, whose state is
+    the vertex's anchor."""
+    weights: dict[str, Any] = {
+        k: np.asarray(x, np.float64) for k, x in params.items() if "lstm" not in k
+    }
+    gates = jax.tree.map(lambda x: np.asarray(x, np.float64), params["lstm_0"])
+    most, state = max(policy.decisions.sizes), [np.zeros(policy.units), np.zeros(policy.units)]
+    anchors: list[np.ndarray] = []
+    keys: list[np.ndarray] = []
+    found: list[np.ndarray] = []
+    left = list(taken)
+
+    def step(x: np.ndarray) -> np.ndarray:
+        i, f, g, o = (
+            x @ gates[f"i{name}"]["kernel"] + state[1] @ inner["kernel"] + inner["bias"]
+            for name in "ifgo"
+            for inner in [gates[f"h{name}"]]
+        )
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        state[0] = f * state[0] + i * np.tanh(g)
+        state[1] = o * np.tanh(state[0])
+        return state[1]
+
+    def bounded(logits: Any, bound: float) -> Any:
+        return bound * np.tanh(logits / policy.temperature)
+
+    assert policy.bound is not None
+    keys.append(step(weights["start"]) @ weights["key"])  # of the input, whose anchor is zero
+    anchors.append(np.zeros(policy.units))
+    for vertex in (1, 2, 3):
+        x = weights["start"]
+        if vertex < 3:
+            h = step(x)
+            logits = h @ weights["readout"][0] + weights["bias"][0]
+            found.append(bounded(logits, policy.bound / policy.reduce))
+            x = weights["embedding"][left.pop(0)]
+        for j in range(vertex):
+            h = step(x)
+            score = np.tanh(keys[j] + h @ weights["query"]) @ weights["attention"]
+            found.append(np.array([0.0, bounded(score, policy.bound)] + [0.0] * (most - 2)))
+            x = anchors[j] * left.pop(0)
+        anchors.append(step(x))
+        keys.append(anchors[-1] @ weights["key"])
+    return found
+
+
+def test_enas_logits_are_those_of_plain_python() -> None:
+    policy = Lstm(
+        small_benchmark().space.decisions, 6, scale=0.9, shared=True, temperature=2.0, bound=2.5,
+        reduce=2.0, favour=0.25, anchors=True,
+    )  # fmt: skip
+    params = policy.init(KEY)
+    for key in jax.random.split(KEY, 4):
+        found, taken = logits_of(policy, params, key)
+        for a, b, size in zip(
+            found, plain_logits(policy, params, taken), policy.decisions.sizes, strict=True
+        ):
+            np.testing.assert_allclose(a[:size], b[:size], atol=1e-5)
+
+
+def test_behind_a_pair_of_inputs_comes_the_mean_of_their_anchors() -> None:
+    policy = Lstm(DartsSpace().decisions, 6, scale=0.9, anchors=True)
+    params, blank = policy.init(KEY), policy.begin(policy.init(KEY))
+    event = int(np.flatnonzero(policy.wiring.inputs.any((1, 2))[policy.plan.before])[-1])
+    assert not policy.plan.fresh[event]
+    anchors = jax.random.normal(KEY, blank.anchors.shape, jnp.float32)
+    for choice in range(3):
+        taken = jnp.full(len(policy.decisions.sizes), choice, jnp.int32)
+        _, after = policy.step(params, blank._replace(anchors=anchors), taken, jnp.int32(event))
+        pair = np.flatnonzero(policy.wiring.inputs[policy.plan.before[event], choice])
+        assert len(pair) == 2
+        cell, mean = nn.OptimizedLSTMCell(policy.units), anchors[pair].mean(0)
+        (c, h), _ = cell.apply({"params": params["lstm_0"]}, blank.carry[0], mean)
+        np.testing.assert_allclose(after.carry[0], (c, h), atol=1e-6)
 
 
 def test_the_range_of_enas_logits() -> None:
     policy = EnasController().controller(small_benchmark().space)
     kinds = np.array(policy.decisions.kinds)
     params = policy.init(KEY)
-    logits = logits_of(policy, params)
+    logits, _ = logits_of(policy, params)
     # Two convolutions, max pooling, no vertex: the biased are at their bound, the others near 0.
     np.testing.assert_allclose(logits[kinds == 0][:, :2], 0.44, atol=1e-3)
     assert (abs(logits[kinds == 0][:, 2:]) < 0.1).all()
     odds = np.exp(logits[0])
     assert odds[0] / odds[2] == pytest.approx(exp(0.44), rel=0.1)
     # However large the parameters are.
-    large = logits_of(policy, jax.tree.map(lambda x: 1000 * x, params))
+    large, _ = logits_of(policy, jax.tree.map(lambda x: 1000 * x, params))
     assert abs(large[kinds == 0]).max() == pytest.approx(0.44, rel=1e-4)
     assert abs(large[kinds == 1]).max() == pytest.approx(1.1, rel=1e-4)
     assert (large[kinds == 1][:, 0] == 0).all()  # an edge is against none
     warm = EnasController(temperature=5.0, bound=2.5, reduce=1.0, favour=0.0)
     policy = warm.controller(small_benchmark().space)
-    large = logits_of(policy, jax.tree.map(lambda x: 1000 * x, policy.init(KEY)))
+    large, _ = logits_of(policy, jax.tree.map(lambda x: 1000 * x, policy.init(KEY)))
     assert abs(large).max() == pytest.approx(2.5, rel=1e-4)
     # Without a tanh in the way, the temperature divides.
     raw = Lstm(policy.decisions, units=8, shared=True)
     params = raw.init(KEY)
-    divided = logits_of(replace(raw, temperature=5.0), params)
-    np.testing.assert_allclose(divided * 5, logits_of(raw, params), rtol=1e-5, atol=1e-7)
+    divided, _ = logits_of(replace(raw, temperature=5.0), params)
+    np.testing.assert_allclose(divided * 5, logits_of(raw, params)[0], rtol=1e-5, atol=1e-7)
 
 
 # PPO
