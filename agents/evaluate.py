@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float32, Int, Key
 
 from rlnas.agents.learner import Learner
 from rlnas.agents.protocol import Agent, History, run_search
-from rlnas.bench.benchmark import Arch, QueryResult
+from rlnas.bench.benchmark import Arch, Benchmark, QueryResult
 from rlnas.bench.synthetic.tables import Drawn, table_of
 
 
@@ -39,7 +39,7 @@ def incumbents(history: History, queries: Sequence[int]) -> Incumbents:
 def evaluate(
     learner: Learner,
     params: Any,
-    benchmark: Any,
+    benchmark: Benchmark | Drawn,
     keys: Key[Array, " seeds"],
     queries: tuple[int, ...],
     inverted: bool | Bool[Array, ""],
@@ -59,7 +59,9 @@ def evaluate(
     return incumbents(history, queries), history.arch
 
 
-def searches(agent: Agent, benchmark: Any, budget: int, keys: Key[Array, " seeds"]) -> History:
+def searches(
+    agent: Agent, benchmark: Benchmark | Drawn, budget: int, keys: Key[Array, " seeds"]
+) -> History:
     """A search for every key, on the benchmark, or each on its own of `Drawn` tables."""
     if not isinstance(benchmark, Drawn):
         return jax.vmap(lambda key: run_search(agent, benchmark, budget, key))(keys)

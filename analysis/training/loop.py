@@ -39,7 +39,7 @@ from rlnas.analysis.training.data import (
     read,
     save_state,
 )
-from rlnas.analysis.training.outcome import finish
+from rlnas.analysis.training.outcome import Block, finish
 from rlnas.analysis.training.settings import EVALUATIONS, JUDGING, QUERIES, TrainSettings
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
@@ -50,7 +50,7 @@ from rlnas.bench.jax_setup import pinned
 from rlnas.bench.landscape import lists_of
 from rlnas.bench.program_memory import check_program
 from rlnas.bench.progress import bar
-from rlnas.bench.synthetic.tables import is_inventive, tables_for
+from rlnas.bench.synthetic.tables import is_inventive
 
 DECIDES = (evaluate, "rlnas.analysis.training.loop")
 """What decides the bytes of a training, whatever is trained on what."""
@@ -195,6 +195,7 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
     every = evaluation_interval(config, learner)
     started = saved = time.monotonic()
     spent = progress.seconds
+    judges = Block.of(part, seed_keys(config.seed, config.evaluation_seeds, "evaluation"))
     at = int(progress.state.iteration) * per
     with (
         tracked(trackers, folder, identity, progress.rows) as tell,
@@ -218,7 +219,7 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
             due = stop % every == 0 or stop == total
             if due:
                 means = dict(zip(metrics._fields, progress.recent.mean(0).tolist(), strict=True))
-                progress = evaluated(training, progress, means)
+                progress = evaluated(training, judges, progress, means)
                 row = progress.rows[-1]
                 tell(row)
                 shown.set_postfix(loss=f"{row['loss']:.2g}", val=f"{score_of(row, part):.4f}")
@@ -233,16 +234,16 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
     return folder
 
 
-def evaluated(training: Training, progress: Progress, recent: dict[str, float]) -> Progress:
+def evaluated(
+    training: Training, judges: Block, progress: Progress, recent: dict[str, float]
+) -> Progress:
     """Judged by searches whose look-ups count as training's; the best so far is a checkpoint.
     recent: means of the metrics."""
     config, learner, part = training.config, training.learner, training.part
     queries = config.evaluation_queries
-    judges = seed_keys(config.seed, config.evaluation_seeds, "evaluation")
     started = time.monotonic()
     state = progress.state
-    tables = tables_for(part, judges)
-    found, archs = evaluate(learner, state.learner.params, tables, judges, queries, False)
+    found, archs = evaluate(learner, state.learner.params, *judges, queries, False)
     if not is_inventive(part):  # what is invented is nobody's accuracy
         flat = archs.reshape(-1, *archs.shape[2:])
         state = looked_up(part.space, state, flat, len(flat))

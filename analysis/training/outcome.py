@@ -39,6 +39,11 @@ class Block(NamedTuple):
     benchmark: Any
     keys: Key[Array, " seeds"]
 
+    @classmethod
+    def of(cls, benchmark: Any, keys: Key[Array, " seeds"]) -> Block:
+        """Of a benchmark that draws tables, on those."""
+        return cls(tables_for(benchmark, keys), keys)
+
 
 @at_once()
 def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) -> None:
@@ -47,28 +52,26 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     config, learner, benchmark, part, said, folder = training
     queries = config.evaluation_queries
     keys = seed_keys(config.seed, config.judging_seeds)
-    params = (saved := Checkpoint.load(folder)).params
+    saved = Checkpoint.load(folder)
     # In as many at a time as evaluations, where that goes: the same program.
     judges = config.judging_seeds
     size = config.evaluation_seeds if judges % config.evaluation_seeds == 0 else judges
-    blocks = [
-        Block(tables_for(benchmark, these), these) for these in jnp.split(keys, judges // size)
-    ]
-    found = [evaluate(learner, params, *block, queries, False) for block in blocks]
+    blocks = [Block.of(benchmark, these) for these in jnp.split(keys, judges // size)]
+    found = [evaluate(learner, saved.params, *block, queries, False) for block in blocks]
     judged = {
         config.agent: listed([incumbents for incumbents, _ in found]),
         **{name: baseline(name, blocks, queries) for name in BASELINES},
     }
     tried = list(zip(blocks, found, strict=True))[: -(-TRIED // size)]
     same = np.mean(
-        [same_queries(learner, params, *block, queries, true) for block, (_, true) in tried]
+        [same_queries(learner, saved.params, *block, queries, true) for block, (_, true) in tried]
     )
     facts = saved.facts | {"lookups": int(rows[-1]["lookups"]), "same_queries": float(same)}
     several = is_inventive(benchmark)
     replace(saved, facts=facts).save(folder)
     write_curve(folder / CURVE, rows)
     baselines = {
-        name: judged[name] if part is benchmark else baseline(name, [Block(part, keys)], queries)
+        name: judged[name] if part is benchmark else baseline(name, [Block.of(part, keys)], queries)
         for name in BASELINES
     }
     figure.write(
@@ -97,7 +100,9 @@ def finish(training: Training, identity: dict[str, Any], rows: Sequence[Row]) ->
     (folder / STATE).unlink(missing_ok=True)
 
 
-def baseline(name: str, blocks: Sequence[Block], queries: tuple[int, ...]) -> dict[str, Any]:
+def baseline(
+    name: str, blocks: Sequence[Block], queries: tuple[int, ...]
+) -> dict[str, list[float]]:
     """`listed` incumbents of a registered agent."""
     config = agents.config(name)()
 

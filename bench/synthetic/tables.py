@@ -150,12 +150,9 @@ def load(
     key = jax.random.fold_in(keys.root(number, "synthetic"), [*SIZES].index(space))
     # Shorter trainings lean to a function of their own, a partner to the same one.
     alike = (1.0 if rho is None else rho) * ALIKE.get(epochs, 1.0)
-    inventing = jax.jit(invent, static_argnums=2)
-    drawn: Any = (
-        inventing(key, known, Prior())
-        if alike == 1
-        else inventing(key, known, Prior(), jnp.float32(alike))[1]
-    )
+    other = None if alike == 1 else jnp.float32(alike)
+    found: Any = jax.jit(invent, static_argnums=2)(key, known, Prior(), other)
+    drawn = found if other is None else found[1]
     truth, deviation = np.asarray(drawn.truth), np.asarray(drawn.deviation)
     rng = keys.generator(number, "synthetic")
     repeats = truth[:, None] + deviation[:, None] * rng.standard_normal((len(truth), 2 * REPEATS))
