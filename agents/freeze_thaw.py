@@ -84,10 +84,10 @@ class FreezeThaw:
     training in expectation.
 
     Ours: that rule, where theirs is an entropy search over a basket; the kernel over architectures
-    of `gp`, its settings and the curves' not fitted; what is modelled is a curve's distance to the
-    mean rise of all, so that a common shape is no surprise; the first training goes to its end. An
-    answer without a value is forgotten. It needs trainings that continue. Where there is one
-    budget it is random search.
+    of `gp:kernel=paths`, its settings and the curves' not fitted; what is modelled is a curve's
+    distance to the mean rise of all, so that a common shape is no surprise; the first training goes
+    to its end. An answer without a value is forgotten. It needs trainings that continue. Where
+    there is one budget it is random search.
     """
 
     checkpoints: int = 8

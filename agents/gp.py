@@ -61,18 +61,18 @@ class GP(WithPrior):
     1 or 2, whichever is more likely. Half of NAS-BOWL's candidates are near the best, half fresh.
 
     Ours: counts (vertices, edges, operations, which follows which) beside the paths; a linear part,
-    which sees a trend from few answers; `kernel=traits`, in which half of what is random is linear
-    in weights, depth, edges and other sizes, so that a trend in size is seen from fewer; ranks as
-    normal scores in place of errors or their logarithms, so that no scale matters and no outlier
-    does; mean and variance of the process in closed form; a query is one architecture, where
-    NAS-BOWL asks 5 together; subtrees are hashed; few draws before the process is asked. An answer
-    without a value is no point of the process, and is not asked again. A space that shows no graphs
-    is seen by `encode`.
+    which sees a trend from few answers, above all one in weights, depth, edges and other sizes
+    (`kernel=paths` is without these: it is later to see that larger is better); ranks as normal
+    scores in place of errors or their logarithms, so that no scale matters and no outlier does;
+    mean and variance of the process in closed form; a query is one architecture, where NAS-BOWL
+    asks 5 together; subtrees are hashed; few draws before the process is asked. An answer without a
+    value is no point of the process, and is not asked again. A space that shows no graphs is seen
+    by `encode`.
     """
 
-    kernel: KernelName = "paths"
-    """What makes architectures alike: `paths` and counts; `traits`, these and what is measured of
-    size; or `wl`, common subtrees."""
+    kernel: KernelName = "traits"
+    """What makes architectures alike: paths, counts, and what is measured of size (`traits`); the
+    first two alone (`paths`); or common subtrees (`wl`)."""
 
     initial: int = 2
     """Uniform draws before the process is asked; with a prior, every other one is the sources'
@@ -104,7 +104,7 @@ class GP(WithPrior):
 
     def __post_init__(self) -> None:
         if self.kernel not in get_args(KernelName):
-            raise UserError(f"gp has kernel={self.kernel!r}; expected paths, traits or wl")
+            raise UserError(f"gp has kernel={self.kernel!r}; expected traits, paths or wl")
         least = {"initial": 1, "parents": 1, "near": 1, "fresh": 1, "refit": 1}
         least |= {"points": 8, "memory": 8}
         for name, minimum in least.items():

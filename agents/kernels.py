@@ -3,19 +3,17 @@ or common subtrees."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float32, Int8
 
 from rlnas.bench import graphs
 from rlnas.bench.benchmark import Arch, Graphs, SearchSpace
 from rlnas.bench.coded import Coded
 
-KernelName = Literal["paths", "traits", "wl"]
+KernelName = Literal["traits", "paths", "wl"]
 
 LENGTHS = (2.0,)
 """Length scales tried, in root mean squared distances of random architectures."""
@@ -56,19 +54,17 @@ class Kernel(NamedTuple):
 def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
     """`paths`: partly the cosine of the codes (`graphs.parts`), partly exp(-d / length), d their
     distance; each part of a code is scaled so that random architectures are equally far apart.
-    `traits`: half of that, half linear in what is measured of an architecture. `wl`: the cosine of
-    subtree counts up to a height. `encode` where the space shows no graphs."""
+    `traits`: half of that, half linear in what is measured of an architecture (`Coded.traits`). One
+    share there: a process that may choose whether it is linear finds out too late. `wl`: the cosine
+    of subtree counts up to a height. `encode` where the space shows no graphs."""
     if name == "wl" and isinstance(space, Graphs):
         return subtree_kernel(space)
-    if name == "traits" and isinstance(space, Graphs):
-        return traits_kernel(space)
-    codes = graphs.parts(space)
-    somewhere = jax.eval_shape(space.sample, jax.random.key(0))
-    ends = np.cumsum([jax.eval_shape(code, somewhere).shape[0] for code in codes])[:-1]
+    coded = Coded.of(space)
+    starts = jnp.array([0, *coded.ends], jnp.int32)
 
-    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
+    def by_paths(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
         *weights, share, _ = settings
-        parts = [jnp.split(codes.astype(jnp.float32), ends, axis=1) for codes in (a, b)]
+        parts = [jnp.split(codes.astype(jnp.float32), coded.ends, axis=1) for codes in (a, b)]
         # Codes are integers: every product is exact, and so the same in any batch.
         products = sum(w * (x @ y.T) for w, x, y in zip(weights, *parts, strict=True))
         left, right = (
@@ -78,32 +74,27 @@ def kernel_of(space: SearchSpace, name: KernelName) -> Kernel:
         norms = jnp.sqrt(jnp.maximum(left[:, None] * right, 1e-6))
         return (1 - share) * jnp.exp(-jnp.sqrt(squares)) + share * products / norms
 
-    every = graphs.known(space, graphs.together(codes))
-    scales = jnp.stack([len(codes) * graphs.apart(space, code) for code in codes])
-    settings = [
-        jnp.append(1 / (scales * length**2), jnp.array([share, noise]))
-        for share in SHARES
-        for length in LENGTHS
-        for noise in NOISES
-    ]
-    return Kernel(every, jnp.stack(settings).astype(jnp.float32), correlation)
+    def settings(shares: Sequence[float]) -> Float32[Array, "G s"]:
+        grid = [
+            jnp.append(coded.weights[starts] / length**2, jnp.array([share, noise]))
+            for share in shares
+            for length in LENGTHS
+            for noise in NOISES
+        ]
+        return jnp.stack(grid).astype(jnp.float32)
 
-
-def traits_kernel(space: Any) -> Kernel:
-    """traits: as `Coded` has them, behind the codes. One setting: a process that may choose whether
-    it is linear finds out too late."""
-    paths, coded = kernel_of(space, "paths"), Coded.of(space)
+    if name != "traits" or not isinstance(space, Graphs):
+        return Kernel(coded.code, settings(SHARES), by_paths)
     many = coded.centre.shape[0]
-    settings = paths.settings[:1].at[:, -2].set(SHARE_BESIDE)
 
     def code(arch: Arch) -> Float32[Array, " f"]:
-        return jnp.concatenate([paths.code(arch).astype(jnp.float32), coded.traits(arch)])
+        return jnp.concatenate([coded.code(arch).astype(jnp.float32), coded.traits(arch)])
 
-    def correlation(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
-        by_paths = paths.correlation(a[:, :-many], b[:, :-many], settings)
-        return (by_paths + linear(a[:, -many:], b[:, -many:])) / 2
+    def beside_traits(a: Any, b: Any, settings: Any) -> Float32[Array, "m n"]:
+        half = by_paths(a[:, :-many], b[:, :-many], settings)
+        return (half + linear(a[:, -many:], b[:, -many:])) / 2
 
-    return Kernel(code, settings, correlation)
+    return Kernel(code, settings([SHARE_BESIDE]), beside_traits)
 
 
 def linear(a: Float32[Array, "m t"], b: Float32[Array, "n t"]) -> Float32[Array, "m n"]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32, Int8, Int32, UInt32
+from jaxtyping import Array, Bool, Int8, Int32, UInt32
 
 from rlnas.bench.benchmark import Arch, Graph, Graphs, Indexed, SearchSpace
 
@@ -143,14 +143,6 @@ def known(space: SearchSpace, code: Codes) -> Codes:
     rows = at_run_time(jnp.arange(space.size, dtype=jnp.int32))
     table = jax.lax.map(lambda row: code(space.at(row)), rows, batch_size=ROWS_AT_ONCE)
     return lambda arch: table[jnp.maximum(space.index(arch), 0)]
-
-
-def apart(space: SearchSpace, code: Codes) -> Float32[Array, ""]:
-    """The mean squared distance of two random architectures' codes, at least a little."""
-    numbers = at_run_time(jnp.arange(256, dtype=jnp.int32))
-    archs = jax.vmap(lambda i: space.sample(jax.random.key(i)))(numbers)
-    drawn = jax.vmap(code)(archs).astype(jnp.float32)
-    return jnp.maximum(2 * drawn.var(axis=0).sum(), 1e-6)
 
 
 def at_run_time(numbers: Int32[Array, "*n"]) -> Int32[Array, "*n"]:

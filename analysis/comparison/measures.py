@@ -112,6 +112,8 @@ def rows(entered: Sequence[Entrant], reference: str | None) -> list[Row]:
     at = checkpoints(entered[0].manifest["budget"])
     places = np.asarray(at) - 1
     compared = against({e.label: [e.reported[places]] for e in entered}, reference)
+    means = {e.label: so_far([e.reported], at) for e in entered}
+    beside(compared, "anytime_difference", means, reference)
     by_agent = [_rows_of(entrant, at, compared[entrant.label]) for entrant in entered]
     return [store.to_json(column[i]) for i in range(len(at)) for column in by_agent]
 
@@ -120,11 +122,10 @@ def _rows_of(entrant: Entrant, at: Sequence[int], compared: Mapping[str, Any]) -
     manifest, places = entrant.manifest, np.asarray(at) - 1
     optimum = math.nan if manifest["optimum"] is None else manifest["optimum"]
     reported = entrant.reported[places]
-    queries = np.arange(1, 1 + len(entrant.reported))[:, None, None]
     accuracy = {
         "accuracy_iqm": stats.bootstrap([reported]),
         "accuracy_mean": stats.bootstrap([reported], stats.mean),
-        "anytime": stats.bootstrap([(entrant.reported.cumsum(axis=0) / queries)[places]]),
+        "anytime": stats.bootstrap(so_far([entrant.reported], at)),
         "worst_tenth": with_enough(stats.bootstrap([reported], worst_tenth), [reported]),
     }
     regret = {
@@ -138,9 +139,14 @@ def _rows_of(entrant: Entrant, at: Sequence[int], compared: Mapping[str, Any]) -
     answered = any(run.history.valid.any() for run in entrant.runs)
     before = entrant.pretraining
     unseen = before.get("unseen_incumbents")
+    validation = [entrant.validation[places]]
+    by_validation = {
+        "validation_iqm": stats.bootstrap(validation),
+        "validation_mean": stats.bootstrap(validation, stats.mean),
+    }
     columns: dict[str, Any] = {
         "queries": at,
-        **spread(accuracy | {"validation_iqm": stats.bootstrap([entrant.validation[places]])}),
+        **spread(accuracy | by_validation),
         "accuracy_median": median,
         **spread(regret),
         "regret_median": optimum - median,
@@ -207,6 +213,28 @@ def against(
         for label, part in zip(tested, np.split(adjusted, len(tested)), strict=True):
             found[label]["p_holm"] = part
     return found
+
+
+def beside(
+    compared: Mapping[str, dict[str, Any]],
+    name: str,
+    values: Mapping[str, Sequence[Values]],
+    reference: str | None,
+) -> None:
+    """Puts the paired differences to the reference, with their intervals, into the columns `name`
+    of each agent. values: as `against` takes them."""
+    for label, columns in compared.items():
+        if reference is None or label == reference:
+            columns |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+        else:
+            columns |= spread({name: paired.difference(values[label], values[reference])[0]})
+
+
+def so_far(values: Sequence[Values], at: Sequence[int]) -> list[Values]:
+    """The mean over the queries up to each of `at`, which is what anytime scores are. values:
+    arrays [budget, trainings, seeds]."""
+    places = np.asarray(at) - 1
+    return [(v.cumsum(axis=0) / np.arange(1, 1 + len(v))[:, None, None])[places] for v in values]
 
 
 AGAINST = (
@@ -295,6 +323,7 @@ STATISTICS = {
         f"mean over seeds of reported accuracy less the reference's under the same seed, "
         f"{paired.REPLICATES} replicates (trainings and seeds crossed)"
     ),
+    "anytime_difference": "the same of the anytime values",
     "improvement": "P(X > Y) + P(X = Y)/2 over all pairs of runs of X and of the reference Y",
     "p": (
         "two-sided, of no difference: sign flips of the pairs; of several trainings Student's t of "

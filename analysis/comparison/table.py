@@ -71,7 +71,10 @@ def at_the_end(measured: Measured) -> str:
     known = manifest["optimum"] is not None
     kind = " regret (points)" if known else f" {manifest['reports']} %"
     suffix = "_regret" if known else ""
-    header = ["agent", f"anytime{kind}", "worst tenth", *(["at optimum"] if known else [])]
+    beside = measured.reference is not None and len(measured.entrants) > 1
+    header = ["agent", f"anytime{kind}"]
+    header += [f"anytime accuracy less {measured.reference}'s"] if beside else []
+    header += ["worst tenth", *(["at optimum"] if known else [])]
     header += ["distinct", "sim. time"]
     learned = any(entrant.learned for entrant in measured.entrants)
     header += ["look-ups before", "unseen"] if learned else []
@@ -79,7 +82,9 @@ def at_the_end(measured: Measured) -> str:
     for entrant in measured.entrants:
         row = measured.last(entrant.label)
         line = [row["agent"]]
-        line += [interval(row, f"{key}{suffix}", 100.0) for key in ("anytime", "worst_tenth")]
+        line += [interval(row, f"anytime{suffix}", 100.0)]
+        line += [interval(row, "anytime_difference", 100.0)] if beside else []
+        line += [interval(row, f"worst_tenth{suffix}", 100.0)]
         line += [f"{number(row['at_optimum'], 100.0, 1)} %"] if known else []
         line += [number(row["distinct_queries_mean"], digits=1)]
         line += [humanise(row["simulated_seconds_mean"])]
@@ -90,7 +95,7 @@ def at_the_end(measured: Measured) -> str:
                 unseen if unseen == "-" else f"{unseen} %",
             ]
         lines.append(line)
-    return aligned([header, *lines], set(range(3, len(header))))
+    return aligned([header, *lines], set(range(header.index("worst tenth") + 1, len(header))))
 
 
 def once(rows: Sequence[Row]) -> list[str]:

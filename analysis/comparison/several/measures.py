@@ -19,12 +19,14 @@ from rlnas.analysis.comparison.measures import (
     Measured,
     Row,
     against,
+    beside,
     checkpoints,
     leaders,
     listed,
     measure,
     profile_of,
     reference_among,
+    so_far,
     spread,
     with_enough,
     worst_tenth,
@@ -149,15 +151,20 @@ def rows(
     agents."""
     at = checkpoints(grounds[0].manifest["budget"])
     places = np.asarray(at) - 1
-    compared = against({x: [v[places] for v in of] for x, of in scores.items()}, reference)
-    parts = {EVERYWHERE: list(grounds)} | {ground.name: [ground] for ground in grounds}
+    ends = {label: [v[places] for v in of] for label, of in scores.items()}
+    means = {label: so_far(of, at) for label, of in scores.items()}
+    compared = against(ends, reference)
+    beside(compared, "anytime_difference", means, reference)
+    parts = [(EVERYWHERE, list(grounds), scores, compared)]
+    for i, ground in enumerate(grounds):
+        alone = {label: dict.fromkeys(AGAINST) for label in scores}
+        for column, values in (("difference", ends), ("anytime_difference", means)):
+            beside(alone, column, {label: [of[i]] for label, of in values.items()}, reference)
+        here = {label: [of[i]] for label, of in scores.items()}
+        parts.append((ground.name, [ground], here, alone))
     found = []
-    for name, part in parts.items():
-        by_agent = []
-        for label, of in scores.items():
-            values = of if part == list(grounds) else [of[grounds.index(part[0])]]
-            beside = compared[label] if name == EVERYWHERE else dict.fromkeys(AGAINST)
-            by_agent.append(_rows_of(name, part, label, values, at, beside))
+    for name, part, values, apart in parts:
+        by_agent = [_rows_of(name, part, x, values[x], at, apart[x]) for x in scores]
         found += [store.to_json(column[i]) for i in range(len(at)) for column in by_agent]
     return found
 
@@ -172,11 +179,10 @@ def _rows_of(
 ) -> list[Row]:
     entrant, places = part[0].entrant(label), np.asarray(at) - 1
     here = [values[places] for values in scores]
-    so_far = [v.cumsum(axis=0) / np.arange(1, 1 + len(v))[:, None, None] for v in scores]
     measures = {
         "score_iqm": stats.bootstrap(here),
         "score_mean": stats.bootstrap(here, stats.mean),
-        "anytime": stats.bootstrap([values[places] for values in so_far]),
+        "anytime": stats.bootstrap(so_far(scores, at)),
         "worst_tenth": with_enough(stats.bootstrap(here, worst_tenth), here),
     }
     solved = [
@@ -253,5 +259,6 @@ OVER_BENCHMARKS = {
     "anytime": "mean over the queries so far of the score",
     "at_optimum": "share of the runs whose incumbent is the best there is, mean over benchmarks",
     "difference": "mean over benchmarks of the mean over seeds of the score less the reference's",
+    "anytime_difference": "the same of the anytime scores",
     "improvement": "P(X > Y) + P(X = Y)/2 over all pairs of runs, mean over benchmarks",
 }

@@ -18,6 +18,9 @@ def text(several: Several) -> str:
     if several.reference is not None and len(several.entrants) > 1:
         lines = against(several.of(EVERYWHERE), several.reference, "score", 1.0)
         parts += [f"Against {several.reference}", "", lines, ""]
+        here = f"Score less {several.reference}'s on each benchmark"
+        parts += [f"{here}, after {several.budget:,} queries", "", apart(several, "difference"), ""]
+        parts += [f"{here}, anytime", "", apart(several, "anytime_difference"), ""]
     parts += [f"After {several.budget:,} queries", "", at_the_end(several), ""]
     notes = captions_of(several)
     if any("[-]" in part for part in parts):
@@ -53,6 +56,15 @@ def by_queries(several: Several) -> str:
         for count, row in zip(once(rows), rows, strict=True)
     ]
     return aligned([["queries", "agent", *kinds], *lines], {0})
+
+
+def apart(several: Several, key: str) -> str:
+    """Paired differences to the reference after the last query, over all benchmarks and on each."""
+    names = (EVERYWHERE, *(ground.name for ground in several.grounds))
+    last = {name: {row["agent"]: row for row in several.of(name)} for name in names}
+    others = [entrant.label for entrant in several.entrants if entrant.label != several.reference]
+    lines = [[x, *(interval(last[name][x], key, 1.0) for name in names)] for x in others]
+    return aligned([["agent", *names], *lines], set())
 
 
 def at_the_end(several: Several) -> str:
