@@ -221,7 +221,7 @@ def expected() -> Any:
     known = known_of(there)
     ranks = jnp.argsort(there.mean_val).astype(jnp.int32)
     agent = GP(points=16).build(there.space, known)
-    kernel, _ = informed(kernel_of(there.space, "paths"), there.space, known)
+    kernel, _ = informed(kernel_of(there.space, "traits"), there.space, known)
     tell = jax.jit(agent.tell)
 
     def ends(answers: dict[int, float], chosen: bool) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from rlnas.analysis import paired, stats, store
 from rlnas.analysis.comparison import curves
@@ -230,9 +231,11 @@ def beside(
             columns |= spread({name: paired.difference(values[label], values[reference])[0]})
 
 
-def so_far(values: Sequence[Values], at: Sequence[int]) -> list[Values]:
-    """The mean over the queries up to each of `at`, which is what anytime scores are. values:
-    arrays [budget, trainings, seeds]."""
+def so_far(
+    values: Sequence[Float[np.ndarray, "_budget _trainings _seeds"]], at: Sequence[int]
+) -> list[Values]:
+    """The mean over the queries up to each of `at`, [len(at), trainings, seeds]: what anytime
+    scores are."""
     places = np.asarray(at) - 1
     return [(v.cumsum(axis=0) / np.arange(1, 1 + len(v))[:, None, None])[places] for v in values]
 

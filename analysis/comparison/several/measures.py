@@ -155,16 +155,17 @@ def rows(
     means = {label: so_far(of, at) for label, of in scores.items()}
     compared = against(ends, reference)
     beside(compared, "anytime_difference", means, reference)
-    parts = [(EVERYWHERE, list(grounds), scores, compared)]
+    parts: list[tuple[str, Sequence[Ground], Mapping[str, Sequence[Values]], Any]]
+    parts = [(EVERYWHERE, grounds, scores, compared)]
     for i, ground in enumerate(grounds):
         alone = {label: dict.fromkeys(AGAINST) for label in scores}
         for column, values in (("difference", ends), ("anytime_difference", means)):
             beside(alone, column, {label: [of[i]] for label, of in values.items()}, reference)
-        here = {label: [of[i]] for label, of in scores.items()}
-        parts.append((ground.name, [ground], here, alone))
+        there = {label: [of[i]] for label, of in scores.items()}
+        parts.append((ground.name, [ground], there, alone))
     found = []
-    for name, part, values, apart in parts:
-        by_agent = [_rows_of(name, part, x, values[x], at, apart[x]) for x in scores]
+    for name, part, here, apart in parts:
+        by_agent = [_rows_of(name, part, x, here[x], at, apart[x]) for x in scores]
         found += [store.to_json(column[i]) for i in range(len(at)) for column in by_agent]
     return found
 
