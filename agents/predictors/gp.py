@@ -20,9 +20,9 @@ class GaussianProcess:
     kernels are from (naszilla's paths; NAS-BOWL's subtrees, arXiv 2006.07556) and what is ours. The
     kernel's settings are those of the largest evidence."""
 
-    kernel: KernelName = "paths"
-    """What makes architectures alike: `paths` and counts; `traits`, these and what is measured of
-    size; or `wl`, common subtrees."""
+    kernel: KernelName = "traits"
+    """What makes architectures alike: paths, counts, and what is measured of size (`traits`); the
+    first two alone (`paths`); or common subtrees (`wl`)."""
 
     free, pure = False, True
 
