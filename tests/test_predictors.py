@@ -24,6 +24,7 @@ from tables import small_benchmark
 WORDS = {
     "ensemble": "ensemble:members=2,steps=60",
     "gp": "gp",
+    "gp, paths": "gp:kernel=paths",
     "gp, subtrees": "gp:kernel=wl",
     "graph_network": "graph_network:layers=2,width=16,hidden=16,steps=80",
     "random_forest": "random_forest:trees=20",
@@ -120,7 +121,7 @@ def test_what_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     ("word", "message"),
     [
         ("oracle", "unknown predictor 'oracle'; expected one of ensemble, gp, "),
-        ("gp:kernel=rbf", "predictor 'gp:kernel=rbf': found kernel='rbf'; expected one of paths"),
+        ("gp:kernel=rbf", "predictor 'gp:kernel=rbf': found kernel='rbf'; expected one of traits"),
         ("ensemble:members=0", "expected at least 1"),
         ("params:a=1", "it has no options"),
     ],

@@ -228,7 +228,7 @@ def beside(
         if reference is None or label == reference:
             columns |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
         else:
-            columns |= spread({name: paired.difference(values[label], values[reference])[0]})
+            columns |= spread({name: paired.apart(values[label], values[reference])})
 
 
 def so_far(
