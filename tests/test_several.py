@@ -77,6 +77,29 @@ def test_the_table_is_of_strata(runs: Sequence[store.Run]) -> None:
     }  # fmt: skip
 
 
+def test_paired_differences_of_anytime_scores_and_on_each_benchmark(
+    runs: Sequence[store.Run],
+) -> None:
+    several = together(runs, "evolution")
+    last = {name: several.of(name)[-3:] for name in (EVERYWHERE, "known", "unknown")}
+    rows = {name: next(r for r in of if r["agent"] == "mine") for name, of in last.items()}
+    ours, theirs = several.scores["mine"], several.scores["evolution"]
+    ends = [float((x[-1] - y[-1]).mean()) for x, y in zip(ours, theirs, strict=True)]
+    means = [float((x - y).mean()) for x, y in zip(ours, theirs, strict=True)]
+    for key, expected in (("difference", ends), ("anytime_difference", means)):
+        assert rows[EVERYWHERE][key] == pytest.approx(np.mean(expected))
+        assert [rows[name][key] for name in ("known", "unknown")] == pytest.approx(expected)
+        assert rows["known"][f"{key}_low"] < rows["known"][key] < rows["known"][f"{key}_high"]
+    assert f"{rows['known']['anytime_difference']:.2f} [" in words.apart(
+        several, "anytime_difference"
+    )
+    alone = several.grounds[0].measured.last("mine")
+    accuracy = [run.history.reported.mean() for run in runs[:3]]
+    assert alone["anytime_difference"] == pytest.approx(accuracy[2] - accuracy[1], abs=1e-6)
+    validation = np.asarray(runs[2].history.val)[:, -1].mean()
+    assert alone["validation_mean"] == pytest.approx(validation)
+
+
 def test_trainings_are_drawn_once_for_all_benchmarks() -> None:
     """A training that is good is good on both: its interval is that of the trainings."""
     levels = [0.75, 0.8, 0.85, 0.9, 0.95]
