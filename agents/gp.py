@@ -71,8 +71,9 @@ class GP(WithPrior):
     """
 
     kernel: KernelName = "traits"
-    """What makes architectures alike: paths, counts, and what is measured of size (`traits`); the
-    first two alone (`paths`); or common subtrees (`wl`)."""
+    """What makes architectures alike: paths, counts, and what is measured of size (`traits`; with a
+    prior its sources tell of size, and this is `paths`); the first two alone (`paths`); or common
+    subtrees (`wl`)."""
 
     initial: int = 2
     """Uniform draws before the process is asked; with a prior, every other one is the sources'
@@ -137,7 +138,8 @@ class GP(WithPrior):
 
     def model(self, space: SearchSpace, known: Known | None) -> Model:
         """What it makes of the answers, for whoever asks."""
-        kernel = kernel_of(space, self.kernel)
+        size_is_known = known is not None and self.kernel == "traits"
+        kernel = kernel_of(space, "paths" if size_is_known else self.kernel)
         leads: Leads | None = None
         if known is not None:
             kernel, leads = informed(kernel, space, known)

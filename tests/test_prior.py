@@ -200,6 +200,16 @@ def test_a_list_is_asked_from_its_top() -> None:
     np.testing.assert_array_equal(history.arch[1], history.arch[0])
 
 
+def test_with_a_prior_the_process_has_no_trend_in_size_of_its_own() -> None:
+    there = small_benchmark(4)
+    known = known_of(there, -1)
+    default, paths = (
+        run_seeds(Given(config, known), there, 12, seed_keys(0, 4)).arch
+        for config in (GP(fresh=10, points=16), GP(kernel="paths", fresh=10, points=16))
+    )
+    np.testing.assert_array_equal(default, paths)
+
+
 @pytest.mark.long
 def test_a_source_with_errors_helps_and_an_inverted_one_does_no_harm(cells: Any) -> None:
     alone = searched(None, cells)
@@ -221,7 +231,7 @@ def expected() -> Any:
     known = known_of(there)
     ranks = jnp.argsort(there.mean_val).astype(jnp.int32)
     agent = GP(points=16).build(there.space, known)
-    kernel, _ = informed(kernel_of(there.space, "traits"), there.space, known)
+    kernel, _ = informed(kernel_of(there.space, "paths"), there.space, known)
     tell = jax.jit(agent.tell)
 
     def ends(answers: dict[int, float], chosen: bool) -> tuple[float, float]:
