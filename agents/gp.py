@@ -89,7 +89,7 @@ class GP(WithPrior):
     """Uniform draws among the candidates of a query."""
 
     refit: int = 10
-    """Queries after which the kernel's settings are chosen anew."""
+    """Queries after which the kernel's settings are chosen anew, where it has several."""
 
     points: int = 160
     """Answers that the process has room for; exact for budgets up to this. Where it is full, the
@@ -161,7 +161,8 @@ class GP(WithPrior):
         def gains(state: State, archs: Arch, allowed: Any) -> tuple[Arch, Any, Any, State]:
             asked, points, every = state
             since = asked.queries - self.initial
-            due = since % self.refit == 0
+            several = len(kernel.settings) > 1
+            due = (since % self.refit == 0) & several
             if leads:  # whether to believe the sources is to be settled soon
                 due |= since < self.refit
             due = (since >= 0) & due | (points.used == room)
