@@ -11,7 +11,7 @@ import pytest
 
 from rlnas.analysis import cli
 from rlnas.bench import compiled
-from rlnas.bench.compiled import FOLDER, compile_fast, keep_compiled, tidy
+from rlnas.bench.compiled import FAST, FOLDER, compile_fast, keep_compiled, tidy
 
 PROGRAM = """\
 from rlnas.bench.compiled import keep_compiled
@@ -92,8 +92,22 @@ def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
 
 def test_small_programs_are_not_optimised(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS", raising=False)
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
     compile_fast()
     assert os.environ.pop("JAX_DISABLE_MOST_OPTIMIZATIONS") == "1"
+    assert os.environ["XLA_FLAGS"] == "--mine"
+
+
+@pytest.mark.parametrize(("installed", "flags"), [("0.10.9", FAST), ("0.11.0", None)])
+def test_flags_are_for_the_jaxlib_that_knows_them(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch, installed: str, flags: str | None
+) -> None:
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    monkeypatch.setenv("XLA_FLAGS", "to be restored")
+    del os.environ["XLA_FLAGS"]
+    monkeypatch.setattr(compiled, "version", lambda name: installed)
+    compile_fast()
+    assert os.environ.get("XLA_FLAGS") == flags
 
 
 def test_commands_keep_what_they_compile(monkeypatch: pytest.MonkeyPatch) -> None:
