@@ -21,6 +21,7 @@ from rlnas.agents.spec import parse
 from rlnas.agents.testing import GAPS, fingerprint
 from rlnas.analysis import cli, store
 from rlnas.bench import jax_setup
+from rlnas.bench.compiled import FAST
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import PINNED, configuration, pinned
 from rlnas.bench.mdp import IncrementalMDP
@@ -155,5 +156,11 @@ def test_what_decides_is_in_the_identity(monkeypatch: pytest.MonkeyPatch) -> Non
     jax.config.update("jax_disable_most_optimizations", not plain)
     assert store.decided_by() != before  # sums may be taken in another order
     jax.config.update("jax_disable_most_optimizations", plain)
+    flags = os.environ.get("XLA_FLAGS", "")
+    other = flags.replace(FAST, "") if FAST in flags else f"{flags} {FAST}"
+    monkeypatch.setenv("XLA_FLAGS", other)
+    assert store.decided_by() != before
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    assert store.decided_by() == before
     monkeypatch.setitem(PINNED, "enable_x64", True)
     assert store.decided_by() != before

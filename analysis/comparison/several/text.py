@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from rlnas.analysis.comparison import captions
+from rlnas.analysis.comparison.measures import Row
 from rlnas.analysis.comparison.several.measures import EVERYWHERE, Ground, Several
 from rlnas.analysis.comparison.table import COLUMNS, against, interval, once
 from rlnas.analysis.text import aligned, number
@@ -60,19 +61,21 @@ def by_queries(several: Several) -> str:
 
 def apart(several: Several, key: str) -> str:
     """Paired differences to the reference after the last query, over all benchmarks and on each."""
-    names = (EVERYWHERE, *(ground.name for ground in several.grounds))
-    last = {name: {row["agent"]: row for row in several.of(name)} for name in names}
+    last = ends(several)
     others = [entrant.label for entrant in several.entrants if entrant.label != several.reference]
-    lines = [[x, *(interval(last[name][x], key, 1.0) for name in names)] for x in others]
-    return aligned([["agent", *names], *lines], set())
+    lines = [[x, *(interval(of[x], key, 1.0) for of in last.values())] for x in others]
+    return aligned([["agent", *last], *lines], set())
+
+
+def ends(several: Several) -> dict[str, dict[str, Row]]:
+    """Each agent's row after the last query: of all benchmarks together, then of each."""
+    names = (EVERYWHERE, *(ground.name for ground in several.grounds))
+    return {name: {row["agent"]: row for row in several.of(name)} for name in names}
 
 
 def at_the_end(several: Several) -> str:
     """What a run comes to, and the score on each benchmark."""
-    last = {
-        name: {row["agent"]: row for row in several.of(name)}
-        for name in (EVERYWHERE, *(ground.name for ground in several.grounds))
-    }
+    last = ends(several)
     solved = all(ground.known for ground in several.grounds)
     learned = any(entrant.learned for entrant in several.entrants)
     header = ["agent", "anytime score", "worst tenth", *(["at optimum"] if solved else [])]
