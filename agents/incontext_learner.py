@@ -145,6 +145,8 @@ class InContextLearner:
     remembers: ClassVar[bool] = True
     usual: ClassVar[dict[str, Any]] = {"benchmark": "synthetic", "evaluation_seeds": 128}
     """Options of `rlnas train` that differ from those of other agents."""
+    quick: ClassVar[dict[str, dict[str, Any]]] = {"smoke": {"benchmark": "synthetic-nb101"}}
+    """The same of single presets; of one space, half as much is to be compiled as of two."""
 
     def __post_init__(self) -> None:
         at_least_one(
@@ -175,8 +177,9 @@ class InContextLearner:
     @classmethod
     def presets(cls) -> dict[str, InContextLearner]:
         smoke = cls(
-            network=NetworkConfig(width=16, feed_forward=32), steps=320, actors=4, horizon=20
-        )
+            network=NetworkConfig(width=16, feed_forward=32), steps=320, actors=4, horizon=20,
+            read=8, fresh=32, parents=2, near=8,
+        )  # fmt: skip
         return {"default": cls(), "smoke": smoke, "grid": cls(steps=96_000)}
 
     @property

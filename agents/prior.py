@@ -26,7 +26,7 @@ from rlnas.bench.benchmark import Indexed, SearchSpace, numbers_of
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import expanded
 from rlnas.bench.jax_setup import pinned
-from rlnas.bench.landscape import values_of
+from rlnas.bench.lists import values_of
 
 LIMIT = 1 << 20
 """Spaces up to this size can have a prior: every architecture's value is in memory."""

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from rlnas.agents import asked
 from rlnas.bench import keys
 from rlnas.bench.benchmark import NO_OBJECTIVES, Arch, Benchmark, QueryResult, SearchSpace
+from rlnas.bench.beside import compiled
 from rlnas.bench.jax_setup import check_pinned, pinned
 from rlnas.bench.plugins import blamed
 from rlnas.bench.program_memory import check_program
@@ -232,11 +233,23 @@ def _all_seeds(
         runs: dict[int, History] = {}
         config.search_outside(benchmark, budget, keys, lambda i, x: runs.update({i: filled(x)}))
         return jax.tree.map(lambda *x: np.stack(x), *(runs[i] for i in range(len(runs))))
-    program, params = config.parts() if isinstance(config, Parametrised) else (config, None)
+    program, params = _parts(config)
     traced = _run_seeds.trace(program, params, benchmark, budget, keys)
     what = f"{len(keys):,} searches of {type(config).__name__} side by side"
     check_program(traced, what, "choose smaller sizes among its options, or a smaller budget")
     return _run_seeds(program, params, benchmark, budget, keys)
+
+
+def prepare_seeds(
+    config: AgentConfig, benchmark: Benchmark, budget: int, keys: Key[Array, " seeds"]
+) -> None:
+    """`run_seeds` with such arguments then has nothing left to compile (`rlnas.bench.beside`)."""
+    if not isinstance(config, Outside):
+        compiled(_run_seeds, *_parts(config), benchmark, budget, keys)
+
+
+def _parts(config: AgentConfig) -> tuple[Any, Any]:
+    return config.parts() if isinstance(config, Parametrised) else (config, None)
 
 
 @partial(jax.jit, static_argnums=(0, 3))

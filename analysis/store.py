@@ -25,7 +25,7 @@ from rlnas.agents.protocol import History, filled
 from rlnas.bench.arguments import shown
 from rlnas.bench.checks import ArrayOf, Each, Fields, Number, Rule, Text, Whole, check, check_arrays
 from rlnas.bench.code import code_of
-from rlnas.bench.compiled import FAST
+from rlnas.bench.compiled import UNFUSED
 from rlnas.bench.errors import UserError
 from rlnas.bench.files import atomic_path, quoted, sha256
 from rlnas.bench.jax_setup import configuration
@@ -145,7 +145,7 @@ def decided_by(*things: Any) -> dict[str, Any]:
     `things` (see `code_of`), and how JAX is set."""
     plain = jax.config.read("jax_disable_most_optimizations")
     how = configuration() | ({"optimised": False} if plain else {})
-    if FAST in os.environ.get("XLA_FLAGS", ""):  # rounds otherwise, too
+    if UNFUSED in os.environ.get("XLA_FLAGS", ""):  # rounds otherwise, too
         how |= {"fusion_emitters": False}
     return {"code": code_of(*things), "jax": how}
 

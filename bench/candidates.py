@@ -22,6 +22,8 @@ def candidates(
     """
     fresh_key, near_key = jax.random.split(key)
     drawn = jax.vmap(space.sample)(jax.random.split(fresh_key, fresh))
+    if not each:
+        return drawn, ~jax.vmap(lambda arch: memory.knows(asked, arch))(drawn)
     _, best = jax.lax.top_k(asked.vals, parents)
     near, real = jax.vmap(lambda key, arch: space.neighbours(key, arch, each))(
         jax.random.split(near_key, parents), asked.archs[best]

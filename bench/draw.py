@@ -42,9 +42,10 @@ def draw(
     start = jnp.arange(n, dtype=jnp.uint32)
     mask = start < size
     place = _wrap(jnp.where(mask, start, 0) + below[ROUNDS], size)
+    mixed, mirror = _mix(words), below + size
     for i in range(ROUNDS):
-        partner = _wrap(below[i] + size - place, size)
-        swap = _mix(jnp.maximum(place, partner) ^ _mix(words[i])) & 1
+        partner = _wrap(mirror[i] - place, size)
+        swap = _mix(jnp.maximum(place, partner) ^ mixed[i]) & 1
         place = jnp.where(swap == 1, partner, place)
     return jnp.where(mask, place, 0).astype(jnp.int32), mask
 

@@ -98,8 +98,13 @@ class SearchMDP:
     def reset(self, key: Key[Array, ""]) -> SearchState:
         """Nothing asked, and no look-up made: every candidate is a fresh draw."""
         check_pinned(key)
-        asked = memory.empty(self.benchmark.space, self.horizon)
-        return self._view(key, asked, self._start(), jnp.int32(0))
+        space = self.benchmark.space
+        asked = memory.empty(space, self.horizon)
+        drawn, mask = view(key, space, asked, self.parents, 0, self.fresh, 0)
+        rest = self.num_actions - self.fresh  # nothing is near what was not asked
+        archs = jnp.concatenate([drawn, jnp.repeat(drawn[:1], rest, axis=0)])
+        mask = jnp.pad(mask, (0, rest))
+        return SearchState(archs, mask, asked, self._start(), jnp.int32(0))
 
     def step(
         self, key: Key[Array, ""], state: SearchState, action: Int[Array, ""] | int

@@ -91,7 +91,7 @@ LINES: dict[str, list[str]] = {
     "oneshot enas": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --epochs 1 "
         "--steps 3 --learning-rate 0.01 --controller-steps 1 --samples 10 --seeds 1 --seed 2 "
-        "--trainings 1 --out out",
+        "--table-seeds 3 --trainings 1 --out out",
     ],
     "oneshot ghn": [
         "--benchmark digits.npz --dataset images.npz --preset smoke --max-vertices 4 --held 25 "

@@ -21,7 +21,7 @@ from rlnas.agents.spec import parse
 from rlnas.agents.testing import GAPS, fingerprint
 from rlnas.analysis import cli, store
 from rlnas.bench import jax_setup
-from rlnas.bench.compiled import FAST
+from rlnas.bench.compiled import UNFUSED
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import PINNED, configuration, pinned
 from rlnas.bench.mdp import IncrementalMDP
@@ -157,7 +157,7 @@ def test_what_decides_is_in_the_identity(monkeypatch: pytest.MonkeyPatch) -> Non
     assert store.decided_by() != before  # sums may be taken in another order
     jax.config.update("jax_disable_most_optimizations", plain)
     flags = os.environ.get("XLA_FLAGS", "")
-    other = flags.replace(FAST, "") if FAST in flags else f"{flags} {FAST}"
+    other = flags.replace(UNFUSED, "") if UNFUSED in flags else f"{flags} {UNFUSED}"
     monkeypatch.setenv("XLA_FLAGS", other)
     assert store.decided_by() != before
     monkeypatch.setenv("XLA_FLAGS", flags)

@@ -4,6 +4,7 @@ killed; all on one that takes a moment."""
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -46,6 +47,43 @@ def config(out: Path) -> Train:
         AGENT, learner=LEARNER, evaluate_every=48, evaluation_seeds=SEEDS,
         evaluation_queries=QUERIES, judging_seeds=JUDGES, shown=0.5, out=out,
     )  # fmt: skip
+
+
+def test_all_programs_are_compiled_before_the_first_evaluation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are prepared, some beside others, are those that are called."""
+    told: list[list[int]] = []
+
+    class Counting:
+        def start(self, folder: Path, settings: Any) -> None: ...
+
+        def log(self, step: int, values: Any) -> None:
+            names = ("run", "evaluate", "_run_seeds")
+            told.append([caplog.text.count(f"compilation of jit({name})") for name in names])
+
+        def finish(self) -> None:
+            self.log(0, {})
+
+    jax.clear_caches()
+    monkeypatch.setattr(loop, "CHUNK", 4)
+    with caplog.at_level(logging.DEBUG, "jax._src.dispatch"):
+        loop.train(config(tmp_path), opposed(), [Counting()])
+    # Evaluations see the part that is shown, judges the whole table.
+    assert told[0][1:] == [2, 2] and told[0][0] > 0
+    assert told == [told[0]] * 5
+
+
+def test_calls_end_where_learning_starts_and_at_evaluations() -> None:
+    assert list(loop.chunks(0, 50, 5, 20)) == [
+        (5, False),
+        (15, True),
+        (16, True),
+        (4, True),
+        (10, True),
+    ]
+    assert list(loop.chunks(36, 50, 5, 20)) == [(4, True), (10, True)]
+    assert list(loop.chunks(50, 50, 5, 20)) == []
 
 
 def opposed() -> Any:

@@ -17,6 +17,7 @@ from rlnas.analysis import store
 from rlnas.analysis.ablation.data import accuracies, is_sound, write_cell
 from rlnas.analysis.ablation.plan import Row
 from rlnas.analysis.training.settings import QUERIES
+from rlnas.bench.beside import beside, compiled
 from rlnas.bench.executor import LOCAL, Executor, check_same
 from rlnas.bench.jax_setup import configuration, pinned
 from rlnas.bench.progress import bar
@@ -87,6 +88,11 @@ def run_row(row: Row, tell: Callable[[Any], None]) -> None:
 
         return jax.vmap(one)(keys)
 
+    several, _ = jax.eval_shape(train, np.float32(0), keys)
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), several)
+    with beside() as submit:
+        submit(train.lower(np.float32(0), keys).compile)
+        compiled(evaluate, learner, one, benchmark, evaluation, QUERIES, False)
     for alpha in row.alphas:
         params, (loss, val, lookups) = jax.device_get(train(np.float32(alpha), keys))
         results = []

@@ -37,7 +37,7 @@ ARRAYS = {
     "rewards": ArrayOf("float32", ("epochs",), 0, 1),
     "seconds": ArrayOf("float64", (3,), 0),
 }
-TABLE_SEEDS, BUDGETS = 100, (10, 100)  # searches of the controller on the table
+BUDGETS = (10, 100)  # queries of the controller on the table
 KEPT = ("dataset", "max_vertices", "epochs", "steps", "learning_rate", "controller_steps")
 
 
@@ -70,8 +70,9 @@ def finish(config: EnasSettings) -> None:
         for i in drawn
     ]
     real, spent = float(np.mean(times)), float(np.mean([one.seconds.sum() for one in found]))
-    report = report_of(truth, found, on_table(benchmark, truth, real), real, spent)
-    asked = {"seed": config.seed, "seeds": config.seeds, "recipe": asdict(recipe)}
+    report = report_of(truth, found, on_table(config, benchmark, truth, real), real, spent)
+    asked = {name: getattr(config, name) for name in ("seed", "seeds", "table_seeds")}
+    asked |= {"recipe": asdict(recipe)}
     versions = store.versions() | {"torch": version("torch")}
     summary = identity | asked | {"results": report.summary(), "versions": versions}
     ENAS.write(folder, summary)
@@ -120,10 +121,12 @@ def read(path: Path, seed: int, config: EnasSettings) -> Found:
     return Found(**{name: arrays[name] for name in Found._fields})
 
 
-def on_table(benchmark: CellBenchmark, truth: Truth, real: float) -> list[Choice]:
+def on_table(
+    config: EnasSettings, benchmark: CellBenchmark, truth: Truth, real: float
+) -> list[Choice]:
     """The controller's own searches, every query a training for real. real: seconds of one."""
-    keys = seed_keys(0, TABLE_SEEDS)
+    keys = seed_keys(0, config.table_seeds)
     history = run_seeds(EnasController(), benchmark, max(BUDGETS), keys)
     archs, best = np.asarray(history.arch), np.asarray(history.incumbent)
-    test, each = truth.test.mean(1), np.arange(TABLE_SEEDS)
+    test, each = truth.test.mean(1), np.arange(config.table_seeds)
     return [Choice(TABLE, n, test[archs[each, best[:, n - 1]]].tolist(), n * real) for n in BUDGETS]

@@ -96,7 +96,7 @@ ENAS_PRESETS: dict[str, dict[str, Any]] = {
     # Seconds, for tests and first looks.
     "smoke": {
         **{"max_vertices": 4, "epochs": 2, "steps": 5, "controller_steps": 1, "samples": 12},
-        **{"seeds": 1, "trainings": 1},
+        **{"seeds": 1, "trainings": 1, "table_seeds": 10},
     },
 }
 
@@ -133,6 +133,9 @@ class EnasSettings:
     trainings: Annotated[int, Within(1, 1000000)] = 5
     """Cells, drawn uniformly, that are really trained here for their time, as the table's was
     another machine's."""
+    table_seeds: Annotated[int, Within(1, 10000)] = 100
+    """Searches of the same controller on the table, where each query is a training, to compare
+    with."""
     out: Folder = Path("runs")
     """Folder of all runs; results go to its folder enas-<hash of the settings>."""
 

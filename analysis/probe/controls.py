@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from rlnas.analysis.training.controls import LIMIT, PARAMETERS, forest
 from rlnas.bench.benchmark import Indexed, Sizes, numbers_of
 from rlnas.bench.errors import UserError
-from rlnas.bench.landscape import values_of
+from rlnas.bench.lists import values_of
 
 EVERYTHING, ONCE, FOREST = "everything looked up", "at random, each once", "random forest"
 LABELLED = 0.1

@@ -16,7 +16,7 @@ from rlnas.bench.arguments import shown
 from rlnas.bench.benchmark import Indexed
 from rlnas.bench.errors import UserError
 from rlnas.bench.jax_setup import pinned
-from rlnas.bench.landscape import values_of
+from rlnas.bench.lists import values_of
 from rlnas.bench.multiobjective import Multiobjective
 from rlnas.bench.objectives import SECONDS, Objective, Range
 

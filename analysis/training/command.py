@@ -54,10 +54,11 @@ class Train(TrainSettings):
 
         agent = options[0] if options and not options[0].startswith("-") else cls.agent
         given = asked(options)
-        usual = getattr(learner_class(agent), "usual", {})
+        preset = given.get("--preset", cls.preset)
+        learner = learner_class(agent)
+        usual = getattr(learner, "usual", {}) | getattr(learner, "quick", {}).get(preset, {})
         benchmark = usual.get("benchmark", cls.benchmark)
         known = presets(agent, bench.family_of(given.get("--benchmark", benchmark)))
-        preset = given.get("--preset", cls.preset)
         settings = known.get(preset, known["default"])
         if taken := {f.name for f in fields(cls)} & {f.name for f in fields(settings)}:
             raise UserError(
@@ -65,13 +66,13 @@ class Train(TrainSettings):
                 f"{', '.join(sorted(taken))}; give them others"
             )
         choices: Any = Literal[tuple(known)]
-        learner: Any = Annotated[type(settings), SETTINGS]
+        described: Any = Annotated[type(settings), SETTINGS]
         with_choices = make_dataclass(
             cls.__name__,
             [
                 ("preset", choices, cls.preset),
                 *((name, type(value), value) for name, value in usual.items()),
-                ("learner", learner, field(default=settings)),
+                ("learner", described, field(default=settings)),
             ],
             bases=(cls,),
             namespace={"__doc__": cls.__doc__},

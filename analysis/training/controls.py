@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlnas.bench.benchmark import Indexed, Sizes, numbers_of
-from rlnas.bench.landscape import values_of
+from rlnas.bench.lists import values_of
 
 LIMIT = 50_000
 """Larger spaces are not ranked as a whole."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,16 @@ from rlnas.analysis.training.data import (
     read,
     save_state,
 )
-from rlnas.analysis.training.outcome import Block, finish
+from rlnas.analysis.training.outcome import Block, finish, judging
 from rlnas.analysis.training.settings import EVALUATIONS, JUDGING, QUERIES, TrainSettings
 from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark, Restrictable, Sized, numbers_of
+from rlnas.bench.beside import beside, compiled
 from rlnas.bench.connected import region
 from rlnas.bench.errors import UserError
 from rlnas.bench.family import named
 from rlnas.bench.jax_setup import pinned
-from rlnas.bench.landscape import lists_of
+from rlnas.bench.lists import lists_of
 from rlnas.bench.program_memory import check_program
 from rlnas.bench.progress import bar
 from rlnas.bench.synthetic.tables import is_inventive
@@ -179,33 +180,40 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
     mdp = learner.mdp(part)
     key = keys.root(config.seed, "training")
     init = jax.jit(lambda mdp, key: learner.init(mdp, key))
+    traced = init.trace(mdp, key)
     advice = "choose smaller sizes among its options"
-    check_program(init.trace(mdp, key), f"a training of {config.agent}", advice)
-    state = init(mdp, key)
+    check_program(traced, f"a training of {config.agent}", advice)
     training = Training(config, learner, benchmark, part, said, folder)
+    per, total, warm = learner.iteration_steps, iterations(learner), learner.warm_iterations
+    every = evaluation_interval(config, learner)
+    started = saved = time.monotonic()
+    devices = devices_of(learner)
+    with bar("compile", 1, unit="training", leave=False) as shown, beside() as submit:
+        if len(devices) == 1:  # where state is spread, its programs are known by it alone
+            for program in dict.fromkeys(chunks(0, total, warm, every)):
+                submit(run.lower(learner, mdp, traced.out_info, *program).compile)
+        state = init(mdp, key)
+        judges = evaluating(training, state.learner.params)
+        judged = judging(training, state.learner.params)
+        shown.update()
     progress = Progress(state)
     if (folder / STATE).exists():
         progress = load_state(folder / STATE, state)
-    if len(devices := devices_of(learner)) > 1:
+    if len(devices) > 1:
         progress = progress._replace(state=learner.shard(progress.state, devices))
     folder.mkdir(parents=True, exist_ok=True)
     store.write_json(folder / "config.json", identity)
 
-    per, total, warm = learner.iteration_steps, iterations(learner), learner.warm_iterations
-    every = evaluation_interval(config, learner)
-    started = saved = time.monotonic()
     spent = progress.seconds
-    judges = Block.of(part, seed_keys(config.seed, config.evaluation_seeds, "evaluation"))
-    at = int(progress.state.iteration) * per
+    done = int(progress.state.iteration)
     with (
         tracked(trackers, folder, identity, progress.rows) as tell,
-        bar("train", total * per, unit="step", initial=at, unit_scale=True) as shown,
+        bar("train", total * per, unit="step", initial=done * per, unit_scale=True) as shown,
         interrupts.noted() as stopped,
     ):
-        while (done := int(progress.state.iteration)) < total:
-            # Chunks end where learning starts, at every evaluation, and at the end.
-            stop = min(done + CHUNK, warm if done < warm else total, (done // every + 1) * every)
-            state, metrics = run(learner, mdp, progress.state, stop - done, done >= warm)
+        for count, learning in chunks(done, total, warm, every):
+            state, metrics = run(learner, mdp, progress.state, count, learning)
+            done += count
             new = np.stack([np.asarray(x) for x in metrics], axis=1)
             before = progress.recent.reshape(-1, len(metrics))
             progress = progress._replace(
@@ -213,10 +221,10 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
                 recent=np.concatenate([before, new])[-RECENT:],
                 seconds=spent + time.monotonic() - started,
             )
-            shown.update((stop - done) * per)
-            if stop == warm and not is_inventive(benchmark):
+            shown.update(count * per)
+            if done == warm and not is_inventive(benchmark):
                 warn_of_a_narrow_range(benchmark, state)
-            due = stop % every == 0 or stop == total
+            due = done % every == 0 or done == total
             if due:
                 means = dict(zip(metrics._fields, progress.recent.mean(0).tolist(), strict=True))
                 progress = evaluated(training, judges, progress, means)
@@ -229,9 +237,27 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
             if stopped.asked:
                 stopped.stop()
     with bar("judge", 1, unit="training", leave=False) as shown:  # long on large tables
-        finish(training, identity, progress.rows)
+        finish(training, identity, progress.rows, judged)
         shown.update()
     return folder
+
+
+def chunks(done: int, total: int, warm: int, every: int) -> Iterator[tuple[int, bool]]:
+    """(iterations, whether they learn) of each call to come. A call ends where learning starts, at
+    every evaluation, and at the end."""
+    while done < total:
+        stop = min(done + CHUNK, warm if done < warm else total, (done // every + 1) * every)
+        yield stop - done, done >= warm
+        done = stop
+
+
+def evaluating(training: Training, params: Any) -> Block:
+    """The searches of evaluations, their program compiled."""
+    config = training.config
+    keys = seed_keys(config.seed, config.evaluation_seeds, "evaluation")
+    judges = Block.of(training.part, keys)
+    compiled(evaluate, training.learner, params, *judges, config.evaluation_queries, False)
+    return judges
 
 
 def evaluated(

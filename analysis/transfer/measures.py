@@ -17,7 +17,7 @@ from rlnas.analysis.paired import difference, holm
 from rlnas.analysis.stats import Interval, bootstrap, mean
 from rlnas.analysis.store import Run
 from rlnas.bench.errors import UserError
-from rlnas.bench.landscape import values_of
+from rlnas.bench.lists import values_of
 
 Way = Literal["alone", "list", "informed"]
 RANKING = "rlnas.agents.ranking:Ranking"

@@ -10,7 +10,6 @@ but walks go through it.
 from __future__ import annotations
 
 from rlnas.bench.landscape.component import largest_component
-from rlnas.bench.landscape.lists import best_neighbours, lists_of, over_rows, values_of
 from rlnas.bench.landscape.map import principal_components
 from rlnas.bench.landscape.optima import (
     Ascent,
@@ -37,6 +36,7 @@ from rlnas.bench.landscape.walks import (
     correlation_length,
     random_walks,
 )
+from rlnas.bench.lists import best_neighbours, lists_of, over_rows, values_of
 
 __all__ = [
     "REWARD_EDGES",

@@ -7,7 +7,7 @@ import numpy as np
 from rlnas.bench.benchmark import Benchmark, Restrictable
 from rlnas.bench.connected import connectivity
 from rlnas.bench.errors import UserError
-from rlnas.bench.landscape.lists import lists_of
+from rlnas.bench.lists import lists_of
 
 LEAST = 30
 """Cells that a part must have for walks and optima to mean something (ours)."""

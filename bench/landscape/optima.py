@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from rlnas.bench.landscape.lists import Flat, Offsets, Values, best_neighbours, over_rows
+from rlnas.bench.lists import Flat, Offsets, Values, best_neighbours, over_rows
 from rlnas.bench.rank import spearman
 
 

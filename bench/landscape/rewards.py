@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Key
 
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.errors import UserError
-from rlnas.bench.landscape.lists import Flat, Offsets, Values, lists_of, values_of
+from rlnas.bench.lists import Flat, Offsets, Values, lists_of, values_of
 from rlnas.bench.rewards import Exponential, Shaping
 
 REWARD_EDGES = np.linspace(-8.125, 8.125, 66)

@@ -9,6 +9,7 @@ random networks, linear effects.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from rlnas.bench.coded import TRAITS, Coded
 
 FEATURES = 96
 """Random Fourier features of a Gaussian process."""
+FACTORS = (1.0, 0.25)
+"""Of the lengths of smooth processes, and of rough ones."""
 HIDDEN = 24
 """Width of the random networks."""
 LARGER = 5
@@ -92,8 +95,7 @@ def field(
     found = jnp.stack(
         [
             linear(keys["linear"], x),
-            process(keys["smooth"], x, prior.length, 1.0),
-            process(keys["rough"], x, prior.length, 0.25),
+            *processes(jnp.stack([keys["smooth"], keys["rough"]]), x, prior.length),
             network(keys["network"], x),
             messages(keys["messages"], coded.graphs, coded.space.graph_operations),
         ]
@@ -132,18 +134,38 @@ def linear(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M"
     return x @ (effects * jnp.exp(jax.random.normal(b, x.shape[1:], jnp.float32)))
 
 
-def process(
-    key: Key[Array, ""], x: Float32[Array, "M f"], length: tuple[float, float], factor: float
-) -> Float32[Array, " M"]:
-    """A draw of a Gaussian process; its features' lengths differ, which gives long-tailed spectra
-    as those of exp(-d) are."""
-    a, b, c, d, e = jax.random.split(key, 5)
-    low, high = (jnp.log(jnp.float32(end * factor)) for end in length)
-    middle = jax.random.uniform(a, (), jnp.float32, low, high)
-    lengths = jnp.exp(middle + 0.5 * jax.random.normal(b, (FEATURES,), jnp.float32))
-    turns = jax.random.normal(c, (x.shape[1], FEATURES), jnp.float32) / lengths
-    phases = jax.random.uniform(d, (FEATURES,), jnp.float32, 0.0, 2 * jnp.pi)
-    return jnp.cos(x @ turns + phases) @ jax.random.normal(e, (FEATURES,), jnp.float32)
+def processes(
+    keys: Key[Array, " factors"], x: Float32[Array, "M f"], length: tuple[float, float]
+) -> Float32[Array, "factors M"]:
+    """Draws of Gaussian processes whose lengths are `FACTORS` times those asked for; each one's
+    features differ in length, which gives long-tailed spectra as those of exp(-d) are."""
+
+    def one(key: Key[Array, ""], factor: Float32[Array, ""]) -> Float32[Array, " M"]:
+        a, b, c, d, e = jax.random.split(key, 5)
+        low, high = (jnp.log(end * factor) for end in length)
+        middle = jax.random.uniform(a, (), jnp.float32, low, high)
+        spread, heights = normals(jnp.stack([b, e]), FEATURES)
+        lengths = jnp.exp(middle + 0.5 * spread)
+        turns = jax.random.normal(c, (x.shape[1], FEATURES), jnp.float32) / lengths
+        phases = jax.random.uniform(d, (FEATURES,), jnp.float32, 0.0, 2 * jnp.pi)
+        return jnp.cos(x @ turns + phases) @ heights
+
+    return jax.vmap(one)(keys, jnp.float32(FACTORS))
+
+
+def normals(keys: Key[Array, " keys"], *shape: int) -> Float32[Array, "keys ..."]:
+    """Of each key, by one generator: every one of them is 100 lines to compile."""
+    return jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
+
+
+def uniforms(keys: Key[Array, " keys"]) -> Float32[Array, " keys"]:
+    """From 0 to 1, of each key; likewise."""
+    return jax.vmap(lambda key: jax.random.uniform(key, (), jnp.float32))(keys)
+
+
+def between(u: Float32[Array, ""], low: Any, high: Any) -> Float32[Array, ""]:
+    """As far as u, from 0 to 1, says."""
+    return low + u * (high - low)
 
 
 def network(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M"]:
@@ -159,13 +181,15 @@ def network(key: Key[Array, ""], x: Float32[Array, "M f"]) -> Float32[Array, " M
 
 def messages(key: Key[Array, ""], drawn: Graph, operations: int) -> Float32[Array, " M"]:
     """A random graph network: each vertex takes in, round after round, what those before it say."""
-    a, b, c, d, e, f = jax.random.split(key, 6)
+    keys = jax.random.split(key, 6)
+    a, b, c = keys[:3]
+    d, e, f = uniforms(keys[3:])
     shape, root = (WIDTH, WIDTH), jnp.sqrt(jnp.float32(WIDTH))
-    gain = jnp.exp(jax.random.uniform(d, (), jnp.float32, -1.0, 0.7))
+    gain = jnp.exp(between(d, -1.0, 0.7))
     known = jax.random.normal(a, (32, WIDTH), jnp.float32)  # more kinds than any space has
     own = jnp.where((drawn.labels >= 0)[..., None], known[drawn.labels], 0.0)
     edges = drawn.edges.astype(jnp.float32)
-    share = edges / jnp.maximum(edges.sum(-2, keepdims=True), 1.0) ** jax.random.uniform(e)
+    share = edges / jnp.maximum(edges.sum(-2, keepdims=True), 1.0) ** e
     told, said = jax.random.normal(b, (2, *shape), jnp.float32) / root
     hidden = jnp.tanh(gain * own)
     for _ in range(ROUNDS):
@@ -174,7 +198,7 @@ def messages(key: Key[Array, ""], drawn: Graph, operations: int) -> Float32[Arra
     # The first and largest reading is of the output.
     reads, all_ = jax.random.normal(c, (2, WIDTH), jnp.float32)
     at_end, there = drawn.labels == operations, drawn.labels >= 0
-    share_all = jax.random.uniform(f, (), jnp.float32, 0.0, 0.5)
+    share_all = between(f, 0.0, 0.5)
     ends = jnp.where(at_end, hidden @ reads, 0.0).sum((1, 2))
     return ends + share_all * jnp.where(there, hidden @ all_, 0.0).sum((1, 2))
 
@@ -187,26 +211,24 @@ def standardised(values: Float32[Array, " M"]) -> Float32[Array, " M"]:
 
 def warped(key: Key[Array, ""], u: Float32[Array, " M"], prior: Prior) -> Drawn:
     """Standardised values as accuracies: a long low tail, a crowded top, some that fail."""
-    a, b, c, d, e, f, g = jax.random.split(key, 7)
-    skew = jnp.exp(jax.random.uniform(a, (), jnp.float32, *(jnp.log(x) for x in prior.skew)))
-    crowd = jax.random.uniform(g, (), jnp.float32, *prior.crowd) + 1e-4
+    a, b, c, d, e, f, g = uniforms(jax.random.split(key, 7))
+    skew = jnp.exp(between(a, *(jnp.log(x) for x in prior.skew)))
+    crowd = between(g, *prior.crowd) + 1e-4
     u = u - jnp.median(u)
     below, above = jnp.clip(u, -4.0, 0.0), jnp.clip(u, 0.0, 6.0)
     v = -jnp.expm1(-skew * below) / skew - jnp.expm1(-crowd * above) / crowd
     top = v.max()
     low = jnp.quantile(v, 0.02)
-    height = jax.random.uniform(b, (), jnp.float32, 0.25, 0.98)
-    width = height * jnp.exp(jax.random.uniform(c, (), jnp.float32, jnp.log(0.02), jnp.log(0.6)))
+    height = between(b, 0.25, 0.98)
+    width = height * jnp.exp(between(c, jnp.log(0.02), jnp.log(0.6)))
     truth = height + width * (v - top) / jnp.maximum(top - low, 1e-6)
-    share = jnp.where(
-        jax.random.bernoulli(d, prior.failing), jax.random.uniform(e, (), jnp.float32, 0, 0.2), 0.0
-    )
+    share = jnp.where(d < prior.failing, between(e, 0.0, 0.2), 0.0)
     fails = u < jnp.quantile(u, share)
     truth = jnp.where(fails, jnp.minimum(truth, height - width), truth)
     truth = jnp.maximum(truth, 0.02 * height)
     # Near the top a deviation is that of the upper half; it grows with the distance from there.
     spread = jnp.sqrt(2.0) * jnp.maximum(truth - jnp.median(truth), 0.0).std()
-    level = jnp.exp(jax.random.uniform(f, (), jnp.float32, *(jnp.log(x) for x in prior.noise)))
+    level = jnp.exp(between(f, *(jnp.log(x) for x in prior.noise)))
     deviation = level * spread * (1 + (truth.max() - truth) / jnp.maximum(width, 1e-6))
     ordered = jnp.sort(truth)
     place = (jnp.arange(len(truth)) + 1.0) / len(truth)
@@ -214,6 +236,7 @@ def warped(key: Key[Array, ""], u: Float32[Array, " M"], prior: Prior) -> Drawn:
     return Drawn(truth, deviation, jnp.maximum(ordered[-1] - expected, 1e-6))
 
 
+@partial(jax.jit, static_argnames="prior")
 def invent(
     key: Key[Array, ""], coded: Coded, prior: Prior = Prior(), rho: Any = None
 ) -> Drawn | tuple[Drawn, Drawn]:

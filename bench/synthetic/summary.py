@@ -13,7 +13,7 @@ from rlnas.bench import keys
 from rlnas.bench.benchmark import Benchmark
 from rlnas.bench.coded import TRAITS, Coded
 from rlnas.bench.errors import UserError
-from rlnas.bench.landscape import lists_of, values_of
+from rlnas.bench.lists import lists_of, values_of
 from rlnas.bench.rank import spearman
 from rlnas.bench.synthetic.tables import InventedBenchmark
 

@@ -51,12 +51,9 @@ class Inventor:
     def draw(self, key: Key[Array, ""]) -> TableBenchmark:
         """A table. What is reported, and the optimum, is the truth; what look-ups answer is a mean
         of one to three repeats. jit- and vmap-safe."""
-        table_key, noise_key, many_key = jax.random.split(key, 3)
-        drawn: Any = invent(table_key, self.coded, self.prior)
-        repeats = jax.random.randint(many_key, (), 1, REPEATS + 1, jnp.int32)
-        noise = jax.random.normal(noise_key, drawn.truth.shape, jnp.float32)
-        val = drawn.truth + drawn.deviation / jnp.sqrt(repeats.astype(jnp.float32)) * noise
-        return table_of(self.coded.space, jnp.clip(val, 0.0, 1.0), drawn.truth)
+        table_key, *rest = jax.random.split(key, 3)
+        drawn: Any = invent(table_key, self.coded, self.prior, None)  # as `load`: one program
+        return _answered(*rest, drawn, self.coded.space)
 
     def repeats(self, key: Key[Array, ""]) -> Float32[Array, "M 2"]:
         """Two single repeats of the table that `draw` makes of the key."""
@@ -74,12 +71,24 @@ class InventedBenchmark(TableBenchmark):
     inventors: tuple[Inventor, ...] = ()
 
     def judging(self, key: Key[Array, ""]) -> TableBenchmark:
-        table = self.inventors[0].draw(key)
-        low = jnp.median(table.mean_test)
-        width = table.optimum - low
-        return table_of(
-            table.space, (table.mean_val - low) / width, (table.mean_test - low) / width
-        )
+        return _from_median(self.inventors[0].draw(key))
+
+
+@jax.jit
+def _answered(
+    noise_key: Key[Array, ""], many_key: Key[Array, ""], drawn: Any, space: Any
+) -> TableBenchmark:
+    repeats = jax.random.randint(many_key, (), 1, REPEATS + 1, jnp.int32)
+    noise = jax.random.normal(noise_key, drawn.truth.shape, jnp.float32)
+    val = drawn.truth + drawn.deviation / jnp.sqrt(repeats.astype(jnp.float32)) * noise
+    return table_of(space, jnp.clip(val, 0.0, 1.0), drawn.truth)
+
+
+@jax.jit
+def _from_median(table: TableBenchmark) -> TableBenchmark:
+    low = jnp.median(table.mean_test)
+    width = table.optimum - low
+    return table_of(table.space, (table.mean_val - low) / width, (table.mean_test - low) / width)
 
 
 def table_of(space: Any, val: Float32[Array, " M"], truth: Float32[Array, " M"]) -> TableBenchmark:
@@ -106,17 +115,13 @@ class Drawn(NamedTuple):
 
 def tables_for(benchmark: Any, keys: Key[Array, " searches"]) -> Any:
     """What searches with these keys are made on: the benchmark itself; of one that draws tables,
-    one each, `Drawn` by a program of its own, which is the same whoever searches."""
-    return _drawn(benchmark, keys) if is_inventive(benchmark) else benchmark
-
-
-@jax.jit
-def _drawn(benchmark: Any, keys: Key[Array, " searches"]) -> Drawn:
-    def draw(key: Key[Array, ""]) -> tuple[Any, Any]:
-        table = benchmark.judging(key)
-        return table.mean_val, table.mean_test
-
-    return Drawn(benchmark.inventors[0].coded.space, *jax.vmap(draw)(keys))
+    one each, `Drawn` by the program that draws a benchmark's own, so that nothing more has to be
+    compiled: it takes as long as all at once."""
+    if not is_inventive(benchmark):
+        return benchmark
+    tables = [benchmark.judging(key) for key in keys]
+    vals = jnp.stack([table.mean_val for table in tables])
+    return Drawn(tables[0].space, vals, jnp.stack([table.mean_test for table in tables]))
 
 
 @cache
@@ -151,7 +156,7 @@ def load(
     # Shorter trainings lean to a function of their own, a partner to the same one.
     alike = (1.0 if rho is None else rho) * ALIKE.get(epochs, 1.0)
     other = None if alike == 1 else jnp.float32(alike)
-    found: Any = jax.jit(invent, static_argnums=2)(key, known, Prior(), other)
+    found: Any = invent(key, known, Prior(), other)
     drawn = found if other is None else found[1]
     truth, deviation = np.asarray(drawn.truth), np.asarray(drawn.deviation)
     rng = keys.generator(number, "synthetic")
