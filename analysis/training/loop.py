@@ -192,15 +192,14 @@ def train(config: TrainSettings, benchmark: Any, trackers: Sequence[Tracker] = (
         if len(devices) == 1:  # where state is spread, its programs are known by it alone
             for program in dict.fromkeys(chunks(0, total, warm, every)):
                 submit(run.lower(learner, mdp, traced.out_info, *program).compile)
-        state = init(mdp, key)
-        judges = evaluating(training, state.learner.params)
-        judged = judging(training, state.learner.params)
+        progress = Progress(init(mdp, key))
+        if (folder / STATE).exists():
+            progress = load_state(folder / STATE, progress.state)
+        if len(devices) > 1:
+            progress = progress._replace(state=learner.shard(progress.state, devices))
+        judges = evaluating(training, progress.state.learner.params)
+        judged = judging(training, progress.state.learner.params)
         shown.update()
-    progress = Progress(state)
-    if (folder / STATE).exists():
-        progress = load_state(folder / STATE, state)
-    if len(devices) > 1:
-        progress = progress._replace(state=learner.shard(progress.state, devices))
     folder.mkdir(parents=True, exist_ok=True)
     store.write_json(folder / "config.json", identity)
 
